@@ -1,0 +1,1 @@
+"""WHAT the studio deals in: plain data, errors and protocols. No behaviour, no torch, no web."""

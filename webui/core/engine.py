@@ -1,0 +1,75 @@
+"""The one protocol between the queue and whatever makes pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from webui.core.events import EngineEvent
+from webui.core.model import ModelInfo
+from webui.core.recipe import Recipe
+from webui.core.request import InputId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """One batch: recipes that differ only in their seeds, and where the files they name are."""
+
+    recipes: tuple[Recipe, ...]
+    model: ModelInfo
+    inputs: Mapping[InputId, Path]
+    preview_every_s: float = 0.5
+    """Seconds between previews; 0 switches them off."""
+
+
+class EngineState(StrEnum):
+    """What an engine is doing."""
+
+    STARTING = "starting"
+    READY = "ready"
+    BUSY = "busy"
+    RESTARTING = "restarting"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineStatus:
+    """An engine in a few words. `device` is its name for people ("NVIDIA RTX 4070", "CPU")."""
+
+    id: str
+    state: EngineState
+    device: str
+    detail: str = ""
+    model: str = ""
+    """The id of the model it holds, if any."""
+
+
+class Engine(Protocol):
+    """Makes pictures on one device. Used by one dispatcher thread; `status` by any thread."""
+
+    id: str
+
+    def start(self, on_change: Callable[[], None]) -> None:
+        """Begin to get ready, and return at once; `on_change` is called when the status changes."""
+        ...
+
+    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+        """Events of one batch, the last being its last ImageReady. Closing the generator cancels
+        within one step. Waits until the engine is ready.
+
+        Raises InvalidRequest or ModelUnreadable when this batch can't be made, EngineError when
+        the engine failed at it: after that the engine gets itself ready again.
+        """
+        ...
+
+    def status(self) -> EngineStatus:
+        """What the engine is doing now."""
+        ...
+
+    def close(self) -> None:
+        """End the engine and everything it started; it can't be used again."""
+        ...

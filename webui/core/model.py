@@ -1,0 +1,80 @@
+"""Model files and the families they belong to, as the web process sees them: no weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+
+class ModelKind(StrEnum):
+    """What a file in models/ is. Only checkpoints make pictures by themselves."""
+
+    CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TensorHeader:
+    """What a safetensors header says of one tensor."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+Header = Mapping[str, TensorHeader]
+"""All tensors of a file by key, without their bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelInfo:
+    """One entry of the catalog. `path` is a .safetensors file or a diffusers folder."""
+
+    id: str
+    """Path below the models folder with forward slashes, or its own name: stable, unique."""
+    name: str
+    """The file name without its suffix; A1111's "Model"."""
+    kind: ModelKind
+    family: str
+    path: Path
+    size_bytes: int
+    hash: str | None = None
+    """sha256 of the weights, 64 hex digits; None until it has been computed."""
+    is_starter: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    """What a family does best when the person leaves a field blank."""
+
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    sampler: str
+    schedule: str = "automatic"
+    clip_skip: int = 1
+
+
+@runtime_checkable
+class ModelFamily(Protocol):
+    """One file in families/. Names and limits are read in the web process: no torch at import.
+
+    The engine calls `load(path, ...)`, whose types live with the families.
+    """
+
+    id: str
+    label: str
+
+    def detect(self, header: Header) -> bool:
+        """Whether a checkpoint with this header belongs to the family; keys and shapes decide."""
+        ...
+
+    def detect_folder(self, model_index: Mapping[str, object]) -> bool:
+        """Whether a diffusers folder with this model_index.json belongs to the family."""
+        ...
+
+    def defaults(self, model: ModelInfo) -> Defaults:
+        """The blanks' values for this model, its own configuration taken into account."""
+        ...
