@@ -1,0 +1,58 @@
+"""Reading what a safetensors file holds without reading its weights.
+
+Format: 8 bytes little-endian length n, then n bytes of JSON that maps each tensor's key to its
+dtype, shape and byte range (github.com/huggingface/safetensors, format description).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from webui.core.errors import ModelUnreadable
+from webui.core.model import Header, TensorHeader
+
+MAX_HEADER_BYTES: Final = 32 * 2**20
+MAX_TENSORS: Final = 100_000
+
+
+def read_header(path: Path) -> Header:
+    """All tensors of the file at `path`. Raises ModelUnreadable that says what is wrong."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= min(size - 8, MAX_HEADER_BYTES):
+                raise ModelUnreadable(path.name, _not_safetensors(size))
+            text = file.read(length)
+        entries = json.loads(text)
+    except OSError as error:
+        raise ModelUnreadable(path.name, f"it can't be read ({error.strerror}).") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelUnreadable(path.name, _not_safetensors(size)) from error
+    return _tensors(path.name, entries, size - 8 - length)
+
+
+def _tensors(name: str, entries: Any, data_bytes: int) -> Header:
+    if not isinstance(entries, dict) or len(entries) > MAX_TENSORS:
+        raise ModelUnreadable(name, _not_safetensors(data_bytes))
+    entries.pop("__metadata__", None)
+    try:
+        tensors = {
+            str(key): TensorHeader(dtype=str(entry["dtype"]), shape=tuple(map(int, entry["shape"])))
+            for key, entry in entries.items()
+        }
+        end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelUnreadable(name, _not_safetensors(data_bytes)) from error
+    if end > data_bytes:
+        missing = (end - data_bytes) / 2**20
+        raise ModelUnreadable(
+            name, f"the file is cut short: {missing:.1f} MB are missing. Download it again."
+        )
+    return tensors
+
+
+def _not_safetensors(size: int) -> str:
+    return f"it is not a safetensors file ({size} bytes). Download it again, or remove it."
