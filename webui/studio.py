@@ -6,9 +6,9 @@ A test makes its own: `Studio(store, engines=[FakeEngine(...)])`.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from PIL import Image
 
@@ -35,6 +35,15 @@ from webui.settings import Settings, SettingsStore
 SIDE_MULTIPLE: Final = 8
 SMALLEST_SIDE: Final = 64
 LARGEST_SIDE: Final = 2048
+
+
+class Labelled(Protocol):
+    """A part that has a name for people."""
+
+    @property
+    def label(self) -> str:
+        """What the page calls it."""
+        ...
 
 
 class Studio:
@@ -132,8 +141,9 @@ class Studio:
             return self.catalog.find(ref) if ref else self.current_model()
         except NotFound as error:
             raise InvalidRequest(
-                "checkpoint", f"There is no model “{error.id}”. Choose one that is in the list, "
-                f"or put the file into {self.catalog.folder}."
+                "checkpoint",
+                f"There is no model “{error.id}”. Choose one that is in the list, "
+                f"or put the file into {self.catalog.folder}.",
             ) from error
 
     def _size(self, request: GenerationRequest, defaults: Defaults) -> tuple[int, int]:
@@ -205,3 +215,7 @@ def _given(value: float | None, default: float) -> float:
 def _nearest_side(pixels: int) -> int:
     rounded = round(pixels / SIDE_MULTIPLE) * SIDE_MULTIPLE
     return min(max(rounded, SMALLEST_SIDE), LARGEST_SIDE)
+
+
+def _unknown(kind: str, name: str, parts: Iterable[Labelled]) -> str:
+    return f"There is no {kind} “{name}”. Choose one of: {', '.join(p.label for p in parts)}."

@@ -44,7 +44,7 @@ def _tensors(name: str, entries: Any, data_bytes: int) -> Header:
             for key, entry in entries.items()
         }
         end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ModelUnreadable(name, _not_safetensors(data_bytes)) from error
     if end > data_bytes:
         missing = (end - data_bytes) / 2**20

@@ -13,7 +13,9 @@ class Part(Protocol):
     """Anything with an id that never changes: it is what recipes and settings store."""
 
     @property
-    def id(self) -> str: ...
+    def id(self) -> str:
+        """Lower case, digits and underscores."""
+        ...
 
 
 P = TypeVar("P", bound=Part)
