@@ -1,0 +1,222 @@
+"""An engine without a model: it draws a test pattern that depends on the recipe, and nothing else.
+
+Shipped, not only tested with: `--engine fake` shows the whole studio on any machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from webui.core.codec import decode
+from webui.core.engine import EngineState, EngineStatus, Work
+from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
+from webui.core.recipe import Recipe
+from webui.core.request import InputId, Mask, MaskArea, ResizeMode, Source
+from webui.engine.faults import AT_LOADING, AT_START, Fault, Faults
+from webui.imaging.fit import fit, flatten
+from webui.imaging.masks import (
+    fit_mask,
+    masked_area,
+    overlay_alpha,
+    paste_back,
+    paste_crop,
+    prepare_mask,
+)
+
+DEVICE: Final = "Test patterns"
+PREVIEW_SCALE: Final = 4
+
+Inputs = Mapping[InputId, Path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FakeOptions:
+    """What `create` understands. Times in seconds; `tally` is a folder, see Faults."""
+
+    seconds_per_step: float = 0.0
+    load_seconds: float = 0.0
+    faults: tuple[Fault, ...] = ()
+    tally: Path | None = None
+
+
+def create(options: Mapping[str, object]) -> FakeEngine:
+    """The fake engine for a process of its own, whose faults may end that process."""
+    chosen = decode(FakeOptions, options)
+    return FakeEngine(
+        "fake",
+        seconds_per_step=chosen.seconds_per_step,
+        load_seconds=chosen.load_seconds,
+        faults=Faults(chosen.faults, chosen.tally, owns_process=True),
+    )
+
+
+class FakeEngine:
+    """Satisfies both core's Engine, for use within the web process, and InProcessEngine."""
+
+    def __init__(
+        self,
+        id: str = "fake",
+        *,
+        seconds_per_step: float = 0.0,
+        load_seconds: float = 0.0,
+        faults: Faults | None = None,
+    ) -> None:
+        self.id = id
+        self._seconds_per_step: Final = seconds_per_step
+        self._load_seconds: Final = load_seconds
+        self._faults: Final = faults or Faults()
+        self._state = EngineState.STARTING
+        self._model = ""
+        self._on_change: Callable[[], None] = lambda: None
+
+    def prepare(self) -> str:
+        """The name of what stands in for a device."""
+        self._faults.strike(AT_START)
+        return DEVICE
+
+    def start(self, on_change: Callable[[], None]) -> None:
+        """Ready at once."""
+        self._on_change = on_change
+        self.prepare()
+        self._enter(EngineState.READY)
+
+    def status(self) -> EngineStatus:
+        """What the engine is doing now."""
+        return EngineStatus(id=self.id, state=self._state, device=DEVICE, model=self._model)
+
+    def close(self) -> None:
+        """Nothing is held, so nothing is freed."""
+        self._enter(EngineState.CLOSED)
+
+    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+        """As core's Engine.generate."""
+        self._enter(EngineState.BUSY)
+        try:
+            yield from self._load(work)
+            pictures = [_paint(recipe, work.inputs) for recipe in work.recipes]
+            yield from self._steps(work, pictures)
+            for index, picture in enumerate(pictures):
+                yield ImageReady(index=index, image=picture, facts={"device": DEVICE})
+        finally:
+            self._enter(EngineState.READY)
+
+    def _enter(self, state: EngineState) -> None:
+        self._state = state
+        self._on_change()
+
+    def _load(self, work: Work) -> Iterator[EngineEvent]:
+        if work.model.id == self._model:
+            return
+        yield Loading(model=work.model.name)
+        self._faults.strike(AT_LOADING, work.recipes[0].prompt)
+        ready_at = time.monotonic() + self._load_seconds
+        while (left := ready_at - time.monotonic()) > 0:
+            yield Alive()
+            time.sleep(min(left, 0.1))
+        self._model = work.model.id
+
+    def _steps(self, work: Work, pictures: list[Image.Image]) -> Iterator[EngineEvent]:
+        steps, prompt = work.recipes[0].steps, work.recipes[0].prompt
+        next_preview = time.monotonic()
+        yield Progress(step=0, steps=steps)
+        for step in range(1, steps + 1):
+            self._faults.strike(step, prompt)
+            time.sleep(self._seconds_per_step)
+            yield Progress(step=step, steps=steps)
+            if work.preview_every_s and time.monotonic() >= next_preview:
+                next_preview = time.monotonic() + work.preview_every_s
+                for index, picture in enumerate(pictures):
+                    yield Preview(index=index, jpeg=_preview(picture, step / steps))
+
+
+def _paint(recipe: Recipe, inputs: Inputs) -> Image.Image:
+    source, mask = recipe.source, recipe.mask
+    if source is None:
+        return _pattern(recipe, recipe.width, recipe.height)
+    picture = _open(inputs[source.image])
+    if mask is None:
+        return _blend(picture, recipe, source)
+    painted_mask = prepare_mask(_open(inputs[mask.image]), inverted=mask.inverted, blur=mask.blur)
+    if mask.area is MaskArea.WHOLE:
+        return _inpaint_whole(picture, painted_mask, recipe, source)
+    return _inpaint_area(picture, painted_mask, recipe, source, mask)
+
+
+def _inpaint_whole(
+    picture: Image.Image, mask: Image.Image, recipe: Recipe, source: Source
+) -> Image.Image:
+    mode = _visible(source.resize_mode)
+    fitted = fit(picture, recipe.width, recipe.height, mode)
+    alpha = overlay_alpha(fit_mask(mask, recipe.width, recipe.height, mode))
+    return paste_back(fitted, _blend(fitted, recipe, source), alpha)
+
+
+def _inpaint_area(
+    picture: Image.Image, mask: Image.Image, recipe: Recipe, source: Source, plan: Mask
+) -> Image.Image:
+    flat = flatten(picture)
+    box = masked_area(mask, recipe.width, recipe.height, plan.padding)
+    return paste_crop(flat, _blend(flat.crop(box), recipe, source), mask, box)
+
+
+def _blend(picture: Image.Image, recipe: Recipe, source: Source) -> Image.Image:
+    """The pattern over the fitted source, as strong as the denoising."""
+    fitted = fit(picture, recipe.width, recipe.height, _visible(source.resize_mode))
+    pattern = _pattern(recipe, recipe.width, recipe.height)
+    return Image.blend(fitted, pattern, source.denoising_strength)
+
+
+def _visible(mode: ResizeMode) -> ResizeMode:
+    """There is no latent here to resize; stretching the picture looks closest to it."""
+    return ResizeMode.STRETCH if mode is ResizeMode.LATENT else mode
+
+
+def _open(path: Path) -> Image.Image:
+    with Image.open(path) as picture:
+        return picture.copy()
+
+
+def _pattern(recipe: Recipe, width: int, height: int) -> Image.Image:
+    """Soft waves between three colours; the words choose the colours, the seed the waves."""
+    words = f"{recipe.prompt}\n{recipe.negative_prompt}\n{recipe.sampler}\n{recipe.steps}"
+    colours = np.random.default_rng(_number(words)).uniform(40, 235, (3, 3))
+    waves = np.random.default_rng(_number(f"{words}\n{recipe.seed}"))
+    y, x = np.mgrid[0:height, 0:width] / max(width, height)
+    first, second = _wave(waves, x, y), _wave(waves, x, y)
+    pixels = colours[0] + first * (colours[1] - colours[0])
+    pixels += second * (colours[2] - pixels)
+    return Image.fromarray(pixels.round().astype(np.uint8))
+
+
+def _wave(
+    random: np.random.Generator, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """(H, W, 1), 0..1."""
+    angle, phase, bend = random.uniform(0, 2 * np.pi, 3)
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    bent = 2 * np.pi * along * random.uniform(0.6, 2.0) + phase + np.sin(5 * across + bend)
+    wave: npt.NDArray[np.float64] = 0.5 + 0.5 * np.sin(bent)
+    return wave[..., None]
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+
+
+def _preview(picture: Image.Image, fraction: float) -> bytes:
+    """A small JPEG in which the picture comes out of grey."""
+    size = (max(1, picture.width // PREVIEW_SCALE), max(1, picture.height // PREVIEW_SCALE))
+    small = picture.resize(size)
+    jpeg = io.BytesIO()
+    Image.blend(Image.new("RGB", size, (128, 128, 128)), small, fraction).save(jpeg, "JPEG")
+    return jpeg.getvalue()

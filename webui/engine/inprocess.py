@@ -1,0 +1,34 @@
+"""What makes pictures inside an engine process, and what it owes the process that hosts it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Protocol
+
+from webui.core.engine import Work
+from webui.core.events import EngineEvent
+
+
+class InProcessEngine(Protocol):
+    """Pictures from batches, in the thread that calls it; the worker adds process and pipe.
+
+    A module offers one through `create(options) -> InProcessEngine`, which must return at once.
+    """
+
+    def prepare(self) -> str:
+        """The device's name for people ("NVIDIA RTX 4070", "CPU"), after all imports and the
+        self-test. Called once, before the first batch; raises EngineError when nothing works."""
+        ...
+
+    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+        """As `core.engine.Engine.generate`. Yields at least once per step, and Alive now and then
+        while it loads: only at a yield can the caller cancel, by closing the generator.
+
+        Raises OutOfMemory when it has freed what the batch held and can go on, EngineDied when
+        the device is of no more use (any other CUDA error): the process is then ended.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what it holds; it can't be used again."""
+        ...
