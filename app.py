@@ -63,7 +63,8 @@ def _engine(settings: Settings) -> Engine:
     from webui.engine.process import EngineProcess
 
     if settings.engine == "fake":
-        return EngineProcess("fake", "webui.engine.fake:create", {})
+        pace = {"seconds_per_step": settings.fake_step_s}
+        return EngineProcess("fake", "webui.engine.fake:create", pace)
     options = {
         "use_cpu": settings.use_cpu,
         "device_id": settings.device_id,

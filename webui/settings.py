@@ -63,6 +63,9 @@ class Settings:
         "What makes the pictures; fake draws test patterns without a model.",
         choices=("auto", "fake"),
     )
+    fake_step_s: Annotated[float, Ge(0.0), Le(60.0)] = _setting(
+        0.05, "Seconds that a step of the fake engine takes."
+    )
     use_cpu: bool = _setting(False, "Make pictures on the processor even if there is a GPU.")
     device_id: str = _setting("", "Which GPU to use, by number. Default: the first.")
     threads: Annotated[int, Ge(0), Le(256)] = _setting(

@@ -1,0 +1,37 @@
+"""The docs have a heading for everything a person can set or call, and point at files that exist."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from webui.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("models/**/*.md")])
+
+
+def headings(page: Path) -> set[str]:
+    return set(re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE))
+
+
+def test_every_setting_has_a_heading_and_no_other_has() -> None:
+    documented = {h for h in headings(ROOT / "docs" / "settings.md") if h.islower()}
+    assert documented == {setting.name for setting in dataclasses.fields(Settings)}
+
+
+def test_every_file_name_pattern_is_in_the_guide() -> None:
+    from webui.gallery.naming import PATTERNS
+
+    guide = (ROOT / "docs" / "artists.md").read_text("utf-8")
+    assert [name for name in PATTERNS if f"[{name}" not in guide] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_point_at_files_that_exist(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))
+    local = [link for link in links if not link.startswith(("http:", "https:"))]
+    assert [link for link in local if not (page.parent / link).exists()] == []
