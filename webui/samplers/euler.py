@@ -1,0 +1,28 @@
+"""Euler's method: follow the slope at the start of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from webui.samplers.sampler import Denoise, Noise, Sampler, Step
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def sample_euler(
+    denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Noise
+) -> Iterator[Step]:
+    """Karras et al. 2022, algorithm 2 without churn and correction. Draws no noise."""
+    for i, (sigma, next_sigma) in enumerate(pairwise(sigmas)):
+        denoised = denoise(x, sigma)
+        slope = (x - denoised) / sigma
+        x = x + slope * (next_sigma - sigma)
+        yield Step(index=i, x=x, denoised=denoised)
+
+
+SAMPLER: Final = Sampler(
+    id="euler", label="Euler", aliases=("k_euler",), sample=sample_euler, default_schedule="uniform"
+)
