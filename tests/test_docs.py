@@ -1,4 +1,4 @@
-"""The docs have a heading for everything a person can set or call, and point at files that exist."""
+"""The docs name everything a person can set or call, and point at files that exist."""
 
 from __future__ import annotations
 
