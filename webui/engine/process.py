@@ -1,0 +1,308 @@
+"""An engine in a process of its own, watched and restarted. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from webui.core.codec import to_json
+from webui.core.engine import EngineState, EngineStatus, Work
+from webui.core.errors import EngineDied, EngineHung
+from webui.core.events import Alive, EngineEvent, Loading, Progress
+from webui.engine.child import Child
+from webui.engine.wire import Frame, unpack_error, unpack_event
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.1
+TICK_S: Final = 0.5
+FAILURES_SHOWN: Final = 3
+"""An engine that could not start so often in a row is shown as failed; it is tried on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long to wait for what, in seconds."""
+
+    hang_s: float = 30.0
+    """Without a sign of life from a process that is ready."""
+    prepare_s: float = 300.0
+    """Without a sign of life before: imports from a slow disk can stop the heartbeat."""
+    stall_s: float = 1800.0
+    """With a heartbeat, but without an event of the batch: longer than any honest step."""
+    cancel_s: float = 60.0
+    """Until a cancelled batch has ended; the process is ended then."""
+    backoff_s: float = 0.5
+    """Before the second restart in a row; doubled each time."""
+    longest_backoff_s: float = 60.0
+
+
+class EngineProcess:
+    """core's Engine over a child process that runs `factory` ("webui.engine.local:create").
+
+    A supervisor thread starts the child, watches it and starts the next one; `options` reach the
+    factory as they are and must be JSON.
+    """
+
+    def __init__(
+        self, id: str, factory: str, options: Mapping[str, Any], limits: Limits | None = None
+    ) -> None:
+        self.id = id
+        self._begin: Final = Frame(
+            kind="begin", data={"factory": factory, "options": dict(options)}
+        )
+        self._limits: Final = limits or Limits()
+        self._on_change: Callable[[], None] = lambda: None
+        self._changed: Final = threading.Condition()
+        self._status = EngineStatus(id=id, state=EngineState.STARTING, device="")
+        self._child: Child | None = None
+        self._is_prepared = False
+        self._batch: _Batch | None = None
+        self._batches = 0
+        self._last_error: Exception | None = None
+        self._troubles = 0
+        """Lives in a row that ended badly without having finished a batch."""
+        self._is_closing = False
+        self._wake: Final = threading.Event()
+        self._supervisor: Final = threading.Thread(
+            target=self._supervise, name=f"engine-{id}", daemon=True
+        )
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id; None between two lives."""
+        child = self._child
+        return child.pid if child else None
+
+    def start(self, on_change: Callable[[], None]) -> None:
+        """As core's Engine: returns at once, `on_change` tells when it is ready."""
+        self._on_change = on_change
+        self._supervisor.start()
+
+    def status(self) -> EngineStatus:
+        """What the engine is doing now."""
+        return self._status
+
+    def close(self) -> None:
+        """End the child and everything that watches it."""
+        self._is_closing = True
+        self._wake.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
+        self._enter(EngineState.CLOSED)
+
+    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+        """As core's Engine. Alive comes at least every tenth of a second, so that the caller may
+        cancel at any time; closing returns when the child has stopped."""
+        child = yield from self._ready_child()
+        batch = self._open_batch(child, work)
+        try:
+            yield from batch.events()
+        finally:
+            self._close_batch(child, batch)
+
+    def _ready_child(self) -> Generator[EngineEvent, None, Child]:
+        while True:
+            status, child = self._status, self._child
+            if status.state is EngineState.READY and child is not None and child.is_running():
+                return child
+            if status.state in (EngineState.FAILED, EngineState.CLOSED):
+                self._wake.set()
+                raise EngineDied(f"The engine can't start. {status.detail or 'It is closed.'}")
+            yield Alive()
+            with self._changed:
+                self._changed.wait(POLL_S)
+
+    def _open_batch(self, child: Child, work: Work) -> _Batch:
+        self._batches += 1
+        batch = self._batch = _Batch(self._batches, work.model.id)
+        self._enter(EngineState.BUSY, only_from=EngineState.READY)
+        payload = to_json(work).encode()
+        child.send(Frame(kind="generate", batch=batch.number, payload=payload))
+        if self._child is not child:  # it died after the look above, and nobody knew this batch
+            batch.finish(EngineDied("The engine's process ended just before this picture."))
+        return batch
+
+    def _close_batch(self, child: Child, batch: _Batch) -> None:
+        if not batch.is_over.is_set():
+            child.send(Frame(kind="cancel", batch=batch.number))
+            if not batch.is_over.wait(self._limits.cancel_s):
+                child.kill(EngineHung("The engine did not stop when it was asked to."))
+        self._batch = None
+        self._enter(EngineState.READY, only_from=EngineState.BUSY)
+
+    def _supervise(self) -> None:
+        while not self._is_closing:
+            began = time.monotonic()
+            self._is_prepared = False
+            child = Child(f"engine-{self.id}", self._receive, self._wake.set)
+            self._child = child
+            child.send(self._begin)
+            self._watch(child)
+            if self._is_closing:
+                child.ask_to_end()
+            self._bury(child, time.monotonic() - began)
+            self._wake.clear()
+            if not self._is_closing:
+                self._wake.wait(self._backoff())
+
+    def _watch(self, child: Child) -> None:
+        """Until the child has ended or this engine is closed; ends a child that stands still."""
+        quiet, stalled, limits = _Silence(), _Silence(), self._limits
+        while child.is_running() and not self._is_closing:
+            self._wake.wait(TICK_S)
+            self._wake.clear()
+            batch, is_prepared = self._batch, self._is_prepared
+            quiet_s = quiet.seconds(child.heard)
+            stalled_s = stalled.seconds((batch.number, batch.heard) if batch else None)
+            is_hung = quiet_s > (limits.hang_s if is_prepared else limits.prepare_s)
+            is_stalled = stalled_s > limits.stall_s and (batch is not None or not is_prepared)
+            if is_hung or is_stalled:
+                silent_s = max(quiet_s, stalled_s) if is_stalled else quiet_s
+                why = f"The engine gave no sign of life for {silent_s:.0f} seconds."
+                child.kill(EngineHung(why))
+                return
+
+    def _bury(self, child: Child, lived_s: float) -> None:
+        """Note why the child ended; tell who watches before whoever waits for its pictures."""
+        how = child.bury()
+        self._child = None
+        if self._is_closing:
+            error: Exception = EngineDied("The engine was closed.")
+        else:
+            error = child.verdict or self._last_error or EngineDied(_describe(how))
+            log.warning("Engine %s ended (%s). %s\n%s", self.id, how, error, child.last_words())
+            self._count_trouble(lived_s)
+            is_failed = not self._is_prepared and self._troubles >= FAILURES_SHOWN
+            state = EngineState.FAILED if is_failed else EngineState.RESTARTING
+            self._enter(state, detail=str(error), model="")
+        self._last_error = None
+        if (batch := self._batch) is not None:
+            batch.finish(error)
+
+    def _count_trouble(self, lived_s: float) -> None:
+        is_old = self._is_prepared and lived_s > self._limits.longest_backoff_s
+        self._troubles = 1 if is_old else self._troubles + 1
+
+    def _backoff(self) -> float:
+        """Seconds until the next start; the first comes at once."""
+        if self._troubles <= 1:
+            return 0.0
+        doubled = self._limits.backoff_s * 2.0 ** min(self._troubles - 2, 20)
+        return min(doubled, self._limits.longest_backoff_s)
+
+    def _receive(self, frame: Frame) -> None:
+        """One frame from the child, in its reader thread."""
+        batch = self._batch
+        match frame.kind:
+            case "beat":
+                pass
+            case "log":
+                data = frame.data
+                logging.getLogger(data["logger"]).log(data["level"], "%s", data["text"])
+            case "ready":
+                self._is_prepared = True
+                self._enter(EngineState.READY, device=frame.data["device"], detail="")
+            case "error":
+                self._receive_error(unpack_error(frame), batch, frame.batch)
+            case _ if batch is None or batch.number != frame.batch:
+                pass  # of a batch that nobody waits for any more
+            case "ended":
+                self._troubles = 0
+                batch.finish(None)
+            case _:
+                self._receive_event(frame, batch)
+
+    def _receive_error(self, error: Exception, batch: _Batch | None, number: int) -> None:
+        if number == 0 or isinstance(error, EngineDied):
+            self._last_error = error
+            self._enter(EngineState.RESTARTING, detail=str(error), model="")
+        elif batch is not None and batch.number == number:
+            self._troubles = 0
+            batch.finish(error)
+
+    def _receive_event(self, frame: Frame, batch: _Batch) -> None:
+        if (event := unpack_event(frame)) is None:
+            return
+        if isinstance(event, Loading):
+            self._enter(EngineState.BUSY, model="")
+        elif isinstance(event, Progress) and self._status.model != batch.model:
+            self._enter(EngineState.BUSY, model=batch.model)
+        batch.put(event)
+
+    def _enter(
+        self, state: EngineState, *, only_from: EngineState | None = None, **changes: str
+    ) -> None:
+        with self._changed:
+            if only_from is not None and self._status.state is not only_from:
+                return
+            self._status = replace(self._status, state=state, **changes)
+            self._changed.notify_all()
+        self._on_change()
+
+
+class _Batch:
+    """One batch on its way back from the child."""
+
+    def __init__(self, number: int, model: str) -> None:
+        self.number: Final = number
+        self.model: Final = model
+        self.heard = 0
+        self.is_over: Final = threading.Event()
+        self._inbox: Final[queue.SimpleQueue[EngineEvent | Exception | None]] = queue.SimpleQueue()
+
+    def put(self, event: EngineEvent) -> None:
+        """One event came."""
+        self.heard += 1
+        self._inbox.put(event)
+
+    def finish(self, error: Exception | None) -> None:
+        """Nothing more will come."""
+        self._inbox.put(error)
+        self.is_over.set()
+
+    def events(self) -> Iterator[EngineEvent]:
+        """What came, in order; Alive while nothing comes. Raises what the batch failed with."""
+        while True:
+            try:
+                event = self._inbox.get(timeout=POLL_S)
+            except queue.Empty:
+                yield Alive()
+                continue
+            if event is None:
+                return
+            if isinstance(event, Exception):
+                raise event
+            yield event
+
+
+class _Silence:
+    """For how long something has not changed, in time that this process was awake: after the
+    laptop was closed for a night, the child was not silent but asleep as well."""
+
+    def __init__(self) -> None:
+        self._last: object = None
+        self._looked_at = time.monotonic()
+        self._silent_s = 0.0
+
+    def seconds(self, now: object) -> float:
+        """Seconds since `now` was different, called about once per TICK_S."""
+        elapsed = min(time.monotonic() - self._looked_at, 4 * TICK_S)
+        self._looked_at += time.monotonic() - self._looked_at
+        self._silent_s = self._silent_s + elapsed if now == self._last else 0.0
+        self._last = now
+        return self._silent_s
+
+
+def _describe(how: str) -> str:
+    if how == "SIGKILL":
+        return (
+            "The engine's process was killed from outside; often the system does that when "
+            "memory runs out. A smaller size or batch needs less."
+        )
+    return f"The engine's process ended unexpectedly ({how})."

@@ -1,0 +1,126 @@
+"""What goes over the pipe between the web process and an engine process.
+
+A frame is a few names and numbers as JSON, with raw bytes behind: pixels and previews are never
+pickled, and nothing that arrives is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any, Final
+
+from PIL import Image
+
+from webui.core import errors
+from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
+
+LENGTHS: Final = struct.Struct("<II")
+"""Bytes of JSON, bytes of payload."""
+
+
+class EngineBug(Exception):
+    """An error in the engine's process that nobody thought of; its traceback is in the notes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One message. `kind` says what; `batch` which batch it is about, 0 if none."""
+
+    kind: str
+    batch: int = 0
+    data: Mapping[str, Any] = field(default_factory=dict)
+    payload: bytes = b""
+
+
+class FrameWriter:
+    """Sends frames from any thread, each whole. Raises OSError when the other end is gone."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe: Final = pipe
+        self._lock: Final = threading.Lock()
+
+    def send(self, frame: Frame) -> None:
+        """Send one frame; waits while the pipe is full."""
+        head = json.dumps([frame.kind, frame.batch, frame.data]).encode()
+        with self._lock:
+            self._pipe.write(LENGTHS.pack(len(head), len(frame.payload)) + head)
+            self._pipe.write(frame.payload)
+            self._pipe.flush()
+
+
+def read_frames(pipe: IO[bytes]) -> Iterator[Frame]:
+    """Frames until the other end is closed; a frame that was cut off is dropped."""
+    while len(lengths := pipe.read(LENGTHS.size)) == LENGTHS.size:
+        head_bytes, payload_bytes = LENGTHS.unpack(lengths)
+        head, payload = pipe.read(head_bytes), pipe.read(payload_bytes)
+        if len(head) < head_bytes or len(payload) < payload_bytes:
+            return
+        kind, batch, data = json.loads(head)
+        yield Frame(kind=kind, batch=batch, data=data, payload=payload)
+
+
+def pack_event(event: EngineEvent, batch: int) -> Frame:
+    """An engine's event as a frame."""
+    match event:
+        case Alive():
+            return Frame(kind="alive", batch=batch)
+        case Loading():
+            return Frame(kind="loading", batch=batch, data={"model": event.model})
+        case Progress():
+            data = {"step": event.step, "steps": event.steps}
+            return Frame(kind="progress", batch=batch, data=data)
+        case Preview():
+            data = {"index": event.index}
+            return Frame(kind="preview", batch=batch, data=data, payload=event.jpeg)
+        case ImageReady():
+            image = event.image.convert("RGB")
+            facts = {"index": event.index, "size": image.size, "facts": dict(event.facts)}
+            return Frame(kind="image", batch=batch, data=facts, payload=image.tobytes())
+
+
+def unpack_event(frame: Frame) -> EngineEvent | None:
+    """The event in a frame; None when it holds something else."""
+    data = frame.data
+    match frame.kind:
+        case "alive":
+            return Alive()
+        case "loading":
+            return Loading(model=data["model"])
+        case "progress":
+            return Progress(step=data["step"], steps=data["steps"])
+        case "preview":
+            return Preview(index=data["index"], jpeg=frame.payload)
+        case "image":
+            image = Image.frombytes("RGB", tuple(data["size"]), frame.payload)
+            return ImageReady(index=data["index"], image=image, facts=data["facts"])
+        case _:
+            return None
+
+
+def pack_error(error: Exception, batch: int) -> Frame:
+    """An exception as a frame: class, text and attributes of ours, the traceback of others."""
+    data: dict[str, Any] = {"class": type(error).__name__, "text": str(error)}
+    if isinstance(error, errors.GessoError):
+        data["attributes"] = vars(error)
+    else:
+        data["traceback"] = "".join(traceback.format_exception(error))
+    return Frame(kind="error", batch=batch, data=data)
+
+
+def unpack_error(frame: Frame) -> Exception:
+    """The exception in a frame: of the class it had if it is one of ours, else EngineBug."""
+    name, text = frame.data["class"], frame.data["text"]
+    kind = getattr(errors, name, None)
+    if "attributes" not in frame.data or kind is None:
+        bug = EngineBug(f"{name}: {text}")
+        bug.add_note(frame.data.get("traceback", ""))
+        return bug
+    error: Exception = kind.__new__(kind)
+    error.args = (text,)
+    vars(error).update(frame.data["attributes"])
+    return error

@@ -1,0 +1,149 @@
+"""The engine process: hosts any in-process engine behind a pipe, and ends with its parent.
+
+Three threads: this one makes pictures, one listens (a cancel must be heard in the middle of a
+batch), one beats. Standard output belongs to the pipe; what libraries print goes to the log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO, Final
+
+from webui.core.codec import from_json
+from webui.core.engine import Work
+from webui.core.errors import EngineDied
+from webui.engine.inprocess import InProcessEngine
+from webui.engine.wire import Frame, FrameWriter, pack_error, pack_event, read_frames
+
+HEARTBEAT_S: Final = 1.0
+UNUSABLE: Final = 71
+"""Exit code after an error that the device can't go on after."""
+
+
+def main() -> None:
+    """Serve the parent on standard input and output until it closes them or says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server; it will tell us
+    _die_with_parent()
+    faulthandler.enable()
+    inward, outward = _take_pipes()
+    worker = Worker(FrameWriter(outward))
+    _forward_logs(worker.writer)
+    threading.Thread(target=worker.listen, args=(inward,), name="listen", daemon=True).start()
+    threading.Thread(target=worker.beat, name="beat", daemon=True).start()
+    worker.serve()
+    outward.close()
+    os._exit(0)  # whatever threads a library left behind, this process is done
+
+
+class Worker:
+    """Takes orders from the parent and reports to it."""
+
+    def __init__(self, writer: FrameWriter) -> None:
+        self.writer: Final = writer
+        self._orders: Final[queue.SimpleQueue[Frame]] = queue.SimpleQueue()
+        self._cancelled = 0
+        """The newest batch that was cancelled; earlier ones are over."""
+
+    def listen(self, pipe: IO[bytes]) -> None:
+        """Sort what arrives. Without a parent there is nothing left to do: the process ends."""
+        for frame in read_frames(pipe):
+            if frame.kind == "cancel":
+                self._cancelled = frame.batch
+            else:
+                self._orders.put(frame)
+        os._exit(0)
+
+    def beat(self) -> None:
+        """Tell the parent every second that this process runs."""
+        pause = threading.Event()
+        with contextlib.suppress(OSError):
+            while not pause.wait(HEARTBEAT_S):
+                self.writer.send(Frame(kind="beat"))
+
+    def serve(self) -> None:
+        """Prepare the engine, then make batch after batch."""
+        begin = self._orders.get()
+        try:
+            engine = _create(begin)
+            device = engine.prepare()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told and retries
+            self.writer.send(pack_error(error, 0))
+            return
+        self.writer.send(Frame(kind="ready", data={"device": device}))
+        while (order := self._orders.get()).kind == "generate":
+            self._run(engine, order)
+        engine.close()
+
+    def _run(self, engine: InProcessEngine, order: Frame) -> None:
+        try:
+            work = from_json(Work, order.payload)
+            for frame in self._events(engine, work, order.batch):
+                self.writer.send(frame)
+        except Exception as error:  # noqa: BLE001 - the parent logs it and decides
+            self.writer.send(pack_error(error, order.batch))
+            if isinstance(error, EngineDied):
+                os._exit(UNUSABLE)
+        else:
+            self.writer.send(Frame(kind="ended", batch=order.batch))
+
+    def _events(self, engine: InProcessEngine, work: Work, batch: int) -> Iterator[Frame]:
+        with contextlib.closing(engine.generate(work)) as events:
+            for event in events:
+                if self._cancelled == batch:
+                    return
+                yield pack_event(event, batch)
+
+
+def _create(begin: Frame) -> InProcessEngine:
+    """The engine that a factory string such as "webui.engine.fake:create" names."""
+    module, _, name = begin.data["factory"].partition(":")
+    create = getattr(importlib.import_module(module), name)
+    engine: InProcessEngine = create(begin.data["options"])
+    return engine
+
+
+def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """The parent's two pipes, out of reach of anything that reads or prints."""
+    inward, outward = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return inward, outward
+
+
+def _die_with_parent() -> None:
+    """Ask Linux for the end of this process with its parent, even if it hangs in native code;
+    elsewhere the closed pipe has to do, and `listen` sees it."""
+    if sys.platform == "linux":
+        set_death_signal = 1
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL)
+
+
+def _forward_logs(writer: FrameWriter) -> None:
+    root = logging.getLogger()
+    root.handlers = [_PipeHandler(writer)]
+    root.setLevel(logging.INFO)
+
+
+class _PipeHandler(logging.Handler):
+    """Log records become frames, so that the parent logs them as its own."""
+
+    def __init__(self, writer: FrameWriter) -> None:
+        super().__init__()
+        self._writer: Final = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        data = {"logger": record.name, "level": record.levelno, "text": self.format(record)}
+        with contextlib.suppress(OSError):
+            self._writer.send(Frame(kind="log", data=data))
