@@ -1,0 +1,179 @@
+"""A real server on a free port with a real Gradio page, and a client that sends any bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+import gradio as gr
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import StreamingResponse
+
+from tests.conftest import until
+from webui.gate.access import UPLOAD_BYTES, Access, needs
+from webui.gate.gate import Gate
+from webui.gate.server import build_server, open_loopback, protect
+
+HEADER_TEXT = "a header of this application's own"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An HTTP response, its header names in lower case."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        return [value for key, value in self.headers if key == name]
+
+    def one(self, name: str) -> str:
+        (value,) = self.all(name)
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A server that runs."""
+
+    port: int
+    gate: Gate
+
+    @property
+    def host(self) -> str:
+        return f"localhost:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.host}"
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Sequence[tuple[str, str]] = (),
+        body: bytes = b"",
+        hosts: Sequence[str] | None = None,
+    ) -> Answer:
+        """Send exactly these headers, the right Host unless `hosts` says otherwise."""
+        lines = [f"{method} {path} HTTP/1.1"]
+        lines += [f"Host: {host}" for host in ([self.host] if hosts is None else hosts)]
+        lines += [f"{name}: {value}" for name, value in headers]
+        if body:
+            lines.append(f"Content-Length: {len(body)}")
+        with closing(self.connect()) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+            return read_answer(connection, method)
+
+    def get(self, path: str, *headers: tuple[str, str]) -> Answer:
+        return self.ask("GET", path, headers)
+
+
+def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
+    """The next response on a connection."""
+    response = http.client.HTTPResponse(connection, method=method)
+    response.begin()
+    headers = [(name.lower(), value) for name, value in response.getheaders()]
+    return Answer(status=response.status, headers=headers, body=response.read())
+
+
+@contextmanager
+def serving(gate: Gate) -> Iterator[Site]:
+    """The gate behind a real server, in a thread."""
+    sockets = open_loopback(0)
+    server = build_server(gate)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": sockets}, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    try:
+        yield Site(port=sockets[0].getsockname()[1], gate=gate)
+    finally:
+        server.should_exit = True
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+
+def plain_app() -> FastAPI:
+    """Routes of every kind of ours, without Gradio."""
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/api/v1/thing")
+    @needs(Access.PERSON)
+    def read_thing() -> Response:
+        return Response(b"{}", media_type="application/json", headers={"x-own": HEADER_TEXT})
+
+    @app.api_route("/api/v1/thing", methods=["POST", "PUT", "PATCH", "DELETE"])
+    @needs(Access.PERSON)
+    async def change_thing(request: Request) -> dict[str, int]:
+        return {"bytes": len(await request.body())}
+
+    @app.post("/api/v1/upload")
+    @needs(Access.PERSON, max_body_bytes=UPLOAD_BYTES)
+    async def upload(request: Request) -> dict[str, int]:
+        return {"bytes": len(await request.body())}
+
+    @app.get("/api/v1/hidden")
+    @needs(Access.CLOSED)
+    def hidden() -> dict[str, str]:
+        return {"secret": "planted"}
+
+    @app.get("/api/v1/broken")
+    @needs(Access.PERSON)
+    def broken() -> None:
+        raise ArithmeticError("as the test wants it")
+
+    @app.get("/api/v1/scope")
+    @needs(Access.PERSON)
+    def show_scope(request: Request) -> dict[str, object]:
+        return {"headers": dict(request.headers), "url": str(request.url)}
+
+    @app.get("/api/v1/stream")
+    @needs(Access.PERSON, is_stream=True)
+    def stream() -> StreamingResponse:
+        async def ticks() -> AsyncIterator[bytes]:
+            yield b"first\n"
+            await asyncio.Event().wait()
+
+        return StreamingResponse(ticks(), media_type="text/event-stream")
+
+    @app.get("/a-page")
+    @needs(Access.PERSON, is_page=True)
+    def page() -> Response:
+        html = "<html><script>one()</script><script src='/x.js'></script><p>text</html>"
+        return Response(html, media_type="text/html")
+
+    return app
+
+
+def blocks() -> gr.Blocks:
+    """A page with the component kinds that ask most of the browser."""
+    with gr.Blocks() as page:
+        text = gr.Textbox(label="Text")
+        out = gr.Textbox(label="Out")
+        gr.HTML("<b id='bold' onclick='window.ran=1'>bold</b>")
+        gr.ImageEditor(label="Editor")
+        gr.Gallery(label="Gallery")
+        gr.Button("Go").click(lambda value: value.upper(), text, out, js="(value) => value + '!'")
+    return page
+
+
+def gradio_app() -> FastAPI:
+    """The routes above with a Gradio page mounted at the root, as the real page is."""
+    app = gr.mount_gradio_app(
+        plain_app(), blocks(), "/", auth_dependency=lambda _: "local", run_history=False
+    )
+    assert isinstance(app, FastAPI)
+    return app
+
+
+def gradio_site() -> Gate:
+    return protect(gradio_app())

@@ -1,0 +1,1 @@
+"""What stands in front of every route: who may ask, from where, how much."""

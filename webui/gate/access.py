@@ -1,0 +1,67 @@
+"""What a route asks of whoever calls it, declared at the route.
+
+The gate enforces the rules and the audit refuses to start without them; nobody is signed in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+MIB: Final = 1 << 20
+JSON_BODY_BYTES: Final = MIB
+UPLOAD_BYTES: Final = 64 * MIB
+"""One picture, with room for the largest PNG of 2048 x 2048 in 16 bits."""
+
+RULE_ATTRIBUTE: Final = "__gate_rule__"
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+class Access(StrEnum):
+    """Who may use a route. On a server that only this machine reaches, everyone is its owner."""
+
+    OPEN = "open"
+    """Anyone whose request passes the gate, signed in or not."""
+    PERSON = "person"
+    """Anyone who is signed in."""
+    OWNER = "owner"
+    """Whoever runs this server."""
+    CLOSED = "closed"
+    """Nobody: the gate answers as if it did not exist."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """All that the gate needs to know of a route."""
+
+    access: Access
+    max_body_bytes: int = JSON_BODY_BYTES
+    is_stream: bool = False
+    """Its answer stays open; counts against the number of streams that one client may hold."""
+    is_page: bool = False
+    """People open it from a link on another site, and may: it changes nothing."""
+    serves_uploads: bool = False
+    """It answers with files that came from outside: only pictures are shown, the rest saved."""
+
+
+def needs(access: Access, **more: Any) -> Callable[[Endpoint], Endpoint]:
+    """Declares the rule of a route: put it between the router's decorator and the function.
+
+    `more` are the other fields of Rule.
+    """
+    rule = Rule(access=access, **more)
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, RULE_ATTRIBUTE, rule)
+        return endpoint
+
+    return declare
+
+
+def declared_rule(endpoint: object) -> Rule | None:
+    """The rule that `needs` gave to an endpoint, or None."""
+    rule = getattr(endpoint, RULE_ATTRIBUTE, None)
+    return rule if isinstance(rule, Rule) else None
