@@ -1,0 +1,84 @@
+"""The checks and the test suite: what to run, in which order, and what it adds up to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from webui.launcher.progress import say
+from webui.launcher.venv import Venv, clean_environment
+
+CHECKS: Final = (
+    ("format", ("-m", "ruff", "format", "--check", ".")),
+    ("lint", ("-m", "ruff", "check", ".")),
+    ("types", ("-m", "mypy")),
+    (
+        "imports",
+        ("-c", "from importlinter.cli import lint_imports_command as run; run()"),
+    ),
+)
+QUICK: Final = "not slow and not browser and not torch and not gpu"
+USUAL: Final = "not slow and not gpu"
+ALL: Final = "not gpu"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestRun:
+    """Which tests to run, from the arguments of `launch.py test`."""
+
+    is_quick: bool
+    has_browser: bool
+    marks: str
+    arguments: tuple[str, ...]
+
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[str]) -> TestRun:
+        """Our own flags are taken out; pytest gets the rest."""
+        own = {"--quick", "--all", "--no-browser"}
+        marks = QUICK if "--quick" in arguments else ALL if "--all" in arguments else USUAL
+        has_browser = "--no-browser" not in arguments and marks != QUICK
+        if "--no-browser" in arguments and marks != QUICK:
+            marks += " and not browser"
+        return cls(
+            is_quick=marks == QUICK,
+            has_browser=has_browser,
+            marks=marks,
+            arguments=tuple(a for a in arguments if a not in own),
+        )
+
+
+def run_checks(venv: Venv, root: Path) -> int:
+    """Run every check, one line for each that passes; the first failing exit code, or 0."""
+    codes = [_check(venv, root, title, arguments) for title, arguments in CHECKS]
+    return next((code for code in codes if code), 0)
+
+
+def _check(venv: Venv, root: Path, title: str, arguments: Sequence[str]) -> int:
+    started = time.monotonic()
+    done = subprocess.run(
+        [str(venv.python), *arguments],
+        cwd=root,
+        env=clean_environment(dict(os.environ)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    took = time.monotonic() - started
+    say(f"• {title:8} {'failed' if done.returncode else 'good'} ({took:.1f} s)")
+    if done.returncode:
+        say(done.stdout.rstrip())
+    return done.returncode
+
+
+def run_tests(venv: Venv, root: Path, test_run: TestRun, environment: Mapping[str, str]) -> int:
+    """Run pytest, whose closing line is the last thing printed; its exit code."""
+    command = [str(venv.python), "-m", "pytest", "-m", test_run.marks, *test_run.arguments]
+    return subprocess.call(command, cwd=root, env=environment, stdin=subprocess.DEVNULL)
