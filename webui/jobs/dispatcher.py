@@ -1,0 +1,398 @@
+"""Hands jobs to engines in turn, and sees each through to its pictures on disk or its reason.
+
+One thread per engine makes pictures; a few others save them, so that the engine goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import groupby
+from typing import Final, Protocol
+
+from PIL import Image
+
+from webui.core.engine import Engine, EngineState, Work
+from webui.core.errors import DiskFull, EngineError, GessoError, OutOfMemory
+from webui.core.events import (
+    Cancelled,
+    EngineChanged,
+    EngineEvent,
+    Failed,
+    Finished,
+    ImageReady,
+    JobEvent,
+    Loading,
+    PictureSaved,
+    Preview,
+    PreviewReady,
+    Progress,
+    Queued,
+    Started,
+    Waiting,
+)
+from webui.core.job import Job, JobId, PersonId
+from webui.core.recipe import Recipe
+from webui.core.request import GenerationRequest
+from webui.core.result import Picture
+from webui.jobs.bus import EventBus
+from webui.jobs.eta import Timing, effort, expected_seconds, finish_times
+from webui.jobs.hold import RETRY_S, Hold, Stopped
+from webui.jobs.run import Live, Outcome, Run
+from webui.jobs.store import MAX_ATTEMPTS, JobStore
+
+log = logging.getLogger(__name__)
+
+SAVERS: Final = 2
+MOST_UNSAVED: Final = 8
+"""Pictures that may wait to be saved before the engine waits too: they are held in memory."""
+REMEMBERED_TIMINGS: Final = 60
+READY_POLL_S: Final = 1.0
+GAVE_UP: Final = (
+    "The engine stopped twice while making this picture, so it is not tried a third time."
+)
+
+
+class Album(Protocol):
+    """Where finished pictures go."""
+
+    def save(self, job: Job, index: int, image: Image.Image, facts: Mapping[str, str]) -> Picture:
+        """The picture, on disk; the same again for an index that it has. Raises DiskFull."""
+        ...
+
+    def indices(self, job_id: JobId) -> frozenset[int]:
+        """Which pictures of a job it has."""
+        ...
+
+    def check_room(self, extra_bytes: int = 0) -> None:
+        """Raises DiskFull when there is no room for one more picture."""
+        ...
+
+
+class Dispatcher:
+    """Runs the queue. Its public methods may be called from any thread."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        bus: EventBus,
+        engines: Sequence[Engine],
+        album: Album,
+        prepare: Callable[[Job, Sequence[int]], Work],
+        retry_s: float = RETRY_S,
+    ) -> None:
+        """`prepare` gives the batch for some pictures of a job; `retry_s` is how long a full disk
+        is left alone."""
+        self._store: Final = store
+        self._bus: Final = bus
+        self._engines: Final = tuple(engines)
+        self._album: Final = album
+        self._prepare: Final = prepare
+        self._hold: Final = Hold(lambda reason: self._publish(Waiting(reason=reason)), retry_s)
+        self._turn: Final = threading.RLock()
+        """Held for each change of a job's state, so that none is seen half done."""
+        self._runs: dict[JobId, Run] = {}
+        self._timings: deque[Timing] = deque(maxlen=REMEMBERED_TIMINGS)
+        self._is_recovered = False
+        self._savers: Final = ThreadPoolExecutor(SAVERS, thread_name_prefix="save")
+        self._threads: Final = [
+            threading.Thread(
+                target=self._serve, args=(engine,), name=f"jobs-{engine.id}", daemon=True
+            )
+            for engine in self._engines
+        ]
+
+    def start(self) -> None:
+        """Settle what a kill left behind, start the engines and run the queue."""
+        with contextlib.suppress(DiskFull):  # then each engine's thread waits for room first
+            self._recover()
+        for engine in self._engines:
+            engine.start(partial(self._engine_changed, engine))
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End in order: what runs goes back to the queue and that is no attempt of it, pictures
+        that are made are saved, the engines end."""
+        self._hold.close()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+        self._savers.shutdown()
+        for engine in self._engines:
+            engine.close()
+
+    def wake(self) -> None:
+        """Look again now: there may be a new job, or room on the disk."""
+        self._hold.ring()
+
+    def submit(self, request: GenerationRequest, recipe: Recipe, owner: PersonId) -> Job:
+        """Accept a job: stored when this returns. Raises DiskFull; then nothing is accepted."""
+        with self._turn:
+            job = self._store.add(request, recipe, owner)
+            self._publish(Queued(), job)
+        self.wake()
+        return job
+
+    def cancel(self, job_id: JobId) -> Job:
+        """End a job that waits, or ask one at work to end; its finished pictures stay. The job as
+        it is now; one that is over stays as it is. Raises NotFound."""
+        with self._turn:
+            run = self._runs.get(job_id)
+            job = self._store.get(job_id)
+            if run is not None:
+                run.is_cancel_asked = True
+            elif not job.state.is_over:
+                job = self._store.cancel(job_id)
+                self._publish(Cancelled(), job)
+        self.wake()
+        return job
+
+    def live(self, job_id: JobId) -> Live | None:
+        """What a job at work looks like now; None when it is not at work."""
+        run = self._runs.get(job_id)
+        return run.live if run else None
+
+    def waiting(self) -> str:
+        """Why the queue can't go on, in words; "" when it can."""
+        return self._hold.reason
+
+    def seconds_left(self, job_id: JobId) -> float | None:
+        """Until the job is done, those ahead of it included; None when it is over or unknown."""
+        jobs = self._store.open_jobs()
+        with self._turn:
+            timings = tuple(self._timings)
+        times = finish_times([self._alone(job, timings) for job in jobs], len(self._engines))
+        return next((time for job, time in zip(jobs, times, strict=True) if job.id == job_id), None)
+
+    def _alone(self, job: Job, timings: Sequence[Timing]) -> float | None:
+        if (run := self._runs.get(job.id)) is not None:
+            return run.seconds_left()
+        return expected_seconds(timings, job.recipe, job.picture_count)
+
+    def _publish(self, event: JobEvent, job: Job | None = None) -> None:
+        """In turn: a watcher that asks back then waits for nobody who waits for it."""
+        with self._turn:
+            self._bus.publish(event, job)
+
+    def _engine_changed(self, engine: Engine) -> None:
+        """Called by the engine in any of its threads."""
+        self._publish(EngineChanged(engine=engine.id))
+        statuses = [other.status() for other in self._engines]
+        is_hopeless = all(status.state is EngineState.FAILED for status in statuses)
+        self._hold.set_reason(self, _no_engine(statuses[0].detail) if is_hopeless else "")
+        self.wake()
+
+    def _recover(self) -> None:
+        """Once per life of the server. A job whose pictures are all there was only not ticked off
+        any more."""
+        with self._turn:
+            if self._is_recovered:
+                return
+            for job in self._store.interrupted():
+                if len(self._album.indices(job.id)) >= job.picture_count:
+                    self._store.finish(job.id, seconds=0.0)
+            for job in self._store.recover():
+                log.info("Job %s was interrupted; it is %s.", job.id, job.state.value)
+            self._timings.extend(_told_by(self._store.timings()))
+            self._is_recovered = True
+
+    def _serve(self, engine: Engine) -> None:
+        """One engine's thread: job after job until the server closes."""
+        with contextlib.suppress(Stopped):
+            self._hold.until_room(self._recover)
+            while True:
+                rings = self._hold.rings
+                if not self._serve_next(engine):
+                    self._hold.wait(rings, READY_POLL_S)
+
+    def _serve_next(self, engine: Engine) -> bool:
+        """Make the next job's pictures; False when there is none or the engine isn't ready."""
+        if engine.status().state is not EngineState.READY or not self._store.has_queued():
+            return False
+        self._wait_for_room()
+        run = self._hold.until_room(partial(self._claim, engine))
+        if run is None:
+            return False
+        run.outcome = self._make(engine, run)
+        self._settle_if_saved(run)
+        return True
+
+    def _claim(self, engine: Engine) -> Run | None:
+        with self._turn:
+            job = self._store.claim(engine.id)
+            if job is None:
+                return None
+            run = self._runs[job.id] = Run(job, tuple(self._timings))
+            event = Started(engine=engine.id, attempt=job.attempts, recovered=job.recovered)
+            self._publish(event, job)
+            return run
+
+    def _make(self, engine: Engine, run: Run) -> Outcome:
+        """Make a job's pictures and hand them to the savers. The border where a job's error ends:
+        whatever it was, the queue goes on."""
+        try:
+            return self._make_batches(engine, run)
+        except Stopped:
+            return Outcome.STOPPED
+        except EngineError as error:
+            return self._after_engine_error(run, error)
+        except GessoError as error:
+            run.reason = str(error)
+        except Exception as error:
+            log.exception("Job %s failed.", run.job.id)
+            run.reason = f"Something went wrong inside Gesso: {_in_a_line(error)}"
+        return Outcome.FAILED
+
+    def _make_batches(self, engine: Engine, run: Run) -> Outcome:
+        saved = self._hold.until_room(partial(self._album.indices, run.job.id))
+        run.begin(len(saved))
+        for indices in _batches(run.job, saved):
+            self._wait_for_room(run)
+            if not run.is_wanted:
+                break
+            self._make_batch(engine, run, indices)
+        if run.is_complete:
+            return Outcome.MADE
+        return Outcome.FAILED if run.reason else Outcome.CANCELLED
+
+    def _make_batch(self, engine: Engine, run: Run, indices: Sequence[int]) -> None:
+        work = self._prepare(run.job, indices)
+        run.begin_batch(len(indices))
+        with contextlib.closing(engine.generate(work)) as events:
+            for event in events:
+                self._receive(run, indices, event)
+                if self._hold.is_closed:
+                    raise Stopped
+                if not run.is_wanted:
+                    return
+        if (timing := run.end_batch()) is not None:
+            with self._turn:
+                self._timings.append(timing)
+
+    def _receive(self, run: Run, indices: Sequence[int], event: EngineEvent) -> None:
+        match event:
+            case Progress() | Loading():
+                self._publish(run.advance(event), run.job)
+            case Preview(index=0):
+                self._publish(PreviewReady(version=run.show(event)), run.job)
+            case ImageReady():
+                with self._turn:
+                    run.unsaved += 1
+                    run.made += 1
+                self._savers.submit(self._save, run, indices[event.index], event)
+            case _:
+                pass
+
+    def _after_engine_error(self, run: Run, error: EngineError) -> Outcome:
+        if self._hold.is_closed:
+            return Outcome.STOPPED
+        log.warning("Job %s, attempt %s: %s", run.job.id, run.job.attempts, error)
+        if run.job.attempts < MAX_ATTEMPTS:
+            return Outcome.RETRY
+        run.reason = str(error) if isinstance(error, OutOfMemory) else f"{GAVE_UP} {error}"
+        return Outcome.FAILED
+
+    def _wait_for_room(self, run: Run | None = None) -> None:
+        """Until the disk has room and the savers keep up, or nobody wants the job any more."""
+
+        def look() -> None:
+            if run is None or run.is_wanted:
+                self._album.check_room()
+
+        self._hold.until_room(look)
+        while run is None or run.is_wanted:
+            rings = self._hold.rings
+            if not self._hold.reason and self._unsaved() < MOST_UNSAVED:
+                return
+            self._hold.wait(rings)
+
+    def _unsaved(self) -> int:
+        with self._turn:
+            return sum(run.unsaved for run in self._runs.values())
+
+    def _save(self, run: Run, index: int, event: ImageReady) -> None:
+        """One picture, in a saver's thread. On a full disk it stays in memory and is tried again.
+        Another border: an error fails the job, not the saver."""
+        job = run.job
+        try:
+            save = partial(self._album.save, job, index, event.image, event.facts)
+            picture = self._hold.until_room(save)
+            saved = PictureSaved(picture_id=picture.id, index=index)
+            with contextlib.suppress(DiskFull):  # the picture itself tells that it is there
+                self._store.note(job.id, saved)
+            self._publish(saved, job)
+        except Stopped:
+            run.is_cut_short = True
+        except Exception as error:
+            log.exception("Picture %s of job %s could not be saved.", index, job.id)
+            run.reason = f"The picture could not be saved: {_in_a_line(error)}"
+        with self._turn:
+            run.unsaved -= 1
+        self._settle_if_saved(run)
+        self.wake()
+
+    def _settle_if_saved(self, run: Run) -> None:
+        """Record how the job ended, by whichever thread comes last. What can't be recorded any
+        more before the server ends is settled by the next start."""
+        with self._turn:
+            is_over, is_saved = run.outcome is not None, run.unsaved == 0
+        with contextlib.suppress(Stopped):
+            if is_over and is_saved:
+                self._hold.until_room(partial(self._settle, run))
+            elif is_over:
+                self._hold.until_room(partial(self._mark_saving, run))
+
+    def _mark_saving(self, run: Run) -> None:
+        with self._turn:
+            if self._runs.get(run.job.id) is run:
+                self._store.saving(run.job.id)
+
+    def _settle(self, run: Run) -> None:
+        with self._turn:
+            if self._runs.get(run.job.id) is run:
+                job, event = self._record(run)
+                del self._runs[job.id]
+                self._publish(event, job)
+        self.wake()
+
+    def _record(self, run: Run) -> tuple[Job, JobEvent]:
+        id = run.job.id
+        match run.verdict():
+            case Outcome.MADE:
+                seconds = run.seconds
+                return self._store.finish(id, seconds), Finished(seconds=seconds)
+            case Outcome.CANCELLED:
+                return self._store.cancel(id), Cancelled()
+            case Outcome.FAILED:
+                return self._store.fail(id, run.reason), Failed(reason=run.reason)
+            case Outcome.RETRY:
+                return self._store.requeue(id, counts=True), Queued()
+            case Outcome.STOPPED:
+                return self._store.requeue(id, counts=False), Queued()
+
+
+def _batches(job: Job, saved: frozenset[int]) -> Iterator[list[int]]:
+    """The pictures of each batch that are not there yet."""
+    for _, batch in groupby(range(job.picture_count), lambda i: i // job.request.batch_size):
+        if missing := [index for index in batch if index not in saved]:
+            yield missing
+
+
+def _told_by(finished: Sequence[tuple[Job, float]]) -> Iterator[Timing]:
+    for job, seconds in finished:
+        done = effort(job.recipe, job.picture_count)
+        yield Timing(model=job.recipe.model.id, effort=done, seconds=seconds)
+
+
+def _in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}. The log has the details."
+
+
+def _no_engine(detail: str) -> str:
+    return f"The engine can't start, and is tried again from time to time. {detail}"

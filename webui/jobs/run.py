@@ -1,0 +1,153 @@
+"""One job while an engine makes it: what is kept in memory only, for whoever watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Final
+
+from webui.core.events import JobProgress, Loading, Preview, Progress
+from webui.core.job import Job
+from webui.jobs.eta import Timing, effort, expected_seconds
+
+
+class Outcome(Enum):
+    """How the making of a job's pictures ended; saving them may still go on."""
+
+    MADE = auto()
+    CANCELLED = auto()
+    FAILED = auto()
+    RETRY = auto()
+    STOPPED = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """What a running job looks like now. `version` grows with each preview."""
+
+    progress: JobProgress | None = None
+    preview: bytes | None = None
+    version: int = 0
+
+
+class Run:
+    """A job at work. One engine thread writes; any thread may read and ask to cancel."""
+
+    def __init__(self, job: Job, timings: Sequence[Timing]) -> None:
+        self.job: Final = job
+        self.live = Live()
+        self.outcome: Outcome | None = None
+        """None while pictures are being made."""
+        self.reason = ""
+        self.is_cancel_asked = False
+        self.made = 0
+        """Pictures that exist, be it in memory."""
+        self.unsaved = 0
+        """Those of them that are not yet on disk."""
+        self.is_cut_short = False
+        """Whether a picture was lost to the end of the server; it will be made again."""
+        self._timings: Final = tuple(timings)
+        self._began: Final = time.monotonic()
+        self._done = 0
+        self._batch = 0
+        self._batch_began: float | None = None
+        self._pace: _Pace | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long the job has been at work."""
+        return time.monotonic() - self._began
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is a reason to go on."""
+        return not self.is_cancel_asked and not self.reason
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all its pictures are made."""
+        return self.made == self.job.picture_count
+
+    def verdict(self) -> Outcome:
+        """How it ended, all told: once its pictures are made, saving them decides."""
+        if self.outcome in (Outcome.RETRY, Outcome.STOPPED) and self.is_cancel_asked:
+            return Outcome.CANCELLED
+        if self.outcome is Outcome.MADE and self.is_cut_short:
+            return Outcome.STOPPED
+        if self.outcome is Outcome.MADE and self.reason:
+            return Outcome.FAILED
+        return self.outcome or Outcome.STOPPED
+
+    def begin(self, done: int) -> None:
+        """So many of its pictures exist from an earlier attempt."""
+        self._done = self.made = done
+
+    def begin_batch(self, pictures: int) -> None:
+        """The engine is asked for so many pictures."""
+        self._batch, self._batch_began = pictures, None
+
+    def end_batch(self) -> Timing | None:
+        """The pictures are made; how long that took, without the loading of the model."""
+        pictures, self._batch = self._batch, 0
+        self._done += pictures
+        if self._batch_began is None or not pictures:
+            return None
+        recipe, seconds = self.job.recipe, time.monotonic() - self._batch_began
+        return Timing(model=recipe.model.id, effort=effort(recipe, pictures), seconds=seconds)
+
+    def advance(self, event: Progress | Loading) -> JobProgress:
+        """The progress of the whole job after this event of the batch."""
+        total, note, step, steps = self.job.picture_count, "", 0, self.job.recipe.steps
+        if isinstance(event, Loading):
+            note = f"Loading {event.model}"
+        else:
+            step, steps = event.step, event.steps
+        made = self._done + self._batch * step / steps
+        if isinstance(event, Progress):
+            self._batch_began = self._batch_began or time.monotonic()
+            self._pace = self._pace or _Pace(made, time.monotonic())
+        progress = JobProgress(
+            fraction=made / total,
+            step=step,
+            steps=steps,
+            picture=min(self._done + 1, total),
+            pictures=total,
+            seconds_left=self._seconds_left(made),
+            note=note,
+        )
+        self.live = replace(self.live, progress=progress)
+        return progress
+
+    def show(self, preview: Preview) -> int:
+        """Keep a preview; its version."""
+        self.live = replace(self.live, preview=preview.jpeg, version=self.live.version + 1)
+        return self.live.version
+
+    def seconds_left(self) -> float | None:
+        """Until all pictures are made; None when there is nothing to tell it from."""
+        progress = self.live.progress
+        return self._seconds_left(self._done) if progress is None else progress.seconds_left
+
+    def _seconds_left(self, made: float) -> float | None:
+        left = self.job.picture_count - made
+        own = self._pace.seconds_per_picture(made) if self._pace else None
+        if own is not None:
+            return own * left
+        one = expected_seconds(self._timings, self.job.recipe, 1)
+        return None if one is None else one * left
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How fast this very job is, measured since its first step began."""
+
+    made_then: float
+    began: float
+
+    def seconds_per_picture(self, made: float) -> float | None:
+        """None in the first tenth of a picture, when a guess would jump about."""
+        if made - self.made_then < 0.1:
+            return None
+        return (time.monotonic() - self.began) / (made - self.made_then)

@@ -1,0 +1,317 @@
+"""The jobs table: every accepted request, its state and its history. The truth of the queue.
+
+It survives kill -9 and a full disk: what was acknowledged is on disk, and a change that can't be
+written raises DiskFull and leaves everything as it was. Order is the table's own sequence, so the
+clock may jump. One server uses a file at a time; any thread may use the store.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from webui.core.codec import from_json, to_json
+from webui.core.errors import InvalidRequest, NotFound
+from webui.core.events import Cancelled, Failed, Finished, JobEvent, PictureSaved, Queued, Started
+from webui.core.job import Job, JobId, JobState, PersonId
+from webui.core.recipe import Recipe
+from webui.core.request import GenerationRequest, Mode
+from webui.jobs.database import open_database, transaction
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS: Final = 2
+CUT_SHORT_TWICE: Final = (
+    "Making this picture was cut short twice: the engine or the whole program stopped while it "
+    "ran. It is not started a third time by itself. Press Generate to try it again."
+)
+UNREADABLE_JOB: Final = "This job was written by another version of Gesso and can't be read."
+LASTING: Final[Mapping[str, type[Any]]] = MappingProxyType(
+    {
+        "queued": Queued,
+        "started": Started,
+        "picture_saved": PictureSaved,
+        "finished": Finished,
+        "failed": Failed,
+        "cancelled": Cancelled,
+    }
+)
+"""The events that are kept; progress and previews are gone when they are over."""
+
+# priority, not_before and model are for fair turns; first come, first served leaves them alone.
+FIRST_SCHEMA: Final = """
+CREATE TABLE job (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    dedupe_key TEXT UNIQUE,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL
+        CHECK (state IN ('queued', 'running', 'saving', 'done', 'failed', 'cancelled')),
+    priority INTEGER NOT NULL DEFAULT 0,
+    not_before REAL NOT NULL DEFAULT 0,
+    model TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    recovered INTEGER NOT NULL DEFAULT 0,
+    engine TEXT,
+    boot TEXT,
+    request TEXT NOT NULL,
+    recipe TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    created_at REAL NOT NULL,
+    started_at REAL,
+    finished_at REAL
+);
+CREATE INDEX job_turn ON job (state, priority DESC, seq);
+CREATE INDEX job_mine ON job (owner, seq);
+CREATE INDEX job_mine_by_mode ON job (owner, mode, seq);
+CREATE TABLE event (
+    job_id TEXT NOT NULL REFERENCES job (id),
+    seq INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    at REAL NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (job_id, seq)
+) WITHOUT ROWID;
+"""
+MIGRATIONS: Final = (FIRST_SCHEMA,)
+"""Script i brings a file of version i to version i + 1."""
+
+COLUMNS: Final = (
+    "id, owner, state, request, recipe, created_at, attempts, recovered, reason, finished_at"
+)
+WAITING: Final = (JobState.QUEUED,)
+AT_WORK: Final = (JobState.RUNNING, JobState.SAVING)
+OPEN: Final = WAITING + AT_WORK
+
+
+class JobStore:
+    """Jobs on disk. Every change is durable when its method returns, and raises DiskFull when it
+    could not be made."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens or makes the file; one that is damaged is set aside first."""
+        self.boot: Final = secrets.token_hex(8)
+        """Names this life of the server: running rows of another one were cut short."""
+        self._writer, self._reader = open_database(path, MIGRATIONS)
+        self._write_lock: Final = threading.Lock()
+        self._read_lock: Final = threading.Lock()
+        self._parse: Final = lru_cache(maxsize=1024)(_parse)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+    def add(
+        self,
+        request: GenerationRequest,
+        recipe: Recipe,
+        owner: PersonId,
+        dedupe_key: str | None = None,
+    ) -> Job:
+        """Accept a job. A second one with the same `dedupe_key` gives back the first."""
+        now = time.time()
+        id = JobId(f"{int(now * 1000):011x}-{secrets.token_hex(5)}")
+        with self._changing() as rows:
+            values = (id, dedupe_key, owner, recipe.model.id, request.mode.value)
+            added = rows.execute(
+                "INSERT INTO job (id, dedupe_key, owner, state, model, mode, request, recipe,"
+                " created_at) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)"
+                f" ON CONFLICT (dedupe_key) DO NOTHING RETURNING {COLUMNS}",
+                (*values, to_json(request), to_json(recipe), now),
+            ).fetchall()
+            if added:
+                _note(rows, id, Queued())
+            else:
+                query = f"SELECT {COLUMNS} FROM job WHERE dedupe_key = ?"
+                added = rows.execute(query, (dedupe_key,)).fetchall()
+            return self._job(added[0])
+
+    def get(self, id: JobId) -> Job:
+        """The job. Raises NotFound."""
+        found = self._select("WHERE id = ?", (id,))
+        if not found:
+            raise NotFound("job", id)
+        return found[0]
+
+    def claim(self, engine: str) -> Job | None:
+        """The next job in turn, now running on this engine; None when none waits."""
+        while (row := self._claim_row(engine)) is not None:
+            try:
+                job = self._job(row)
+            except InvalidRequest as error:
+                self.fail(row[0], f"{UNREADABLE_JOB} ({error})")
+            else:
+                return job
+        return None
+
+    def _claim_row(self, engine: str) -> tuple[Any, ...] | None:
+        with self._changing() as rows:
+            found = rows.execute(
+                "UPDATE job SET state = 'running', attempts = attempts + 1, engine = ?, boot = ?,"
+                " started_at = ? WHERE seq = (SELECT seq FROM job WHERE state = 'queued'"
+                f" ORDER BY priority DESC, seq LIMIT 1) RETURNING attempts, recovered, {COLUMNS}",
+                (engine, self.boot, time.time()),
+            ).fetchall()
+            for attempt, recovered, id, *_ in found:
+                event = Started(engine=engine, attempt=attempt, recovered=bool(recovered))
+                _note(rows, id, event)
+        return found[0][2:] if found else None
+
+    def has_queued(self) -> bool:
+        """Whether any job waits."""
+        return bool(self._rows("SELECT 1 FROM job WHERE state = 'queued' LIMIT 1"))
+
+    def saving(self, id: JobId) -> Job:
+        """All pictures are made, some are still being saved."""
+        return self._change(id, (JobState.RUNNING,), "state = 'saving'")
+
+    def finish(self, id: JobId, seconds: float) -> Job:
+        """All pictures are saved; making them took `seconds`."""
+        event = Finished(seconds=seconds)
+        return self._change(id, AT_WORK, "state = 'done', finished_at = :now", event)
+
+    def fail(self, id: JobId, reason: str) -> Job:
+        """It ended without all its pictures, for a reason in words."""
+        changes = "state = 'failed', reason = :reason, finished_at = :now"
+        return self._change(id, OPEN, changes, Failed(reason=reason), reason=reason)
+
+    def cancel(self, id: JobId) -> Job:
+        """End a job that is not over."""
+        changes = "state = 'cancelled', finished_at = :now"
+        return self._change(id, OPEN, changes, Cancelled())
+
+    def requeue(self, id: JobId, *, counts: bool) -> Job:
+        """Back to its place in the queue; `counts` tells whether that was one of its attempts."""
+        changes = "state = 'queued', recovered = 1, attempts = attempts - :uncounted"
+        return self._change(id, AT_WORK, changes, Queued(), uncounted=int(not counts))
+
+    def interrupted(self) -> list[Job]:
+        """Jobs that were running when an earlier server was killed."""
+        where = "WHERE state IN ('running', 'saving') AND boot IS NOT ? ORDER BY seq"
+        return self._select(where, (self.boot,))
+
+    def recover(self) -> list[Job]:
+        """Settle what a kill left behind: each interrupted job is queued again, once; a job that
+        was cut short twice has failed. The jobs concerned, as they are now."""
+        return [
+            self.requeue(job.id, counts=True)
+            if job.attempts < MAX_ATTEMPTS
+            else self.fail(job.id, CUT_SHORT_TWICE)
+            for job in self.interrupted()
+        ]
+
+    def open_jobs(self) -> list[Job]:
+        """All jobs that are not over: those at work, then the others in the order of their turn."""
+        return self._select(
+            "WHERE state IN ('queued', 'running', 'saving')"
+            " ORDER BY state = 'queued', priority DESC, seq"
+        )
+
+    def recent(self, owner: PersonId, mode: Mode | None = None, limit: int = 20) -> list[Job]:
+        """A person's jobs, newest first."""
+        if mode is None:
+            return self._select("WHERE owner = ? ORDER BY seq DESC LIMIT ?", (owner, limit))
+        where = "WHERE owner = ? AND mode = ? ORDER BY seq DESC LIMIT ?"
+        return self._select(where, (owner, mode.value, limit))
+
+    def note(self, id: JobId, event: JobEvent) -> None:
+        """Keep an event of a job that changes nothing in its row."""
+        with self._changing() as rows:
+            _note(rows, id, event)
+
+    def history(self, id: JobId) -> list[JobEvent]:
+        """The events of a job that were kept, oldest first."""
+        rows = self._rows("SELECT kind, json FROM event WHERE job_id = ? ORDER BY seq", (id,))
+        return [from_json(LASTING[kind], json) for kind, json in rows]
+
+    def timings(self, limit: int = 20) -> list[tuple[Job, float]]:
+        """The newest jobs that were done in one go, and the seconds each took; oldest first."""
+        rows = self._rows(
+            f"SELECT {COLUMNS}, (SELECT json FROM event WHERE job_id = job.id"
+            " AND kind = 'finished') FROM job WHERE state = 'done' AND NOT recovered"
+            " ORDER BY seq DESC LIMIT ?",
+            (limit,),
+        )
+        found = [(job, from_json(Finished, row[-1]).seconds) for job, row in self._readable(rows)]
+        return found[::-1]
+
+    def _change(
+        self,
+        id: JobId,
+        states: Sequence[JobState],
+        changes: str,
+        event: JobEvent | None = None,
+        **values: object,
+    ) -> Job:
+        """The job after the change; unchanged, and nothing noted, if it is in no such state."""
+        possible = ", ".join(f"'{state.value}'" for state in states)
+        with self._changing() as rows:
+            row = rows.execute(
+                f"UPDATE job SET {changes} WHERE id = :id AND state IN ({possible})"
+                f" RETURNING {COLUMNS}",
+                {"id": id, "now": time.time(), **values},
+            ).fetchall()
+            if row and event:
+                _note(rows, id, event)
+        return self._job(row[0]) if row else self.get(id)
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        with self._write_lock, transaction(self._writer):
+            yield self._writer
+
+    def _select(self, where: str, values: Sequence[object] = ()) -> list[Job]:
+        rows = self._rows(f"SELECT {COLUMNS} FROM job {where}", values)
+        return [job for job, _ in self._readable(rows)]
+
+    def _readable(self, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Job, tuple[Any, ...]]]:
+        """The jobs of rows that begin with COLUMNS; one that can't be read hides no other."""
+        for row in rows:
+            try:
+                yield self._job(row[: COLUMNS.count(",") + 1]), row
+            except InvalidRequest as error:
+                log.warning("Job %s is left out: %s (%s)", row[0], UNREADABLE_JOB, error)
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self._read_lock:
+            return self._reader.execute(query, values).fetchall()
+
+    def _job(self, row: tuple[Any, ...]) -> Job:
+        id, owner, state, request, recipe, created_at, attempts, recovered, reason, over_at = row
+        asked, full = self._parse(request, recipe)
+        return Job(
+            id=id,
+            owner=owner,
+            state=JobState(state),
+            request=asked,
+            recipe=full,
+            created_at=created_at,
+            attempts=attempts,
+            recovered=bool(recovered),
+            reason=reason,
+            finished_at=over_at,
+        )
+
+
+def _parse(request: str, recipe: str) -> tuple[GenerationRequest, Recipe]:
+    return from_json(GenerationRequest, request), from_json(Recipe, recipe)
+
+
+def _note(rows: sqlite3.Connection, id: JobId, event: JobEvent) -> None:
+    kind = next(kind for kind, type_ in LASTING.items() if isinstance(event, type_))
+    rows.execute(
+        "INSERT INTO event SELECT ?1, count(*), ?2, ?3, ?4 FROM event WHERE job_id = ?1",
+        (id, kind, time.time(), to_json(event)),
+    )
