@@ -17,7 +17,7 @@ from fastapi.responses import StreamingResponse
 from tests.conftest import until
 from webui.gate.access import UPLOAD_BYTES, Access, needs
 from webui.gate.gate import Gate
-from webui.gate.server import build_server, open_loopback, protect
+from webui.gate.server import build_server, open_loopback
 
 HEADER_TEXT = "a header of this application's own"
 
@@ -168,12 +168,15 @@ def blocks() -> gr.Blocks:
 
 def gradio_app() -> FastAPI:
     """The routes above with a Gradio page mounted at the root, as the real page is."""
-    app = gr.mount_gradio_app(
-        plain_app(), blocks(), "/", auth_dependency=lambda _: "local", run_history=False
-    )
-    assert isinstance(app, FastAPI)
-    return app
+
+    async def build() -> FastAPI:
+        app = gr.mount_gradio_app(
+            plain_app(), blocks(), "/", auth_dependency=lambda _: "local", run_history=False
+        )
+        assert isinstance(app, FastAPI)
+        return app
+
+    # Outside of a running event loop Gradio makes loops of its own and never closes them.
+    return asyncio.run(build())
 
 
-def gradio_site() -> Gate:
-    return protect(gradio_app())

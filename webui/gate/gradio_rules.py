@@ -63,7 +63,9 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/gradio_api/token/": _CLOSED,
         "/gradio_api/user": _CLOSED,
         "/gradio_api/user/": _CLOSED,
-        # A second API to the page's functions; ours is /api/v1.
+        # A second API to the page's functions; ours is /api/v1. The page carries what it needs of it.
+    "/gradio_api/info": _CLOSED,
+    "/gradio_api/info/": _CLOSED,
         "/openapi.json": _CLOSED,
         "/gradio_api/openapi.json": _CLOSED,
         "/gradio_api/api/{api_name}": _CLOSED,
@@ -89,7 +91,8 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/gradio_api/vibe-code/": _CLOSED,
         "/gradio_api/vibe-starter-queries": _CLOSED,
         "/gradio_api/vibe-starter-queries/": _CLOSED,
-        # For developers and for component kinds that the page does not have.
+        # For developers, for sharing, and for component kinds that the page does not have.
+    "/gradio_api/startup-events": _CLOSED,
         "/gradio_api/custom_component/{id}/{environment}/{type}/{file_name}": _CLOSED,
         "/gradio_api/deep_link": _CLOSED,
         "/gradio_api/dev/reload": _CLOSED,
