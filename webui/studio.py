@@ -16,7 +16,7 @@ from webui import __version__
 from webui.catalog.catalog import Catalog
 from webui.core.codec import check
 from webui.core.engine import Engine, EngineStatus, Work
-from webui.core.errors import InvalidRequest, NotFound, NotPermitted
+from webui.core.errors import InvalidRequest, NotFound, NotPermitted, UnreadablePicture
 from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo
 from webui.core.recipe import ModelRef, Recipe
@@ -24,7 +24,10 @@ from webui.core.request import MAX_SEED, GenerationRequest, InputId
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
+from webui.imaging.infotext import Labels, write_infotext
 from webui.imaging.masks import prepare_mask
+from webui.imaging.picture_text import read_picture_text
+from webui.imaging.restore import Lookups, request_from_infotext
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.store import JobStore
@@ -57,6 +60,10 @@ class Studio:
         self.families: Final = load_families()
         self.samplers: Final = load_samplers()
         self.schedules: Final = load_schedules()
+        self.labels: Final = Labels(
+            samplers={sampler.id: sampler.label for sampler in self.samplers},
+            schedules={schedule.id: schedule.label for schedule in self.schedules},
+        )
         self.catalog: Final = Catalog(now.models, data / "models.sqlite", self.families)
         self.inputs: Final = InputStore(data / "inputs")
         self.gallery: Final = Gallery(now.outputs, data, lambda: settings.current)
@@ -97,7 +104,32 @@ class Studio:
     def remake(self, picture_id: str, person: PersonId = LOCAL) -> Job:
         """Make a picture again from its recipe. Raises NotFound, or InvalidRequest that says
         what is missing (its model, its source picture)."""
-        return self.submit(self.gallery.get(picture_id).recipe.request(), person)
+        recipe = self.gallery.get(picture_id).recipe
+        request = recipe.request()
+        if self._known_model(recipe.model.id) is None:  # renamed or moved: the hash still knows it
+            request = replace(request, checkpoint=recipe.model.hash)
+        return self.submit(request, person)
+
+    def read_picture(self, data: bytes) -> GenerationRequest:
+        """What a picture file asks for, from our recipe in it or from its A1111 text.
+
+        Raises UnreadablePicture if it is no picture or says nothing about how it was made.
+        """
+        text = read_picture_text(data)
+        if text.record is not None:
+            return text.record.recipe.request()
+        if not text.infotext:
+            raise UnreadablePicture(
+                "This picture does not say how it was made. Drop one that Gesso or A1111 saved."
+            )
+        lookups = Lookups(
+            sampler=self.samplers.find, schedule=self.schedules.find, checkpoint=self._known_model
+        )
+        return request_from_infotext(text.infotext, lookups).request
+
+    def infotext(self, recipe: Recipe) -> str:
+        """The recipe as the text that A1111 would write."""
+        return write_infotext(recipe, self.labels)
 
     def resolve(self, request: GenerationRequest) -> Recipe:
         """The recipe of the request's first picture, every blank filled."""
@@ -135,6 +167,12 @@ class Studio:
     def statuses(self) -> list[EngineStatus]:
         """What each engine is doing."""
         return [engine.status() for engine in self.engines]
+
+    def _known_model(self, ref: str) -> str | None:
+        try:
+            return self.catalog.find(ref).id
+        except NotFound:
+            return None
 
     def _model(self, ref: str | None) -> ModelInfo:
         try:
