@@ -6,7 +6,7 @@ written once; this module only turns its errors into sentences a person can act 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -18,8 +18,12 @@ from webui.core.errors import InvalidRequest
 T = TypeVar("T")
 
 
-@cache
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    return _cached(cast("Hashable", kind))
+
+
+@cache
+def _cached(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
