@@ -24,7 +24,7 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 @cache
 def _cached(kind: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
+    return TypeAdapter(cast("type[Any]", kind))
 
 
 def encode(value: object) -> dict[str, Any]:
