@@ -1,0 +1,1 @@
+"""The page: Gradio draws the controls, our small JavaScript client all that is live."""

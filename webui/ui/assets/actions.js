@@ -1,0 +1,78 @@
+/** What can be done with the picture on show. */
+
+import { button, el } from "./dom.js";
+import { inputUrl, getPicture, makeAgain, restorePicture, trashPicture } from "./server.js";
+import { notify } from "./notices.js";
+import { submitRecipe } from "./recipe.js";
+import { restore, sendTo } from "./restore.js";
+import { store } from "./store.js";
+
+/** A row of actions; `current()` gives the picture, `stage` (may be null) can compare. */
+export function actionsFor(mode, current, stage) {
+  const act = (label, name, run) =>
+    button(label, () => guarded(run, current()), { id: `${mode}_${name}`, class: "gesso-button" });
+  const save = el("a", { class: "gesso-button", text: "Save as", id: `${mode}_save_as`, download: true });
+  const compare = stage && act("Compare", "compare", (picture) => openCompare(stage, picture));
+  const element = el("div", { class: "actions", role: "group", "aria-label": "With this picture" },
+    act("Send to img2img", "send_to_img2img", (picture) => sendTo("img2img", picture)),
+    act("Send to Inpaint", "send_to_inpaint", (picture) => sendTo("inpaint", picture)),
+    act("Make again", "make_again", again),
+    act("Vary", "vary", vary),
+    act("Use settings", "use_settings", (picture) => restore({ picture: picture.id })),
+    compare,
+    save,
+    act("Delete", "delete", remove),
+  );
+  return { element, show: (picture) => showFor(element, save, compare, picture) };
+}
+
+function showFor(element, save, compare, picture) {
+  element.hidden = !picture;
+  if (!picture) return;
+  save.href = `${picture.url}?download=1`;
+  save.download = picture.name;
+  if (compare) compare.hidden = picture.mode === "txt2img";
+}
+
+async function guarded(run, picture) {
+  if (!picture) return;
+  try {
+    await run(picture);
+  } catch (error) {
+    notify(error.message, { tone: "bad" });
+  }
+}
+
+async function again(picture) {
+  took(await makeAgain(picture.id));
+}
+
+async function vary(picture) {
+  const { recipe } = await getPicture(picture.id);
+  took(await submitRecipe({ ...recipe, seed: null }));
+}
+
+function took(job) {
+  store.claim(job.id);
+  store.takeJob(job);
+  document.querySelector(`gesso-results[mode="${job.mode}"]`)?.follow();
+}
+
+/** Into the trash, with a way back. */
+export async function remove(picture) {
+  await trashPicture(picture.id);
+  store.dropPicture(picture.id);
+  document.dispatchEvent(new CustomEvent("gesso:trashed", { detail: picture }));
+  notify("Picture deleted.", { action: { label: "Undo", run: () => guarded(unremove, picture) } });
+}
+
+async function unremove(picture) {
+  await restorePicture(picture.id);
+  store.keepPicture(picture);
+  document.dispatchEvent(new CustomEvent("gesso:untrashed", { detail: picture }));
+}
+
+async function openCompare(stage, picture) {
+  const { recipe } = await getPicture(picture.id);
+  if (recipe.source) stage.toggleCompare(inputUrl(recipe.source.image));
+}

@@ -1,0 +1,31 @@
+/** What stands in the place of the picture before the first one. */
+
+import { button, el, inputOf, settled, type } from "./dom.js";
+
+const EXAMPLES = [
+  "a house in a meadow, 3d style",
+  "a penguin in the snow, 3d style",
+  "a rocket in space, flat style",
+  "a red apple on a blue background, 3d style",
+];
+const FIRST_STEP = {
+  img2img: "Add a source picture at the left, say what it should become, and press Generate.",
+  inpaint: "Add a picture at the left, paint over the part that should change, and press Generate.",
+};
+
+export function emptyState(mode) {
+  if (mode !== "txt2img") {
+    return el("div", { class: "empty" }, el("p", { text: FIRST_STEP[mode] ?? "" }));
+  }
+  const examples = EXAMPLES.map((prompt) =>
+    el("li", {}, button(prompt, () => tryOut(mode, prompt), { class: "gesso-example" })));
+  return el("div", { class: "empty" },
+    el("p", { text: "Write what you want to see, or try one of these." }),
+    el("ul", { class: "examples" }, ...examples));
+}
+
+async function tryOut(mode, prompt) {
+  type(inputOf(`${mode}_prompt`), prompt);
+  await settled();
+  document.getElementById(`${mode}_generate`)?.click();
+}

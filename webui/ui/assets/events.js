@@ -1,0 +1,57 @@
+/** The one event stream of this page. It reconnects for ever; each connect brings the state. */
+
+import { eventsUrl } from "./server.js";
+import { store } from "./store.js";
+
+const TYPES = [
+  "queued", "started", "job_progress", "preview_ready", "picture_saved", "waiting", "finished",
+  "failed", "cancelled", "engine_changed",
+];
+const RETRY_MS = 1500;
+const OFFLINE_AFTER_MS = 1500;
+const SLEEP_AFTER_MS = 60_000;
+
+let source = null;
+let offlineTimer = 0;
+let sleepTimer = 0;
+
+/** Connect now and stay connected. */
+export function followServer() {
+  connect();
+  document.addEventListener("visibilitychange", onVisibility);
+}
+
+function connect() {
+  source?.close();
+  source = new EventSource(eventsUrl);
+  source.addEventListener("state", (event) => {
+    clearTimeout(offlineTimer);
+    store.setOnline(true);
+    store.takeState(JSON.parse(event.data));
+  });
+  for (const type of TYPES) {
+    source.addEventListener(type, (event) => store.takeEvent(type, JSON.parse(event.data)));
+  }
+  source.addEventListener("error", onError);
+}
+
+function onError() {
+  clearTimeout(offlineTimer);
+  offlineTimer = setTimeout(() => store.setOnline(false), OFFLINE_AFTER_MS);
+  // A refused connection is tried again by the browser; after an error answer it gives up.
+  if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
+}
+
+/** A browser opens six connections to one server: windows that nobody looks at give theirs back. */
+function onVisibility() {
+  clearTimeout(sleepTimer);
+  if (!document.hidden) {
+    if (!source) connect();
+    return;
+  }
+  sleepTimer = setTimeout(() => {
+    if (store.open().length > 0) return onVisibility();
+    source?.close();
+    source = null;
+  }, SLEEP_AFTER_MS);
+}

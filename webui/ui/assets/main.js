@@ -1,0 +1,24 @@
+/** The page's client: defines the custom elements that the page's places name, and connects. */
+
+import "./theme.js";
+import "./status.js";
+import "./notices.js";
+import "./results.js";
+import "./history.js";
+import "./lightbox.js";
+import { followServer } from "./events.js";
+import { answer } from "./generate.js";
+import { watchKeys } from "./keys.js";
+import { restored, watchPrompts } from "./restore.js";
+import { watchReuse } from "./seed.js";
+import { shape } from "./shape.js";
+import { watchTitle } from "./title.js";
+
+// What the page's own events call (webui/ui/components).
+window.gesso = { answer, restored, shape };
+
+watchKeys();
+watchPrompts();
+watchReuse();
+watchTitle();
+followServer();

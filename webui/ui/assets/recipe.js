@@ -1,0 +1,70 @@
+/** How a picture was made: one line with a copy button, and recipes as requests. */
+
+import { button, el, setText } from "./dom.js";
+import { notify } from "./notices.js";
+import { getPicture, postJob } from "./server.js";
+
+/** The line below a picture. */
+export class RecipeLine {
+  constructor() {
+    this.words = el("span", { class: "words" });
+    this.copy = button("Copy", () => this.#copy(), {
+      class: "gesso-button small", "aria-label": "Copy the recipe",
+    });
+    this.element = el("div", { class: "recipe", hidden: true }, this.words, this.copy);
+  }
+
+  async show(picture) {
+    this.element.hidden = !picture;
+    if (!picture || picture.id === this.shown) return;
+    this.shown = picture.id;
+    setText(this.words, picture.prompt);
+    try {
+      const full = await getPicture(picture.id);
+      if (this.shown !== picture.id) return;
+      this.infotext = full.infotext;
+      setText(this.words, recipeWords(full));
+    } catch {
+      this.infotext = picture.prompt;
+    }
+  }
+
+  async #copy() {
+    await copyText(this.infotext);
+  }
+}
+
+/** Put text on the clipboard and say so. */
+export async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    notify("Recipe copied.");
+  } catch {
+    notify("The browser did not allow copying. Mark the text and copy it by hand.", { tone: "bad" });
+  }
+}
+
+/** A recipe in one line. */
+export function recipeWords({ recipe, infotext }) {
+  const sampler = /(?:^|, )Sampler: ([^,\n]+)/.exec(infotext.split("\n").at(-1))?.[1];
+  return [
+    recipe.prompt || "no prompt",
+    `${recipe.steps} steps ${sampler ?? recipe.sampler}`,
+    `guidance ${recipe.guidance_scale}`,
+    recipe.source && `denoising ${recipe.source.denoising_strength}`,
+    `seed ${recipe.seed}`,
+    `${recipe.width}×${recipe.height}`,
+    recipe.model.name,
+  ].filter(Boolean).join(" · ");
+}
+
+/** Hand a recipe in as a request; the job. */
+export function submitRecipe(recipe) {
+  const { prompt, negative_prompt, width, height, seed, source, mask } = recipe;
+  const { sampler, schedule, steps, guidance_scale, clip_skip } = recipe;
+  return postJob({
+    prompt, negative_prompt, width, height, seed, source, mask,
+    checkpoint: recipe.model.id,
+    sampling: { sampler, schedule, steps, guidance_scale, clip_skip },
+  });
+}

@@ -1,0 +1,90 @@
+/** From a picture back into the controls: "send to", "use settings", dropping and pasting. */
+
+import { inputOf, settled, type } from "./dom.js";
+import { notify } from "./notices.js";
+import { readPicture } from "./server.js";
+import { store } from "./store.js";
+
+const TAB_NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint" };
+
+/** Ask the page to fill its controls; see restore.py for what a wish may hold. */
+export async function restore(wish) {
+  type(inputOf("gesso_wish"), JSON.stringify(wish));
+  await settled();
+  document.getElementById("gesso_wish_apply").click();
+}
+
+/** A picture of ours as the source of a tab. */
+export function sendTo(mode, picture) {
+  return restore({ picture: picture.id, source_of: mode });
+}
+
+/** The page's answer to a wish. */
+export function restored(text) {
+  const said = JSON.parse(text);
+  if (said.fault) return notify(said.fault, { tone: "bad" });
+  if (said.job) return follow(said.tab, said.job);
+  const missing = said.missing.length ? ` Not found here: ${said.missing.join(", ")}.` : "";
+  notify(`Placed in ${TAB_NAMES[said.tab]}.${missing}`, { tone: missing ? "bad" : "plain" });
+  window.scrollTo({ top: 0 });
+}
+
+/** Show a job that this window asked for. */
+function follow(mode, jobId) {
+  store.claim(jobId);
+  document.querySelector(`gesso-results[mode="${mode}"]`)?.follow();
+}
+
+/** Take pictures that are dropped or pasted on a prompt. */
+export function watchPrompts() {
+  document.addEventListener("dragover", onDragOver, true);
+  document.addEventListener("drop", onDrop, true);
+  document.addEventListener("paste", onPaste, true);
+}
+
+const promptAt = (target) =>
+  target instanceof Element ? target.closest(".gesso-prompt-row textarea") : null;
+
+function onDragOver(event) {
+  if (!promptAt(event.target)) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "copy";
+}
+
+function onDrop(event) {
+  const file = picture(event.dataTransfer);
+  const dragged = event.dataTransfer.getData("text/uri-list");
+  if (!promptAt(event.target) || !(file || ours(dragged))) return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (file) restoreFrom(file);
+  else restore({ picture: ours(dragged) });
+}
+
+function onPaste(event) {
+  const file = promptAt(event.target) && picture(event.clipboardData);
+  if (!file) return;
+  event.preventDefault();
+  event.stopPropagation();
+  restoreFrom(file);
+}
+
+const picture = (transfer) =>
+  [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/"));
+
+/** The id of a picture of this server, when that is what was dragged. */
+function ours(url) {
+  if (!url) return null;
+  const parsed = URL.parse?.(url) ?? new URL(url);
+  if (parsed?.origin !== location.origin) return null;
+  return /^\/pictures\/([^/]+)/.exec(parsed.pathname)?.[1] ?? null;
+}
+
+async function restoreFrom(file) {
+  try {
+    const { request } = await readPicture(file);
+    await restore({ request });
+  } catch (error) {
+    notify(error.message, { tone: "bad" });
+  }
+}

@@ -1,0 +1,73 @@
+/** Calls to our HTTP API. Every refusal becomes an Error whose message is fit to be shown. */
+
+const API = "/api/v1";
+
+/** The server said no; `field` names what was at fault, when it was a field. */
+export class Refused extends Error {
+  constructor(message, field, status) {
+    super(message);
+    this.field = field;
+    this.status = status;
+  }
+}
+
+/** The state of engines and queue. */
+export const getState = () => call("GET", "/state");
+
+/** One job. */
+export const getJob = (id) => call("GET", `/jobs/${encodeURIComponent(id)}`);
+
+/** The newest jobs of a tab, newest first. */
+export const getJobs = (mode, limit = 12) =>
+  call("GET", `/jobs?${new URLSearchParams({ mode, limit })}`);
+
+/** Hand in a request; the job. */
+export const postJob = (request) => call("POST", "/jobs", JSON.stringify(request), "application/json");
+
+/** End a job; the job. */
+export const cancelJob = (id) => call("POST", `/jobs/${encodeURIComponent(id)}/cancel`);
+
+/** A page of the history: `{pictures, next}`. */
+export const getPictures = (query) => call("GET", `/pictures?${new URLSearchParams(query)}`);
+
+/** One picture with its recipe and infotext. */
+export const getPicture = (id) => call("GET", `/pictures/${encodeURIComponent(id)}`);
+
+/** Make a picture again from its recipe; the job. */
+export const makeAgain = (id) => call("POST", `/pictures/${encodeURIComponent(id)}/again`);
+
+/** Move a picture to the trash. */
+export const trashPicture = (id) => call("DELETE", `/pictures/${encodeURIComponent(id)}`);
+
+/** Take a picture back out of the trash. */
+export const restorePicture = (id) => call("POST", `/pictures/${encodeURIComponent(id)}/restore`);
+
+/** What a picture file says about how it was made: `{request, infotext}`. */
+export const readPicture = (file) => call("POST", "/read-picture", file, file.type);
+
+/** Where the newest preview of a running job is. */
+export const previewUrl = (job) =>
+  `${API}/jobs/${encodeURIComponent(job.id)}/preview?v=${job.preview_version}`;
+
+/** Where a source picture of the input store is. */
+export const inputUrl = (id) => `${API}/inputs/${encodeURIComponent(id)}`;
+
+/** Where the event stream is. */
+export const eventsUrl = `${API}/events`;
+
+async function call(method, path, body, type) {
+  const headers = { "X-Gesso": "1" };
+  if (type) headers["Content-Type"] = type;
+  let response;
+  try {
+    response = await fetch(API + path, { method, headers, body });
+  } catch {
+    throw new Refused("The server can't be reached. It may be restarting.", null, 0);
+  }
+  const answer = await response.json().catch(() => null);
+  if (response.ok) return answer;
+  const error = answer?.error ?? {};
+  throw new Refused(
+    error.message ?? `The server answered ${response.status}.`, error.field ?? null, response.status,
+  );
+}

@@ -1,0 +1,75 @@
+/** The large picture: a finished one, the preview of a running job, or what to do when empty. */
+
+import { Compare } from "./compare.js";
+import { button, el, setAttribute, setText } from "./dom.js";
+import { emptyState } from "./empty.js";
+import { restore } from "./restore.js";
+import { previewUrl } from "./server.js";
+import { isOver } from "./store.js";
+import { fraction } from "./words.js";
+
+const LARGEST_ENLARGEMENT = 2.5; // beyond this, pixels of a small picture get in the way
+
+export class Stage {
+  constructor(mode, onEnlarge) {
+    this.image = el("img", { alt: "", decoding: "async" });
+    this.open = button("", () => onEnlarge(this.picture), {
+      class: "picture", "aria-label": "Enlarge the picture",
+    });
+    this.open.append(this.image);
+    this.waiting = el("div", { class: "waiting", "aria-hidden": "true" });
+    this.bar = el("progress", { max: 1, value: 0, "aria-hidden": "true" });
+    this.failure = el("div", { class: "failure" });
+    this.empty = emptyState(mode);
+    this.compare = new Compare();
+    this.element = el("div", { class: "stage" },
+      this.empty, this.open, this.compare.element, this.waiting, this.failure, this.bar);
+  }
+
+  show(job, picture) {
+    this.picture = picture;
+    const running = Boolean(job && !picture && !isOver(job));
+    const preview = running && job.preview_version > 0;
+    const failed = Boolean(job && !picture && job.state === "failed");
+    this.empty.hidden = Boolean(picture || running || failed);
+    this.waiting.hidden = !running || preview;
+    this.failure.hidden = !failed;
+    this.bar.hidden = !running;
+    if (running) this.bar.value = fraction(job);
+    if (failed) this.#explain(job);
+    this.compare.leave(picture);
+    this.#draw(preview ? previewUrl(job) : picture?.url, picture ?? job, Boolean(picture));
+    if (running && !preview) setShape(this.waiting, job);
+  }
+
+  /** Show the picture over the one it was made from, with a slider between them. */
+  toggleCompare(sourceUrl) {
+    this.compare.toggle(this.picture, sourceUrl);
+    this.open.hidden = this.compare.isOpen;
+  }
+
+  #draw(url, size, finished) {
+    this.open.hidden = !url || this.compare.isOpen;
+    if (!url) return;
+    this.open.disabled = !finished;
+    setShape(this.open, size);
+    setAttribute(this.image, "src", url);
+    setAttribute(this.image, "alt", finished ? size.prompt || "Picture without a prompt" : "Preview");
+    this.image.classList.toggle("preview", !finished);
+  }
+
+  #explain(job) {
+    if (this.failure.dataset.job === job.id) return;
+    this.failure.dataset.job = job.id;
+    const again = button("Try again", () => restore({ retry: job.id }), { class: "gesso-button" });
+    const words = el("p", {});
+    setText(words, job.reason || "The engine gave no reason.");
+    this.failure.replaceChildren(el("h3", { text: "This did not work" }), words, again);
+  }
+}
+
+function setShape(element, { width, height }) {
+  element.style.setProperty("--ratio", `${width} / ${height}`);
+  element.style.setProperty("--shape", String(width / height));
+  element.style.setProperty("--widest", `${Math.round(width * LARGEST_ENLARGEMENT)}px`);
+}

@@ -1,0 +1,95 @@
+/** How states, times and sizes are said. Plain words, no jargon of ours. */
+
+import { isOver, store } from "./store.js";
+
+/** "3 s", "2 min", "1 h 5 min"; "" when not known. */
+export function duration(seconds) {
+  if (seconds == null) return "";
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** "1 picture", "3 pictures". */
+export const pictures = (count) => (count === 1 ? "1 picture" : `${count} pictures`);
+
+/** "12.3 GB free". */
+export const freeSpace = (bytes) => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;
+
+/** A date and time as this browser's language says it. */
+export const moment = (seconds) =>
+  new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+
+/** What a job is doing, in one line. */
+export function jobWords(job) {
+  if (job.state === "queued") return queuedWords(job);
+  if (job.state === "saving") return "Saving";
+  if (job.state === "running") return [...runningWords(job)].join(" · ");
+  if (job.state === "cancelled") return cancelledWords(job);
+  if (job.state === "failed") return "This did not work";
+  return `${pictures(job.pictures.length)} made`;
+}
+
+/** How far a running job is, 0..1. */
+export const fraction = (job) => (isOver(job) ? 1 : (job.progress?.fraction ?? 0));
+
+/** "3 s left", or "". */
+export function timeLeft(job) {
+  const left = duration(job.progress?.seconds_left ?? job.seconds_left);
+  return left && `${left} left`;
+}
+
+function queuedWords(job) {
+  const ahead = store.ahead(job);
+  const when = duration(job.seconds_left);
+  if (store.waiting) return "Waiting";
+  if (store.engines.some((engine) => engine.state === "starting")) {
+    return "Waiting for the engine to start";
+  }
+  if (ahead <= 0) return "Next";
+  return `${ahead} ahead of you${when && `, about ${when}`}`;
+}
+
+function* runningWords(job) {
+  if (job.recovered) yield "Running again after a restart";
+  else if (!store.mine.has(job.id)) yield "Started in another window";
+  const progress = job.progress;
+  if (progress?.note) yield progress.note;
+  else if (progress) {
+    if (progress.pictures > 1) yield `Picture ${progress.picture} of ${progress.pictures}`;
+    yield `Step ${progress.step} of ${progress.steps}`;
+  } else yield "Getting ready";
+  if (timeLeft(job)) yield timeLeft(job);
+}
+
+function cancelledWords(job) {
+  const kept = job.pictures.length;
+  return kept ? `Cancelled, ${pictures(kept)} kept` : "Cancelled";
+}
+
+/** The engine and the queue, for the top bar. */
+export function statusWords() {
+  if (!store.online) return { text: "No connection to the server", tone: "bad" };
+  if (!store.known) return { text: "Connecting", tone: "busy" };
+  const engine = store.engines[0];
+  const open = store.open();
+  if (store.waiting) return { text: `Waiting: ${store.waiting}`, tone: "bad" };
+  const line = open.length > 1 ? ` · ${open.length - 1} waiting` : "";
+  switch (engine?.state) {
+    case "starting":
+      return { text: `The engine is starting${open.length ? `, ${open.length} waiting` : ""}`, tone: "busy" };
+    case "restarting":
+      return { text: "The engine is restarting, jobs go on by themselves", tone: "busy" };
+    case "failed":
+      return { text: `The engine can't start. ${engine.detail}`, tone: "bad" };
+    case "ready":
+    case "busy": {
+      const busy = open.some((job) => job.state !== "queued");
+      const verb = busy ? "Working" : "Ready";
+      return { text: `${verb} on ${engine.device}${line}`, tone: busy ? "busy" : "good" };
+    }
+    default:
+      return { text: "No engine", tone: "bad" };
+  }
+}

@@ -1,0 +1,81 @@
+"""The page, put together: top bar, tabs found by scanning, and the events that cross tabs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import gradio as gr
+
+import webui.ui.tabs
+from webui.core.job import LOCAL
+from webui.core.registry import discover
+from webui.studio import Studio
+from webui.ui.components.topbar import starter_notice, top_bar
+from webui.ui.live import live
+from webui.ui.look import head, theme
+from webui.ui.model_switch import ModelSwitch
+from webui.ui.page import Page, Tab
+from webui.ui.restore import restore_channel
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI, Request
+
+MAX_UPLOAD: Final = "64mb"
+HOUR_S: Final = 3600
+
+
+def build_page(studio: Studio) -> gr.Blocks:
+    """The whole page. Its events stay private: the API for programs is another one."""
+    with gr.Blocks(
+        title="Gesso",
+        fill_width=True,
+        analytics_enabled=False,
+        delete_cache=(HOUR_S, 24 * HOUR_S),
+    ) as blocks:
+        page = Page(studio=studio, checkpoint=top_bar(studio))
+        notice = starter_notice(studio)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            for tab in load_tabs():
+                with gr.Tab(tab.title, id=tab.id, elem_id=f"tab_{tab.id}") as place:
+                    tab.build(replace(page, tab=place))
+        restore_channel(page, tabs)
+        ModelSwitch(page, notice).wire(blocks)
+        live("gesso-notices")
+        live("gesso-lightbox")
+    return blocks
+
+
+def load_tabs() -> list[Tab]:
+    """All tabs in their order."""
+    found = [tab for tab in discover(webui.ui.tabs, "TAB") if isinstance(tab, Tab)]
+    return sorted(found, key=lambda tab: tab.order)
+
+
+def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
+    """The page at "/" of an API. Nobody but the local person is let in; the gate stands before."""
+    gr.mount_gradio_app(
+        api,
+        build_page(studio),
+        path="/",
+        server_name="127.0.0.1",
+        server_port=studio.settings.current.port,
+        footer_links=[],
+        run_history=False,
+        auth_dependency=_person,
+        allowed_paths=[],
+        show_error=False,
+        max_file_size=MAX_UPLOAD,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=theme(),
+        head=head(studio.settings.current),
+    )
+    return api
+
+
+def _person(request: Request) -> str:
+    """Who asks: on a server that listens on this machine only, always the same person."""
+    return LOCAL

@@ -1,0 +1,1 @@
+"""Groups of controls that several tabs share; each binds its controls to fields of the request."""

@@ -1,0 +1,108 @@
+"""Choosing a checkpoint: the controls take its defaults, unless somebody set them by hand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from webui.core.errors import GessoError
+from webui.core.model import Defaults
+from webui.core.request import GenerationRequest, Sampling
+from webui.ui.components.topbar import model_choices
+from webui.ui.form import Form
+from webui.ui.page import Page
+
+log = logging.getLogger(__name__)
+
+PATHS: Final = (
+    "width",
+    "height",
+    "sampling.sampler",
+    "sampling.schedule",
+    "sampling.steps",
+    "sampling.guidance_scale",
+)
+
+
+class ModelSwitch:
+    """The events of the checkpoint control."""
+
+    def __init__(self, page: Page, notice: gr.HTML) -> None:
+        self._page: Final = page
+        self._studio: Final = page.studio
+        self._notice: Final = notice
+        self._followed: Final = gr.Textbox(
+            page.studio.current_model().id,
+            visible="hidden",
+            elem_id="gesso_followed_model",
+            label="Model",
+        )
+        """The model whose defaults the controls of this window took last. Not a gr.State, which
+        would cost each window a second open connection, of the six that a browser allows."""
+
+    def wire(self, blocks: gr.Blocks) -> None:
+        """Follow the control, and bring a freshly opened page up to date."""
+        controls = {part for form in self._page.forms.values() for part in _followers(form)}
+        inputs = {self._page.checkpoint, self._followed} | controls
+        outputs = [self._notice, self._page.checkpoint, self._followed, *controls]
+        quiet = {"show_progress": "hidden", "api_visibility": "private"}
+        self._page.checkpoint.input(self._chosen, inputs, outputs, queue=False, **quiet)
+        blocks.load(self._opened, inputs, outputs, queue=False, **quiet)
+
+    def _chosen(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
+        """Remember the choice for the next time, and let the controls follow."""
+        id = values[self._page.checkpoint]
+        if "checkpoint" not in self._studio.settings.fixed:
+            try:
+                self._studio.settings.update({"checkpoint": id})
+            except (GessoError, OSError):
+                log.warning("The chosen checkpoint could not be remembered.", exc_info=True)
+        return self._follow(values, id)
+
+    def _opened(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
+        """The page was built when the server started; models may have come and gone since."""
+        self._studio.catalog.refresh()
+        id = self._studio.current_model().id
+        choices = gr.update(choices=model_choices(self._studio), value=id)
+        return {**self._follow(values, id), self._page.checkpoint: choices}
+
+    def _follow(self, values: Mapping[Component, Any], id: str) -> dict[Component, Any]:
+        old, new = self._defaults(values[self._followed]), self._defaults(id)
+        model = self._studio.catalog.find(id)
+        updates: dict[Component, Any] = {
+            self._notice: gr.update(visible=model.is_starter),
+            self._followed: id,
+        }
+        for form in self._page.forms.values():
+            before, after = (form.values(_request(d), PATHS) for d in (old, new))
+            updates |= {
+                part: value
+                for part, value in after.items()
+                if value != before[part] and values[part] == before[part]
+            }
+        return updates
+
+    def _defaults(self, id: str) -> Defaults:
+        return self._studio.defaults(self._studio.catalog.find(id))
+
+
+def _followers(form: Form) -> list[Component]:
+    found = (form.component(path) for path in PATHS)
+    return [part for part in found if part is not None]
+
+
+def _request(defaults: Defaults) -> GenerationRequest:
+    return GenerationRequest(
+        width=defaults.width,
+        height=defaults.height,
+        sampling=Sampling(
+            sampler=defaults.sampler,
+            schedule=defaults.schedule,
+            steps=defaults.steps,
+            guidance_scale=defaults.guidance_scale,
+        ),
+    )

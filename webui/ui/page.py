@@ -1,0 +1,33 @@
+"""What the parts of the page share while it is being built."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gradio as gr
+
+from webui.studio import Studio
+from webui.ui.form import Form
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """The page under construction: the studio it shows and what all tabs have in common."""
+
+    studio: Studio
+    checkpoint: gr.Dropdown
+    forms: dict[str, Form] = field(default_factory=dict)
+    """By tab id; filled by the tabs that make pictures."""
+    tab: gr.Tab | None = None
+    """The tab that is being built."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """One tab. `build` is called inside it; tabs stand in the order of `order`."""
+
+    id: str
+    title: str
+    order: int
+    build: Callable[[Page], None]

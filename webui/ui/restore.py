@@ -1,0 +1,134 @@
+"""The way from a picture back into the controls: restore a recipe, send a picture, try again.
+
+The client writes what it wants as JSON into a text box that nobody sees and presses a button that
+nobody sees; they stand outside the tabs, because a tab that was never opened is not in the page.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import gradio as gr
+from gradio.components import Component
+
+from webui.core.codec import decode, from_json
+from webui.core.errors import GessoError, InvalidRequest, NotFound
+from webui.core.job import JobId
+from webui.core.request import GenerationRequest, InputId, Mode, Source
+from webui.studio import Studio
+from webui.ui.form import Form
+from webui.ui.page import Page
+
+log = logging.getLogger(__name__)
+
+SENT: Final = ("prompt", "negative_prompt", "width", "height", "source.image", "mask.image")
+"""What goes along when a picture is sent to a tab as its source."""
+
+Forms = Mapping[str, Form]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the client asks for: a picture's recipe or a whole request into its tab, a picture as
+    the source of a tab, or a failed job once more."""
+
+    picture: str | None = None
+    source_of: Mode | None = None
+    request: Mapping[str, Any] | None = None
+    retry: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Granted:
+    """What a wish does: values for the controls of a tab, or a job. `missing` names what a recipe
+    needs and this server doesn't have."""
+
+    mode: Mode
+    values: Mapping[Component, Any] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    job: str | None = None
+
+
+def restore_channel(page: Page, tabs: gr.Tabs) -> None:
+    """Draw the unseen box and button, and wire them to the controls of all tabs."""
+    wish = gr.Textbox(visible="hidden", elem_id="gesso_wish", label="Wish")
+    answer = gr.Textbox(visible="hidden", elem_id="gesso_wish_answer", label="Answer")
+    button = gr.Button("Apply", visible="hidden", elem_id="gesso_wish_apply")
+    controls = {part for form in page.forms.values() for part in form.shown}
+
+    def apply(text: str) -> dict[Component, Any]:
+        try:
+            granted = grant(page.studio, page.forms, from_json(Wish, text))
+        except GessoError as error:
+            return {answer: json.dumps({"fault": str(error)})}
+        except Exception:
+            log.exception("A picture could not be restored.")
+            return {answer: json.dumps({"fault": "That did not work. The terminal says why."})}
+        told = {"tab": granted.mode, "missing": granted.missing, "job": granted.job}
+        switch = {} if granted.job else {tabs: gr.Tabs(selected=granted.mode.value)}
+        return {answer: json.dumps(told), **switch, **granted.values}
+
+    quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+    button.click(apply, [wish], [tabs, answer, *controls], show_progress="hidden", **quiet).then(
+        None, [answer], None, js="(answer) => gesso.restored(answer)", **quiet
+    )
+
+
+def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
+    """Work a wish out. Raises GessoError that says why it can't be granted."""
+    if wish.retry is not None:
+        job = studio.submit(studio.jobs.get(JobId(wish.retry)).request)
+        return Granted(mode=job.request.mode, job=job.id)
+    if wish.picture is not None and wish.source_of is not None:
+        return _send(studio, forms[wish.source_of], wish.picture)
+    if wish.picture is not None:
+        request = studio.gallery.get(wish.picture).recipe.request()
+    else:
+        request = decode(GenerationRequest, wish.request or {})
+    request, missing = _what_is_here(studio, request)
+    return Granted(mode=request.mode, values=forms[request.mode].values(request), missing=missing)
+
+
+def _send(studio: Studio, form: Form, picture_id: str) -> Granted:
+    """A picture of ours as the source of a tab, with the words that made it."""
+    picture = studio.gallery.get(picture_id)
+    try:
+        data = picture.path.read_bytes()
+    except OSError as error:
+        raise NotFound("file of the picture", picture.path.name) from error
+    request = replace(
+        picture.recipe.request(),
+        width=picture.width,
+        height=picture.height,
+        source=Source(image=studio.inputs.add(data)),
+        mask=None,
+    )
+    return Granted(mode=Mode(form.mode), values=form.values(request, SENT))
+
+
+def _what_is_here(
+    studio: Studio, request: GenerationRequest
+) -> tuple[GenerationRequest, list[str]]:
+    """The request without a checkpoint that this server doesn't have, and the names of all that
+    is missing. Missing pictures show themselves as empty places."""
+    missing = []
+    if request.checkpoint is not None:
+        try:
+            request = replace(request, checkpoint=studio.catalog.find(request.checkpoint).id)
+        except NotFound:
+            missing.append(f"the checkpoint “{request.checkpoint}”")
+            request = replace(request, checkpoint=None)
+    parts = ((request.source, "the source picture"), (request.mask, "the mask"))
+    missing += [word for part, word in parts if part and not _is_here(studio, part.image)]
+    return request, missing
+
+
+def _is_here(studio: Studio, id: InputId) -> bool:
+    try:
+        return studio.inputs.path(id).exists()
+    except (NotFound, InvalidRequest):
+        return False

@@ -1,0 +1,149 @@
+"""Settings, built from the fields of the Settings dataclass: a new field needs no line here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from html import escape
+from itertools import groupby
+from typing import Any, Final, get_type_hints
+
+import gradio as gr
+from gradio.components import Component
+
+from webui.core.errors import InvalidRequest
+from webui.settings import Settings, SettingsStore, is_startup
+from webui.ui.fields import range_in
+from webui.ui.form import answers_itself
+from webui.ui.live import live
+from webui.ui.page import Page, Tab
+
+ELSEWHERE: Final = ("checkpoint",)
+"""Settings that the page shows in another place."""
+
+Setting = dataclasses.Field[Any]
+
+
+def build(page: Page) -> None:
+    """The settings by group, and one button that saves them all."""
+    store = page.studio.settings
+    controls: dict[str, Component] = {}
+    with gr.Column(elem_id="settings", elem_classes="gesso-settings"):
+        for group, settings in groupby(page_settings(), lambda s: s.metadata["group"]):
+            gr.Markdown(f"## {group}")
+            for setting in settings:
+                controls[setting.name] = _control(setting, store)
+        live("gesso-fault", mode="settings")
+        save = gr.Button("Save settings", variant="primary", elem_id="settings_submit")
+        answer = gr.Textbox(visible="hidden", elem_id="settings_answer", label="Answer")
+        _startup(store)
+    _wire(page, store, controls, save, answer)
+
+
+def page_settings() -> list[Setting]:
+    """The settings that can be changed here, group by group."""
+    fields = dataclasses.fields(Settings)
+    return [s for s in fields if not is_startup(s) and s.name not in ELSEWHERE]
+
+
+def element_id(name: str) -> str:
+    """The element id of a setting's control."""
+    return f"setting_{name}"
+
+
+def save_settings(store: SettingsStore, changes: Mapping[str, object]) -> str:
+    """Save what changed; the answer for the client as JSON."""
+    now = store.current
+    changed = {
+        name: value
+        for name, value in changes.items()
+        if name not in store.fixed and value != getattr(now, name)
+    }
+    if not changed:
+        return json.dumps({"told": "Nothing was changed."})
+    try:
+        store.update(changed)
+    except InvalidRequest as error:
+        return json.dumps({"fault": error.message, "control": element_id(error.field)})
+    except OSError as error:
+        return json.dumps({"fault": f"The settings could not be written: {error.strerror}."})
+    return json.dumps({"told": "Settings saved."})
+
+
+def _wire(
+    page: Page,
+    store: SettingsStore,
+    controls: Mapping[str, Component],
+    save: gr.Button,
+    answer: gr.Textbox,
+) -> None:
+    names = {control: name for name, control in controls.items()}
+    quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+
+    def saved(values: Mapping[Component, Any]) -> str:
+        return save_settings(store, {names[part]: value for part, value in values.items()})
+
+    def opened() -> list[object]:
+        return [getattr(store.current, name) for name in controls]
+
+    save.click(saved, set(names), [answer], **quiet).then(
+        None,
+        [answer],
+        None,
+        js="(answer) => gesso.answer('settings', answer)",
+        queue=False,
+        api_visibility="private",
+    )
+    if page.tab is not None:
+        page.tab.select(opened, None, list(names), **quiet)
+
+
+def _control(setting: Setting, store: SettingsStore) -> Component:
+    """The control that suits the setting's type, closed when a flag or the environment rules."""
+    info, fixed = setting.metadata, setting.name in store.fixed
+    common: dict[str, Any] = {
+        "value": getattr(store.current, setting.name),
+        "label": info["label"] or setting.name.replace("_", " ").capitalize(),
+        "info": info["help"] + (" Set when the server was started; change it there." * fixed),
+        "interactive": not fixed,
+        "elem_id": element_id(setting.name),
+    }
+    hint = get_type_hints(Settings, include_extras=True)[setting.name]
+    if info["choices"]:
+        return gr.Radio(list(info["choices"]), elem_classes="gesso-choices", **common)
+    if hint is bool:
+        return gr.Checkbox(**common)
+    if (span := range_in(hint)) is not None:
+        number = gr.Number(
+            minimum=span.minimum,
+            maximum=span.maximum,
+            step=span.step,
+            precision=0 if span.step == 1 else None,
+            **common,
+        )
+        answers_itself(number)
+        return number
+    return gr.Textbox(lines=1, **common)
+
+
+def _startup(store: SettingsStore) -> None:
+    """What was chosen when the server was started, to look at only."""
+    rows = "".join(
+        f"<dt>{escape(s.name.replace('_', ' ').capitalize())}</dt>"
+        f"<dd>{escape(str(_in_force(store.current, s.name)))}</dd>"
+        for s in dataclasses.fields(Settings)
+        if is_startup(s)
+    )
+    with gr.Accordion("Set when the server is started", open=False, elem_id="settings_startup"):
+        gr.HTML(f'<dl class="gesso-facts">{rows}</dl>', js_on_load=None, apply_default_css=False)
+
+
+def _in_force(settings: Settings, name: str) -> object:
+    """A setting's value; for a folder that was left blank, the folder it stands for."""
+    folders = {"data_dir": settings.root, "models_dir": settings.models}
+    folders["outputs_dir"] = settings.outputs
+    return folders.get(name, getattr(settings, name))
+
+
+TAB: Final = Tab(id="settings", title="Settings", order=90, build=build)
