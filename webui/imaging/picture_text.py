@@ -16,6 +16,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
@@ -85,10 +86,13 @@ class Encoded:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureText:
-    """The texts of a file: our record if it has one, and A1111's text, "" if it has none."""
+    """The texts of a file: our record if it has one, and A1111's text, "" if it has none.
+    With them the picture's size in pixels."""
 
     record: PictureRecord | None
     infotext: str
+    width: int
+    height: int
 
 
 def encode_picture(
@@ -110,14 +114,16 @@ def encode_picture(
     return Encoded(data=_png(image, infotext, text), suffix=".png")
 
 
-def read_picture_text(data: bytes) -> PictureText:
-    """The texts in the bytes of a PNG, JPEG or WebP; decodes no pixels.
+def read_picture_text(source: bytes | Path) -> PictureText:
+    """The texts in a PNG, JPEG or WebP, given as bytes or as a file; decodes no pixels.
 
-    Raises UnreadablePicture if it isn't one. A text that makes no sense counts as none.
+    Raises UnreadablePicture if it isn't one, OSError if the file can't be read. A text that makes
+    no sense counts as none.
     """
-    image = open_header(data)
-    infotext, record = _png_texts(image) if image.format == "PNG" else _exif_texts(image)
-    return PictureText(record=_record(record), infotext=infotext)
+    with open_header(source) as image:
+        infotext, record = _png_texts(image) if image.format == "PNG" else _exif_texts(image)
+        width, height = image.size
+    return PictureText(record=_record(record), infotext=infotext, width=width, height=height)
 
 
 def read_recipe(data: bytes) -> Recipe | None:

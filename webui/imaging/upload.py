@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from pathlib import Path
 from typing import Final
 
 from PIL import Image, ImageOps
@@ -48,16 +49,21 @@ def open_upload(
 
 
 def open_header(
-    data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
+    source: bytes | Path, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES
 ) -> Image.Image:
-    """The picture with its size and texts known but no pixel decoded. Raises as `open_upload`."""
-    if len(data) > max_bytes:
+    """The picture with its size and texts known but no pixel decoded. Raises as `open_upload`.
+
+    Of a file no more is read than that takes; close the picture to close the file.
+    """
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    if size > max_bytes:
         raise UnreadablePicture(
-            f"The file has {len(data) / 2**20:.0f} MiB; the limit is {max_bytes // 2**20} MiB. "
+            f"The file has {size / 2**20:.0f} MiB; the limit is {max_bytes // 2**20} MiB. "
             "Make the picture smaller."
         )
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        opened = io.BytesIO(source) if isinstance(source, bytes) else source
+        image = Image.open(opened, formats=FORMATS)
     except _BOMB as error:
         raise _too_many_pixels("More pixels than can be opened", max_pixels) from error
     except UNREADABLE as error:

@@ -1,0 +1,1 @@
+"""Pictures on disk: names, safe saving, index, thumbnails, trash; and uploads."""
