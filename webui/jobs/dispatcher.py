@@ -206,7 +206,7 @@ class Dispatcher:
         """One engine's thread: job after job until the server closes."""
         with contextlib.suppress(Stopped):
             self._hold.until_room(self._recover)
-            while True:
+            while not self._hold.is_closed:
                 rings = self._hold.rings
                 if not self._serve_next(engine):
                     self._hold.wait(rings, READY_POLL_S)

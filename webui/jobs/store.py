@@ -92,6 +92,7 @@ COLUMNS: Final = (
 WAITING: Final = (JobState.QUEUED,)
 AT_WORK: Final = (JobState.RUNNING, JobState.SAVING)
 OPEN: Final = WAITING + AT_WORK
+FAILING: Final = "state = 'failed', reason = :reason, finished_at = :now"
 
 
 class JobStore:
@@ -151,7 +152,8 @@ class JobStore:
             try:
                 job = self._job(row)
             except InvalidRequest as error:
-                self.fail(row[0], f"{UNREADABLE_JOB} ({error})")
+                reason = f"{UNREADABLE_JOB} ({error})"
+                self._update(row[0], OPEN, FAILING, Failed(reason=reason), reason=reason)
             else:
                 return job
         return None
@@ -184,8 +186,7 @@ class JobStore:
 
     def fail(self, id: JobId, reason: str) -> Job:
         """It ended without all its pictures, for a reason in words."""
-        changes = "state = 'failed', reason = :reason, finished_at = :now"
-        return self._change(id, OPEN, changes, Failed(reason=reason), reason=reason)
+        return self._change(id, OPEN, FAILING, Failed(reason=reason), reason=reason)
 
     def cancel(self, id: JobId) -> Job:
         """End a job that is not over."""
@@ -256,16 +257,27 @@ class JobStore:
         **values: object,
     ) -> Job:
         """The job after the change; unchanged, and nothing noted, if it is in no such state."""
+        changed = self._update(id, states, changes, event, **values)
+        return self._job(changed[0]) if changed else self.get(id)
+
+    def _update(
+        self,
+        id: JobId,
+        states: Sequence[JobState],
+        changes: str,
+        event: JobEvent | None,
+        **values: object,
+    ) -> list[tuple[Any, ...]]:
         possible = ", ".join(f"'{state.value}'" for state in states)
         with self._changing() as rows:
-            row = rows.execute(
+            changed = rows.execute(
                 f"UPDATE job SET {changes} WHERE id = :id AND state IN ({possible})"
                 f" RETURNING {COLUMNS}",
                 {"id": id, "now": time.time(), **values},
             ).fetchall()
-            if row and event:
+            if changed and event:
                 _note(rows, id, event)
-        return self._job(row[0]) if row else self.get(id)
+        return changed
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
