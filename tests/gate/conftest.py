@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from fastapi import FastAPI
 
 from tests.gate.site import Site, gradio_app, plain_app, serving
 from webui.gate.server import protect
 
 
 @pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
-    """Our kinds of routes and a real Gradio page behind the gate, on a real port."""
-    with serving(protect(gradio_app())) as running:
+def app() -> FastAPI:
+    """Our kinds of routes and a real Gradio page."""
+    return gradio_app()
+
+
+@pytest.fixture(scope="session")
+def site(app: FastAPI) -> Iterator[Site]:
+    """The application behind the gate, on a real port."""
+    with serving(protect(app)) as running:
         yield running
 
 

@@ -16,6 +16,7 @@ from fastapi.responses import StreamingResponse
 
 from tests.conftest import until
 from webui.gate.access import UPLOAD_BYTES, Access, needs
+from webui.gate.connection import Limits
 from webui.gate.gate import Gate
 from webui.gate.server import build_server, open_loopback
 
@@ -87,10 +88,10 @@ def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
 
 
 @contextmanager
-def serving(gate: Gate) -> Iterator[Site]:
+def serving(gate: Gate, limits: Limits | None = None) -> Iterator[Site]:
     """The gate behind a real server, in a thread."""
     sockets = open_loopback(0)
-    server = build_server(gate)
+    server = build_server(gate, limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": sockets}, daemon=True)
     thread.start()
     until(lambda: server.started)
@@ -178,5 +179,3 @@ def gradio_app() -> FastAPI:
 
     # Outside of a running event loop Gradio makes loops of its own and never closes them.
     return asyncio.run(build())
-
-

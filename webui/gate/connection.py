@@ -8,38 +8,48 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, cast
+from dataclasses import dataclass
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from webui.gate.headers import SECURITY_HEADERS
 
-HEAD_S: Final = 10.0
-"""From the connection, or the first byte of a later request, to the end of the request's head."""
-BODY_WINDOW_S: Final = 20.0
-BODY_WINDOW_BYTES: Final = 20_000
-"""A body that brings less within one window is cut off: 1 kB/s, slower than any link in use."""
-READER_S: Final = 60.0
-"""How long a client may leave an answer unread."""
-DISCARD_S: Final = 5.0
-"""How long the rest of a refused body is read and thrown away. Closing at once would reset the
-connection, and the client would not see why it was refused."""
-CONNECTIONS_PER_CLIENT: Final = 128
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How patient the server is with one connection, and with one client's number of them."""
+
+    head_s: float = 10.0
+    """From the connection, or the first byte of a later request, to the end of the head."""
+    body_window_s: float = 20.0
+    body_window_bytes: int = 20_000
+    """A body that brings less within one window is cut off: 1 kB/s, slower than any real link."""
+    reader_s: float = 60.0
+    """How long a client may leave an answer unread."""
+    discard_s: float = 5.0
+    """How long the rest of a refused body is read and thrown away. Closing at once would reset
+    the connection, and the client would not see why it was refused."""
+    connections_per_client: int = 128
 
 
 class GuardedConnection(H11Protocol):
     """One connection. It is dropped when its client is too slow or has too many of them."""
 
+    def __init__(self, limits: Limits, **of_uvicorn: Any) -> None:
+        super().__init__(**of_uvicorn)
+        self._limits = limits
+        self._opened_at = self.loop.time()
+        self._body_bytes = 0
+        self._head = _Deadline(self.loop, limits.head_s, self._drop)
+        self._body = _Deadline(self.loop, limits.body_window_s, self._check_body)
+        self._reader = _Deadline(self.loop, limits.reader_s, self._drop)
+        self._discard = _Deadline(self.loop, limits.discard_s, self._drop)
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection. If its client has too many, the one idle for longest goes."""
         super().connection_made(transport)
-        self._opened_at = self.loop.time()
-        self._body_bytes = 0
-        self._head = _Deadline(self.loop, HEAD_S, self._drop)
-        self._body = _Deadline(self.loop, BODY_WINDOW_S, self._check_body)
-        self._reader = _Deadline(self.loop, READER_S, self._drop)
-        self._discard = _Deadline(self.loop, DISCARD_S, self._drop)
         self._head.start()
         self._keep_cap()
 
@@ -102,13 +112,13 @@ class GuardedConnection(H11Protocol):
             for peer in cast("set[GuardedConnection]", self.connections)
             if peer.client and self.client and peer.client[0] == self.client[0]
         ]
-        if len(mine) > CONNECTIONS_PER_CLIENT:
+        if len(mine) > self._limits.connections_per_client:
             idle = [peer for peer in mine if peer.is_idle and peer is not self]
             min(idle, key=lambda peer: peer._opened_at, default=self)._drop()
 
     def _check_body(self) -> None:
         # While the application is behind, nothing is read, and that is not the client's fault.
-        if self._body_bytes < BODY_WINDOW_BYTES and not self.flow.read_paused:
+        if self._body_bytes < self._limits.body_window_bytes and not self.flow.read_paused:
             self._drop()
         elif self.is_in_body:
             self._body_bytes = 0

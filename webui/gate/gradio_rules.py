@@ -38,9 +38,6 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/config/": _PERSON,
         "/gradio_api/app_id": _PERSON,
         "/gradio_api/app_id/": _PERSON,
-        "/gradio_api/info": _PERSON,
-        "/gradio_api/info/": _PERSON,
-        "/gradio_api/startup-events": _PERSON,
         "/gradio_api/queue/join": _PERSON,
         "/gradio_api/queue/data": _STREAM,
         "/gradio_api/heartbeat/{session_hash}": _STREAM,
@@ -63,9 +60,9 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/gradio_api/token/": _CLOSED,
         "/gradio_api/user": _CLOSED,
         "/gradio_api/user/": _CLOSED,
-        # A second API to the page's functions; ours is /api/v1. The page carries what it needs of it.
-    "/gradio_api/info": _CLOSED,
-    "/gradio_api/info/": _CLOSED,
+        # A second API to the page's functions; ours is /api/v1.
+        "/gradio_api/info": _CLOSED,
+        "/gradio_api/info/": _CLOSED,
         "/openapi.json": _CLOSED,
         "/gradio_api/openapi.json": _CLOSED,
         "/gradio_api/api/{api_name}": _CLOSED,
@@ -77,7 +74,7 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/gradio_api/call/{api_name}/{event_id}": _CLOSED,
         "/gradio_api/call/v2/{api_name}": _CLOSED,
         "/gradio_api/call/v2/{api_name}/": _CLOSED,
-    "/gradio_api/call/v2/{api_name}/{event_id}": _CLOSED,
+        "/gradio_api/call/v2/{api_name}/{event_id}": _CLOSED,
         "/gradio_api/queue/status": _CLOSED,
         # Fetches from other servers, or sends to them.
         "/gradio_api/proxy={url_path:path}": _CLOSED,
@@ -92,7 +89,7 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/gradio_api/vibe-starter-queries": _CLOSED,
         "/gradio_api/vibe-starter-queries/": _CLOSED,
         # For developers, for sharing, and for component kinds that the page does not have.
-    "/gradio_api/startup-events": _CLOSED,
+        "/gradio_api/startup-events": _CLOSED,
         "/gradio_api/custom_component/{id}/{environment}/{type}/{file_name}": _CLOSED,
         "/gradio_api/deep_link": _CLOSED,
         "/gradio_api/dev/reload": _CLOSED,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import os
 import socket
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from webui.core.errors import InvalidRequest
 from webui.gate.audit import Table, audit
-from webui.gate.connection import GuardedConnection
+from webui.gate.connection import GuardedConnection, Limits
 from webui.gate.gate import Gate
 from webui.gate.gradio_rules import GRADIO_RULES
 from webui.settings import Settings
@@ -57,11 +59,12 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def build_server(gate: Gate) -> Server:
+def build_server(gate: Gate, limits: Limits | None = None) -> Server:
     """A server for the gate; run it with `run(sockets=open_loopback(port))`."""
+    connection = partial(GuardedConnection, limits or Limits())
     config = uvicorn.Config(
         gate,
-        http=GuardedConnection,
+        http=cast("type[asyncio.Protocol]", connection),
         # No route is a websocket. A handshake is answered as the GET that it is.
         ws="none",
         lifespan="on",
