@@ -54,7 +54,7 @@ def _serve(store: SettingsStore) -> int:
         studio.start()
         try:
             app = mount_page(build_api(studio, ASSETS), studio)
-            return run(protect(app, settings), settings)
+            return run(protect(app), settings)
         finally:
             studio.close()
 

@@ -66,7 +66,9 @@ class Studio:
         )
         self.catalog: Final = Catalog(now.models, data / "models.sqlite", self.families)
         self.inputs: Final = InputStore(data / "inputs")
-        self.gallery: Final = Gallery(now.outputs, data, lambda: settings.current)
+        self.gallery: Final = Gallery(
+            now.outputs, data, lambda: settings.current, labels=self.labels
+        )
         self.jobs: Final = JobStore(data / "jobs.sqlite")
         self.bus: Final = EventBus()
         self.engines: Final = tuple(engines)
