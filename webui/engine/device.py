@@ -1,0 +1,117 @@
+"""Which device makes the pictures, in which precision and with how many threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from webui.core.errors import EngineError
+from webui.engine.options import Options
+from webui.families.components import Placement
+
+CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/cpu.max")
+NO_HALF: Final = ("GTX 16",)
+"""GPUs whose half precision gives NaN, that is black pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """Where this engine works. `label` is its name for people."""
+
+    label: str
+    placement: Placement
+    threads: int
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether there is no accelerator."""
+        return self.placement.device.type == "cpu"
+
+    def facts(self) -> Mapping[str, str]:
+        """What is recorded with each picture."""
+        precision = str(self.placement.dtype).removeprefix("torch.")
+        return {"device": self.label, "precision": precision, "threads": str(self.threads)}
+
+
+def choose_device(options: Options) -> Device:
+    """The best device here that the person allows. Raises EngineError for one that isn't there."""
+    threads = choose_threads(options.threads, torch.get_num_threads(), usable_cores())
+    if torch.cuda.is_available() and not options.use_cpu:
+        return _gpu(options.device_id, threads)
+    if options.device_id:
+        raise EngineError(
+            f"GPU {options.device_id} was asked for, but PyTorch sees no GPU. "
+            "Start without --device-id, or repair the GPU's driver."
+        )
+    if torch.backends.mps.is_available() and not options.use_cpu:
+        placement = Placement(device=torch.device("mps"), dtype=torch.float16)
+        return Device(label="Apple GPU", placement=placement, threads=threads)
+    return _cpu(threads)
+
+
+def choose_threads(asked: int, library_default: int, cores: float) -> int:
+    """As many as the person asked for, else one for each core that may be used.
+
+    Never by load: pixels depend a little on the number of threads, so a machine that is busy at
+    one start and idle at the next would not make the same picture again. What would be bad under
+    load, threads that spin while they wait, is switched off by `webui.engine.environment`.
+    """
+    return asked or max(1, min(library_default, int(cores)))
+
+
+def usable_cores(limit: Path = CGROUP_LIMIT) -> float:
+    """Cores that this process may use: its affinity, and a container's share of time."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+    return min(float(cores), _container_share(limit))
+
+
+def choose_cpu_dtype(has_amx: bool, has_avx512_bf16: bool) -> torch.dtype:
+    """bfloat16 where the processor multiplies it in hardware, at half the time of float32.
+
+    Told by its flags, not measured: a measurement could come out differently at the next start
+    and change the pictures.
+    """
+    return torch.bfloat16 if has_amx or has_avx512_bf16 else torch.float32
+
+
+def choose_gpu_dtype(name: str, capability: tuple[int, int]) -> torch.dtype:
+    """float16, except on GPUs where it is slow (before Volta) or broken."""
+    is_broken = any(series in name for series in NO_HALF)
+    return torch.float32 if is_broken or capability < (7, 0) else torch.float16
+
+
+def _cpu(threads: int) -> Device:
+    dtype = choose_cpu_dtype(
+        torch.cpu._is_amx_tile_supported(), torch.cpu._is_avx512_bf16_supported()
+    )
+    placement = Placement(device=torch.device("cpu"), dtype=dtype, is_channels_last=True)
+    label = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return Device(label=label, placement=placement, threads=threads)
+
+
+def _gpu(device_id: str, threads: int) -> Device:
+    count = torch.cuda.device_count()
+    if device_id and (not device_id.isdecimal() or int(device_id) >= count):
+        raise EngineError(
+            f"There is no GPU “{device_id}”. This machine has {count}, counted from 0."
+        )
+    device = torch.device("cuda", int(device_id or 0))
+    name = torch.cuda.get_device_name(device)
+    dtype = choose_gpu_dtype(name, torch.cuda.get_device_capability(device))
+    placement = Placement(device=device, dtype=dtype, is_channels_last=dtype == torch.float16)
+    return Device(label=name, placement=placement, threads=threads)
+
+
+def _container_share(limit: Path) -> float:
+    """The time quota of a cgroup, in cores; infinite where there is none."""
+    try:
+        quota, period = limit.read_text().split()
+    except (OSError, ValueError):
+        return float("inf")
+    return float("inf") if quota == "max" else max(1.0, int(quota) / int(period))

@@ -1,0 +1,59 @@
+"""A rough look at an unfinished picture: latents to colours by one matrix, no VAE."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from webui.engine.autoencoder import encode, scale_of
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+CHART_CELLS: Final = 24
+PATCH_CELLS: Final = 3
+ENLARGED: Final = 4
+JPEG_QUALITY: Final = 80
+
+
+class Previewer:
+    """Shows latents of one VAE. The colours are learned from that VAE itself, so that any VAE of
+    a family looks right: the best linear map from its latents of a colour chart to the chart."""
+
+    def __init__(self, vae: AutoencoderKL) -> None:
+        chart = _colour_chart(scale_of(vae))
+        latent = encode(vae, chart)[0].flatten(1).T.cpu()  # (cells, 4)
+        pixels = torch.from_numpy(np.asarray(chart, dtype=np.float32)).permute(2, 0, 1)
+        colours = avg_pool2d(pixels, scale_of(vae)).flatten(1).T  # (cells, 3), 0..255
+        self._matrix: Final = torch.linalg.lstsq(_with_one(latent), colours).solution
+
+    def jpeg(self, latent: Tensor) -> bytes:
+        """A small JPEG of one latent (4, h, w), half the size of the picture."""
+        _, height, width = latent.shape
+        colours = _with_one(latent.flatten(1).T.float().cpu()) @ self._matrix
+        pixels = colours.clamp(0, 255).to(torch.uint8).reshape(height, width, 3).numpy()
+        file = io.BytesIO()
+        size = (width * ENLARGED, height * ENLARGED)
+        Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).save(
+            file, "JPEG", quality=JPEG_QUALITY
+        )
+        return file.getvalue()
+
+
+def _colour_chart(scale: int) -> Image.Image:
+    """Patches of random colours, the same on every run."""
+    patches = CHART_CELLS // PATCH_CELLS
+    colours = np.random.default_rng(0).integers(0, 256, (patches, patches, 3), dtype=np.uint8)
+    side = CHART_CELLS * scale
+    return Image.fromarray(colours).resize((side, side), Image.Resampling.NEAREST)
+
+
+def _with_one(values: Tensor) -> Tensor:
+    """(n, c) -> (n, c + 1): the last factor of the map is its offset."""
+    return torch.cat([values, torch.ones(len(values), 1)], dim=1)
