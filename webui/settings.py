@@ -55,7 +55,9 @@ class Settings:
     )
     models_dir: str = _setting("", "Folder of model files. Default: models in the data folder.")
     outputs_dir: str = _setting("", "Folder for pictures. Default: outputs in the data folder.")
-    port: Annotated[int, Ge(0), Le(65535)] = _setting(7860, "Port of the page on this machine; 0 takes any that is free.")
+    port: Annotated[int, Ge(0), Le(65535)] = _setting(
+        7860, "Port of the page on this machine; 0 takes any that is free."
+    )
     autolaunch: bool = _setting(True, "Open the page in a browser when the server has started.")
     theme: str = _setting("system", "Colours of the page.", choices=("system", "light", "dark"))
     engine: str = _setting(
