@@ -63,6 +63,13 @@ def draw(seed: int = 0, side: int = 64) -> Image.Image:
     return Image.fromarray(values)
 
 
+def read(path: Path) -> Image.Image:
+    """The picture in a file; an error if it is not whole."""
+    with Image.open(path) as image:
+        image.load()
+        return image
+
+
 def open_gallery(
     root: Path,
     settings: Callable[[], Settings] | None = None,
@@ -70,8 +77,6 @@ def open_gallery(
     clock: Callable[[], float] = lambda: 1_700_000_100.0,
 ) -> Gallery:
     """A gallery below `root`, recovered as the studio does it when it starts."""
-    gallery = Gallery(
-        root / "outputs", root / "data", settings or Settings, free=free, clock=clock
-    )
+    gallery = Gallery(root / "outputs", root / "data", settings or Settings, free=free, clock=clock)
     gallery.recover()
     return gallery

@@ -1,0 +1,99 @@
+"""Uploads: kept as they came, once, and reached by id only."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.conftest import png
+from tests.gallery.album import draw
+from webui.core.errors import DiskFull, NotFound, UnreadablePicture
+from webui.core.request import InputId
+from webui.gallery.inputs import InputStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> InputStore:
+    """An empty store."""
+    return InputStore(tmp_path / "inputs")
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_upload_is_named_by_its_bytes_and_kept_as_it_came(store: InputStore) -> None:
+    data = png()
+    id = store.add(data)
+    assert id == hashlib.sha256(data).hexdigest()
+    assert store.path(id).read_bytes() == data
+    assert store.open(id).size == (64, 64)
+
+
+def test_same_upload_is_stored_once(store: InputStore, tmp_path: Path) -> None:
+    assert store.add(png()) == store.add(png())
+    assert len(files(tmp_path)) == 1
+
+
+def test_same_pixels_get_the_same_id(store: InputStore) -> None:
+    image, again = draw(), draw()
+    again.info["comment"] = "other metadata"
+    assert store.add_image(image) == store.add_image(again)
+    assert store.open(store.add_image(image)).tobytes() == image.tobytes()
+
+
+def test_transparency_is_kept(store: InputStore) -> None:
+    id = store.add_image(Image.new("RGBA", (8, 8), (1, 2, 3, 4)))
+    assert store.open(id).getpixel((0, 0)) == (1, 2, 3, 4)
+
+
+def test_picture_comes_out_upright(store: InputStore) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    Image.new("RGB", (40, 20)).save(buffer, "JPEG", exif=exif)
+    assert store.open(store.add(buffer.getvalue())).size == (20, 40)
+
+
+@pytest.mark.parametrize("data", [b"", b"<svg/>", png()[:-40], b"MZ" * 100])
+def test_what_is_no_picture_is_not_stored(store: InputStore, tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(UnreadablePicture):
+        store.add(data)
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "id", ["", "0" * 64, "../" * 20, "0" * 63, "G" * 64, "0" * 64 + "\n", "/etc/passwd", "\0"]
+)
+def test_unknown_id_is_not_found(store: InputStore, id: str) -> None:
+    with pytest.raises(NotFound):
+        store.path(InputId(id))
+
+
+@given(st.text())
+def test_no_text_reaches_a_file_outside(id: str) -> None:
+    store = InputStore(Path(os.devnull).parent)
+    with pytest.raises(NotFound):
+        store.open(InputId(id))
+
+
+def test_full_disk_leaves_nothing_and_says_so(small_disk: Path) -> None:
+    store = InputStore(small_disk / "inputs")
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(5 * 2**20))
+    data = png(800, 800)
+    noise = io.BytesIO()
+    draw(side=800).save(noise, "PNG")
+    with pytest.raises(DiskFull, match="is full"):
+        store.add(noise.getvalue())
+    assert files(small_disk) == [ballast]
+    ballast.unlink()
+    assert store.path(store.add(noise.getvalue())).is_file()
+    assert store.path(store.add(data)).is_file()
