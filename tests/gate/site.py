@@ -137,6 +137,11 @@ def plain_app() -> FastAPI:
     def show_scope(request: Request) -> dict[str, object]:
         return {"headers": dict(request.headers), "url": str(request.url)}
 
+    @app.get("/api/v1/large")
+    @needs(Access.PERSON)
+    def large() -> Response:
+        return Response(b"x" * (32 << 20), media_type="application/octet-stream")
+
     @app.get("/api/v1/stream")
     @needs(Access.PERSON, is_stream=True)
     def stream() -> StreamingResponse:

@@ -7,14 +7,20 @@ and takes any number of connections. Here each of these ends by itself.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from webui.gate.headers import SECURITY_HEADERS
+
+_NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+"""On, for no seconds: closing resets the connection and drops what is unsent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +131,9 @@ class GuardedConnection(H11Protocol):
             self._body.start()
 
     def _drop(self) -> None:
+        # Without linger the system would go on offering what the client does not read.
+        if (connected := self.transport.get_extra_info("socket")) is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
 
