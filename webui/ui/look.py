@@ -51,7 +51,7 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill="#4f46e5",
         button_primary_background_fill_dark="#5b54e8",
         button_primary_background_fill_hover="#4338ca",
-        button_primary_background_fill_hover_dark="#6a63f0",
+        button_primary_background_fill_hover_dark="#4c45d6",
         button_primary_text_color="#ffffff",
         button_primary_text_color_dark="#ffffff",
         button_secondary_background_fill="#e6e6ea",

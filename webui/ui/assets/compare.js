@@ -1,6 +1,7 @@
 /** A picture over the one it was made from, with a slider between them. */
 
 import { el } from "./dom.js";
+import { setShape } from "./shape.js";
 
 export class Compare {
   isOpen = false;
@@ -22,9 +23,7 @@ export class Compare {
     this.of = picture.id;
     this.before.src = sourceUrl;
     this.after.src = picture.url;
-    this.element.style.setProperty("--ratio", `${picture.width} / ${picture.height}`);
-    this.element.style.setProperty("--shape", String(picture.width / picture.height));
-    this.element.style.setProperty("--widest", `${Math.round(picture.width * 2.5)}px`);
+    setShape(this.element, picture);
     this.#cut();
     this.slider.focus();
   }

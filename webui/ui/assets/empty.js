@@ -9,8 +9,8 @@ const EXAMPLES = [
   "a red apple on a blue background, 3d style",
 ];
 const FIRST_STEP = {
-  img2img: "Add a source picture at the left, say what it should become, and press Generate.",
-  inpaint: "Add a picture at the left, paint over the part that should change, and press Generate.",
+  img2img: "Add a source picture, say what it should become, and press Generate.",
+  inpaint: "Add a picture, paint over the part that should change, and press Generate.",
 };
 
 export function emptyState(mode) {

@@ -1,6 +1,6 @@
 /** From a picture back into the controls: "send to", "use settings", dropping and pasting. */
 
-import { inputOf, settled, type } from "./dom.js";
+import { inputOf, isShown, settled, type } from "./dom.js";
 import { notify } from "./notices.js";
 import { readPicture } from "./server.js";
 import { store } from "./store.js";
@@ -62,11 +62,24 @@ function onDrop(event) {
 }
 
 function onPaste(event) {
-  const file = promptAt(event.target) && picture(event.clipboardData);
-  if (!file) return;
+  const file = picture(event.clipboardData);
+  const place = file && !promptAt(event.target) && sourcePlace();
+  if (!file || !(promptAt(event.target) || place)) return;
   event.preventDefault();
   event.stopPropagation();
-  restoreFrom(file);
+  if (place) chooseFile(place, event.clipboardData.files);
+  else restoreFrom(file);
+}
+
+/** The file input of the open tab's source picture. */
+const sourcePlace = () =>
+  [...document.querySelectorAll(":is(#img2img_image, #img2maskimg) input[type=file]")]
+    .find((input) => isShown(input.closest(".block")));
+
+/** As if the files had been chosen in the browser's own dialog. */
+function chooseFile(input, files) {
+  input.files = files;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
 const picture = (transfer) =>

@@ -5,10 +5,10 @@ import { button, el, setAttribute, setText } from "./dom.js";
 import { emptyState } from "./empty.js";
 import { restore } from "./restore.js";
 import { previewUrl } from "./server.js";
+import { setShape } from "./shape.js";
 import { isOver } from "./store.js";
 import { fraction } from "./words.js";
 
-const LARGEST_ENLARGEMENT = 2.5; // beyond this, pixels of a small picture get in the way
 
 export class Stage {
   constructor(mode, onEnlarge) {
@@ -66,10 +66,4 @@ export class Stage {
     setText(words, job.reason || "The engine gave no reason.");
     this.failure.replaceChildren(el("h3", { text: "This did not work" }), words, again);
   }
-}
-
-function setShape(element, { width, height }) {
-  element.style.setProperty("--ratio", `${width} / ${height}`);
-  element.style.setProperty("--shape", String(width / height));
-  element.style.setProperty("--widest", `${Math.round(width * LARGEST_ENLARGEMENT)}px`);
 }

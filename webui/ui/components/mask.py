@@ -85,7 +85,8 @@ def _editor() -> gr.ImageEditor:
         label="Picture and mask",
         type="pil",
         format="png",
-        sources=("upload", "clipboard"),
+        sources=("upload",),
+        placeholder="Drop or paste a picture here\nor click to choose a file",
         layers=False,
         transforms=(),
         brush=gr.Brush(

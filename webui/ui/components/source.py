@@ -61,7 +61,8 @@ def picture_place(label: str, elem_id: str, height: int) -> gr.Image:
         label=label,
         type="filepath",
         image_mode=None,
-        sources=["upload", "clipboard"],
+        sources=["upload"],  # pasting is the client's: it works wherever the focus is
+        placeholder="Drop or paste a picture here\nor click to choose a file",
         height=height,
         buttons=[],
         elem_id=elem_id,
