@@ -66,6 +66,7 @@ def _make_painter(options: Options) -> Painter:
 
         from webui.engine.device import choose_device
         from webui.engine.painter import Painter
+        from webui.engine.self_test import check_engine
     except ImportError as error:
         raise EngineError(
             f"PyTorch or diffusers can't be loaded ({error}). "
@@ -77,6 +78,8 @@ def _make_painter(options: Options) -> Painter:
 
     device = choose_device(options)
     torch.set_num_threads(device.threads)
+    with torch.inference_mode():
+        check_engine(device)
     painter = Painter(device, load_families(), load_samplers(), load_schedules())
     log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)
     return painter

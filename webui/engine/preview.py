@@ -16,8 +16,12 @@ from webui.engine.autoencoder import encode, scale_of
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-CHART_CELLS: Final = 24
-PATCH_CELLS: Final = 3
+PATCHES: Final = 6
+PATCH_CELLS: Final = 4
+"""Cells along one side of a patch; at the borders between smaller ones a VAE stores more than
+colour, which spoils the map."""
+WHITE_SHARE: Final = 0.3
+"""Many pictures are white in large parts, and a tint is seen there first."""
 ENLARGED: Final = 4
 JPEG_QUALITY: Final = 80
 
@@ -48,9 +52,10 @@ class Previewer:
 
 def _colour_chart(scale: int) -> Image.Image:
     """Patches of random colours, the same on every run."""
-    patches = CHART_CELLS // PATCH_CELLS
-    colours = np.random.default_rng(0).integers(0, 256, (patches, patches, 3), dtype=np.uint8)
-    side = CHART_CELLS * scale
+    random = np.random.default_rng(0)
+    colours = random.integers(0, 256, (PATCHES, PATCHES, 3), dtype=np.uint8)
+    colours[random.random((PATCHES, PATCHES)) < WHITE_SHARE] = 255
+    side = PATCHES * PATCH_CELLS * scale
     return Image.fromarray(colours).resize((side, side), Image.Resampling.NEAREST)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,13 +24,14 @@ STARTER_GUIDANCE_SCALE: Final = 4.0
 """The starter model is best between 3 and 5."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class StableDiffusion15:
     """The family. `config` is the folder that describes single files; tests pass a small one."""
 
-    config: Path = CONFIG
-    id: str = "sd15"
-    label: str = "Stable Diffusion 1.5"
+    id = "sd15"
+    label = "Stable Diffusion 1.5"
+
+    def __init__(self, config: Path = CONFIG) -> None:
+        self.config: Final = config
 
     def detect(self, header: Header) -> bool:
         """Whether a single file has a UNet that listens to CLIP-L's text, 768 wide."""
