@@ -68,8 +68,8 @@ class Child:
             self._writer.send(frame)
 
     def is_running(self) -> bool:
-        """Whether the process lives and can be heard."""
-        return not self._gone.is_set() and self._process.poll() is None
+        """Whether the process lives, can be heard and is meant to go on."""
+        return self.verdict is None and not self._gone.is_set() and self._process.poll() is None
 
     def kill(self, verdict: EngineError) -> None:
         """End it at once, whatever it does."""

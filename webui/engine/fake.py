@@ -21,22 +21,11 @@ from webui.core.codec import decode
 from webui.core.engine import EngineState, EngineStatus, Work
 from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
 from webui.core.recipe import Recipe
-from webui.core.request import InputId, Mask, MaskArea, ResizeMode, Source
+from webui.engine.canvas import Inputs, make_canvas
 from webui.engine.faults import AT_LOADING, AT_START, Fault, Faults
-from webui.imaging.fit import fit, flatten
-from webui.imaging.masks import (
-    fit_mask,
-    masked_area,
-    overlay_alpha,
-    paste_back,
-    paste_crop,
-    prepare_mask,
-)
 
 DEVICE: Final = "Test patterns"
 PREVIEW_SCALE: Final = 4
-
-Inputs = Mapping[InputId, Path]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,50 +129,13 @@ class FakeEngine:
 
 
 def _paint(recipe: Recipe, inputs: Inputs) -> Image.Image:
-    source, mask = recipe.source, recipe.mask
-    if source is None:
-        return _pattern(recipe, recipe.width, recipe.height)
-    picture = _open(inputs[source.image])
-    if mask is None:
-        return _blend(picture, recipe, source)
-    painted_mask = prepare_mask(_open(inputs[mask.image]), inverted=mask.inverted, blur=mask.blur)
-    if mask.area is MaskArea.WHOLE:
-        return _inpaint_whole(picture, painted_mask, recipe, source)
-    return _inpaint_area(picture, painted_mask, recipe, source, mask)
-
-
-def _inpaint_whole(
-    picture: Image.Image, mask: Image.Image, recipe: Recipe, source: Source
-) -> Image.Image:
-    mode = _visible(source.resize_mode)
-    fitted = fit(picture, recipe.width, recipe.height, mode)
-    alpha = overlay_alpha(fit_mask(mask, recipe.width, recipe.height, mode))
-    return paste_back(fitted, _blend(fitted, recipe, source), alpha)
-
-
-def _inpaint_area(
-    picture: Image.Image, mask: Image.Image, recipe: Recipe, source: Source, plan: Mask
-) -> Image.Image:
-    flat = flatten(picture)
-    box = masked_area(mask, recipe.width, recipe.height, plan.padding)
-    return paste_crop(flat, _blend(flat.crop(box), recipe, source), mask, box)
-
-
-def _blend(picture: Image.Image, recipe: Recipe, source: Source) -> Image.Image:
-    """The pattern over the fitted source, as strong as the denoising."""
-    fitted = fit(picture, recipe.width, recipe.height, _visible(source.resize_mode))
+    """The pattern; over a source as strong as the denoising, within a mask if there is one."""
     pattern = _pattern(recipe, recipe.width, recipe.height)
-    return Image.blend(fitted, pattern, source.denoising_strength)
-
-
-def _visible(mode: ResizeMode) -> ResizeMode:
-    """There is no latent here to resize; stretching the picture looks closest to it."""
-    return ResizeMode.STRETCH if mode is ResizeMode.LATENT else mode
-
-
-def _open(path: Path) -> Image.Image:
-    with Image.open(path) as picture:
-        return picture.copy()
+    canvas = make_canvas(recipe, inputs)
+    if canvas.source is None or recipe.source is None:
+        return canvas.finish(pattern)
+    source = canvas.source.resize(pattern.size)
+    return canvas.finish(Image.blend(source, pattern, recipe.source.denoising_strength))
 
 
 def _pattern(recipe: Recipe, width: int, height: int) -> Image.Image:

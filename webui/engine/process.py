@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from webui.core.codec import to_json
 from webui.core.engine import EngineState, EngineStatus, Work
-from webui.core.errors import EngineDied, EngineHung
+from webui.core.errors import EngineDied, EngineError, EngineHung
 from webui.core.events import Alive, EngineEvent, Loading, Progress
 from webui.engine.child import Child
 from webui.engine.wire import Frame, unpack_error, unpack_event
@@ -99,12 +99,18 @@ class EngineProcess:
     def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
         """As core's Engine. Alive comes at least every tenth of a second, so that the caller may
         cancel at any time; closing returns when the child has stopped."""
-        child = yield from self._ready_child()
-        batch = self._open_batch(child, work)
-        try:
-            yield from batch.events()
-        finally:
-            self._close_batch(child, batch)
+        while True:
+            child = yield from self._ready_child()
+            batch = self._open_batch(child, work)
+            try:
+                yield from batch.events()
+            except EngineError:
+                if batch.has_begun:
+                    raise  # else the child was as good as dead already: no fault of this batch
+            else:
+                return
+            finally:
+                self._close_batch(child, batch)
 
     def _ready_child(self) -> Generator[EngineEvent, None, Child]:
         while True:
@@ -125,7 +131,7 @@ class EngineProcess:
         payload = to_json(work).encode()
         child.send(Frame(kind="generate", batch=batch.number, payload=payload))
         if self._child is not child:  # it died after the look above, and nobody knew this batch
-            batch.finish(EngineDied("The engine's process ended just before this picture."))
+            batch.finish(EngineDied("The engine's process ended just before."))
         return batch
 
     def _close_batch(self, child: Child, batch: _Batch) -> None:
@@ -212,6 +218,8 @@ class EngineProcess:
                 self._receive_error(unpack_error(frame), batch, frame.batch)
             case _ if batch is None or batch.number != frame.batch:
                 pass  # of a batch that nobody waits for any more
+            case "begun":
+                batch.has_begun = True
             case "ended":
                 self._troubles = 0
                 batch.finish(None)
@@ -253,6 +261,7 @@ class _Batch:
         self.number: Final = number
         self.model: Final = model
         self.heard = 0
+        self.has_begun = False
         self.is_over: Final = threading.Event()
         self._inbox: Final[queue.SimpleQueue[EngineEvent | Exception | None]] = queue.SimpleQueue()
 

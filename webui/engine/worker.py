@@ -85,6 +85,7 @@ class Worker:
         engine.close()
 
     def _run(self, engine: InProcessEngine, order: Frame) -> None:
+        self.writer.send(Frame(kind="begun", batch=order.batch))
         try:
             work = from_json(Work, order.payload)
             for frame in self._events(engine, work, order.batch):
