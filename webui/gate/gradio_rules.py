@@ -38,6 +38,8 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/config/": _PERSON,
         "/gradio_api/app_id": _PERSON,
         "/gradio_api/app_id/": _PERSON,
+        # The page's events go here: they are short, and wait in no queue of Gradio's.
+        "/gradio_api/run/{api_name}": _PERSON,
         "/gradio_api/queue/join": _PERSON,
         "/gradio_api/queue/data": _STREAM,
         "/gradio_api/heartbeat/{session_hash}": _STREAM,
@@ -67,7 +69,6 @@ GRADIO_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "/gradio_api/openapi.json": _CLOSED,
         "/gradio_api/api/{api_name}": _CLOSED,
         "/gradio_api/api/{api_name}/": _CLOSED,
-        "/gradio_api/run/{api_name}": _CLOSED,
         "/gradio_api/run/{api_name}/": _CLOSED,
         "/gradio_api/call/{api_name}": _CLOSED,
         "/gradio_api/call/{api_name}/": _CLOSED,
