@@ -64,7 +64,7 @@ class Child:
 
     def send(self, frame: Frame) -> None:
         """Send a frame; one that no longer arrives is no matter, `on_gone` tells of the end."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # broken, or closed by `bury`
             self._writer.send(frame)
 
     def is_running(self) -> bool:

@@ -1,0 +1,82 @@
+"""A whole server without a page, for tests that kill it: it does what its standard input says.
+
+    submit <pictures> <prompt>    accept a job; answers "accepted <id>" when that is done
+    finish                        run until no job is open, end in order, answer "finished"
+
+It tells on standard output, unasked: "engine <pid>" for each life of the engine's process,
+"waiting <reason>" when the queue can't go on and when it can again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+
+from webui.core.engine import EngineState
+from webui.core.errors import DiskFull
+from webui.core.events import EngineChanged, Message, Waiting
+from webui.core.request import GenerationRequest, Sampling
+from webui.engine.process import EngineProcess, Limits
+from webui.settings import SettingsStore
+from webui.studio import Studio
+
+
+def main() -> None:
+    """Serve; the one argument is JSON: settings, factory, options, size, steps."""
+    plan = json.loads(sys.argv[1])
+    logging.basicConfig(level=logging.WARNING)
+    engine = EngineProcess("test", plan["factory"], plan["options"], Limits(backoff_s=0.05))
+    studio = Studio(SettingsStore(plan["settings"]), [engine])
+    over = threading.Event()
+
+    def tell(message: Message) -> None:
+        if isinstance(message.event, EngineChanged):
+            if engine.status().state is EngineState.READY:
+                say("engine", engine.pid)
+        elif isinstance(message.event, Waiting):
+            say("waiting", message.event.reason)
+        over.set()
+
+    studio.bus.subscribe(tell)
+    studio.start()
+    try:
+        for line in sys.stdin:
+            command, _, rest = line.strip().partition(" ")
+            if command == "submit":
+                submit(studio, plan, rest)
+            elif command == "finish":
+                while studio.jobs.open_jobs():
+                    over.wait(1.0)
+                    over.clear()
+                break
+    finally:
+        studio.close()
+    say("finished")
+
+
+def submit(studio: Studio, plan: dict[str, int], rest: str) -> None:
+    """Accept a job, or say why not."""
+    pictures, _, prompt = rest.partition(" ")
+    request = GenerationRequest(
+        prompt=prompt,
+        width=plan["size"],
+        height=plan["size"],
+        batch_size=min(2, int(pictures)),
+        batch_count=max(1, int(pictures) // 2),
+        sampling=Sampling(steps=plan["steps"]),
+    )
+    try:
+        say("accepted", studio.submit(request).id)
+    except DiskFull as full:
+        say("refused", full)
+
+
+def say(*words: object) -> None:
+    """One line to whoever started this."""
+    print(*words, flush=True)
+
+
+if __name__ == "__main__":
+    main()
