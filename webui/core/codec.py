@@ -42,7 +42,7 @@ def decode(kind: type[T], data: Mapping[str, object]) -> T:
     try:
         return cast("T", _adapter(kind).validate_python(dict(data)))
     except ValidationError as error:
-        raise _explain(error.errors()[0]) from error
+        raise explain(error.errors()[0]) from error
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
@@ -50,7 +50,7 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     try:
         return cast("T", _adapter(kind).validate_json(text))
     except ValidationError as error:
-        raise _explain(error.errors()[0]) from error
+        raise explain(error.errors()[0]) from error
 
 
 def check(value: T) -> T:
@@ -58,7 +58,8 @@ def check(value: T) -> T:
     return decode(type(value), encode(value))
 
 
-def _explain(error: ErrorDetails) -> InvalidRequest:
+def explain(error: ErrorDetails) -> InvalidRequest:
+    """What pydantic says of one field, in words for a person; the error is not raised."""
     field = ".".join(str(part) for part in error["loc"] if not str(part).endswith(("]", ")")))
     label = field.rsplit(".", 1)[-1].replace("_", " ").capitalize() or "The request"
     return InvalidRequest(field, f"{label} {_fault(error)}")

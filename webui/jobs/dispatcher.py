@@ -164,11 +164,16 @@ class Dispatcher:
 
     def seconds_left(self, job_id: JobId) -> float | None:
         """Until the job is done, those ahead of it included; None when it is over or unknown."""
+        return next((seconds for job, seconds in self.line() if job.id == job_id), None)
+
+    def line(self) -> list[tuple[Job, float | None]]:
+        """All jobs that are not over, those at work first, then in the order of their turn; with
+        each the seconds until it is done, None where that is unknown."""
         jobs = self._store.open_jobs()
         with self._turn:
             timings = tuple(self._timings)
         times = finish_times([self._alone(job, timings) for job in jobs], len(self._engines))
-        return next((time for job, time in zip(jobs, times, strict=True) if job.id == job_id), None)
+        return list(zip(jobs, times, strict=True))
 
     def _alone(self, job: Job, timings: Sequence[Timing]) -> float | None:
         if (run := self._runs.get(job.id)) is not None:

@@ -1,0 +1,79 @@
+"""What went wrong, as an answer: always {"error": {"field": ..., "message": ...}}."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from webui.core.codec import explain
+from webui.core.errors import (
+    DiskFull,
+    EngineError,
+    GessoError,
+    InvalidRequest,
+    ModelUnreadable,
+    NotFound,
+    NotPermitted,
+    UnreadablePicture,
+)
+
+STATUSES: Final[tuple[tuple[type[GessoError], HTTPStatus], ...]] = (
+    (InvalidRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (ModelUnreadable, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (NotPermitted, HTTPStatus.FORBIDDEN),
+    (UnreadablePicture, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (DiskFull, HTTPStatus.INSUFFICIENT_STORAGE),
+    (EngineError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+PLACES: Final = ("body", "query", "path", "header")
+"""Where FastAPI found a field; a client knows where it put it."""
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every error of the API in one shape."""
+    app.add_exception_handler(GessoError, _on_gesso_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def _on_gesso_error(_: Request, error: Exception) -> JSONResponse:
+    status = next((s for kind, s in STATUSES if isinstance(error, kind)), None)
+    field = error.field if isinstance(error, InvalidRequest) else None
+    return _answer(status or HTTPStatus.INTERNAL_SERVER_ERROR, str(error), field)
+
+
+def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
+    """The first field at fault, in the words that the studio itself would use."""
+    fault = cast("RequestValidationError", error).errors()[0]
+    if fault["type"] == "json_invalid":
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "The body is no JSON. Send a JSON object.")
+    place = fault["loc"][1:] if fault["loc"][:1] and fault["loc"][0] in PLACES else fault["loc"]
+    refusal = explain(cast("ErrorDetails", {**fault, "loc": place}))
+    return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.message, refusal.field)
+
+
+def _on_http_error(_: Request, error: Exception) -> JSONResponse:
+    refused = cast("HTTPException", error)
+    answer = _answer(HTTPStatus(refused.status_code), str(refused.detail))
+    answer.headers.update(refused.headers or {})
+    return answer
+
+
+def _on_bug(_: Request, error: Exception) -> JSONResponse:
+    """The last border. The server logs the traceback; what it says is not for the client."""
+    return _answer(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"Something went wrong inside Gesso ({type(error).__name__}). The terminal says more.",
+    )
+
+
+def _answer(status: HTTPStatus, message: str, field: str | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"field": field or None, "message": message}}, int(status))

@@ -1,0 +1,47 @@
+"""Pictures that people put in: kept for jobs, or read for what they say of themselves."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+
+from webui.api.caching import file_answer
+from webui.api.context import RawBody, the_studio
+from webui.api.views import InputView, ReadPictureView
+from webui.core.request import InputId
+from webui.gate.access import UPLOAD_BYTES, Access, needs
+from webui.imaging.picture_text import read_picture_text
+from webui.imaging.upload import media_type
+
+ROUTER = APIRouter(prefix="/api/v1", tags=["inputs"])
+
+SIGNATURE_BYTES = 16
+
+
+@ROUTER.post("/inputs", status_code=HTTPStatus.CREATED)
+@needs(Access.PERSON, max_body_bytes=UPLOAD_BYTES)
+def add_input(request: Request, data: RawBody) -> InputView:
+    """Keep a picture for jobs. The body is the file itself: PNG, JPEG or WebP."""
+    inputs = the_studio(request).inputs
+    id = inputs.add(data)
+    picture = inputs.open(id)
+    return InputView(id=id, width=picture.width, height=picture.height)
+
+
+@ROUTER.get("/inputs/{id}", response_class=Response)
+@needs(Access.PERSON)
+def read_input(request: Request, id: str) -> Response:
+    """A picture that was put in, as it came."""
+    path = the_studio(request).inputs.path(InputId(id))
+    with path.open("rb") as file:
+        kind = media_type(file.read(SIGNATURE_BYTES))
+    return file_answer(request, path, kind, id, is_final=True)
+
+
+@ROUTER.post("/read-picture")
+@needs(Access.PERSON, max_body_bytes=UPLOAD_BYTES)
+def read_picture(request: Request, data: RawBody) -> ReadPictureView:
+    """What a picture file asks for, from our recipe in it or its A1111 text. It is not kept."""
+    asked = the_studio(request).read_picture(data)
+    return ReadPictureView(request=asked, infotext=read_picture_text(data).infotext)

@@ -1,0 +1,26 @@
+"""The model list."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from webui.api.context import the_studio
+from webui.api.views import ModelView, model_view
+from webui.gate.access import Access, needs
+
+ROUTER = APIRouter(prefix="/api/v1/models", tags=["models"])
+
+
+@ROUTER.get("")
+@needs(Access.PERSON)
+def list_models(request: Request) -> list[ModelView]:
+    """All models that can be used."""
+    return [model_view(model) for model in the_studio(request).catalog.models()]
+
+
+@ROUTER.post("/refresh")
+@needs(Access.PERSON)
+def refresh_models(request: Request) -> list[ModelView]:
+    """Look again at what lies in the models folder."""
+    the_studio(request).catalog.refresh()
+    return list_models(request)

@@ -1,0 +1,249 @@
+"""What the API shows of the studio's things, as data; the shapes that its clients rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from webui import __version__
+from webui.core.engine import EngineStatus
+from webui.core.events import JobProgress
+from webui.core.job import Job, JobState, PersonId
+from webui.core.model import ModelInfo
+from webui.core.recipe import Recipe
+from webui.core.request import GenerationRequest, InputId
+from webui.core.result import Picture
+from webui.gallery.room import free_bytes
+from webui.jobs.run import Live
+from webui.studio import Studio
+
+MB: Final = 1 << 20
+
+Line = Sequence[tuple[Job, float | None]]
+"""Open jobs in running order, each with the seconds until it is done."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureView:
+    """A picture in a list."""
+
+    id: str
+    job_id: str
+    index: int
+    mode: str
+    width: int
+    height: int
+    prompt: str
+    seed: int
+    created_at: float
+    name: str
+    url: str
+    thumbnail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureDetail(PictureView):
+    """A picture with all that was recorded of it."""
+
+    infotext: str
+    recipe: Recipe
+    facts: Mapping[str, str]
+    is_trashed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturePage:
+    """Pictures, newest first. `next` goes into `before` for those that follow; None at the end."""
+
+    pictures: Sequence[PictureView]
+    next: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobView:
+    """A job as it is now. `position` is the number of jobs ahead of it: 0 when it is at work,
+    next in turn, or over. `seconds_left` counts those ahead too."""
+
+    id: str
+    mode: str
+    state: str
+    prompt: str
+    negative_prompt: str
+    position: int
+    picture_count: int
+    pictures: Sequence[PictureView]
+    attempts: int
+    recovered: bool
+    reason: str
+    created_at: float
+    finished_at: float | None
+    seed: int
+    width: int
+    height: int
+    progress: JobProgress | None
+    seconds_left: float | None
+    preview_version: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskView:
+    """Room on the disk of the pictures. `is_low` well before the queue has to wait for more."""
+
+    free_bytes: int
+    is_low: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateView:
+    """Everything that goes on. `boot` changes when the server is started again; `waiting` says
+    why the queue can't go on, empty when it can."""
+
+    boot: str
+    version: str
+    engines: Sequence[EngineStatus]
+    jobs: Sequence[JobView]
+    waiting: str
+    disk: DiskView
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputView:
+    """An uploaded picture, its size as it is shown upright."""
+
+    id: InputId
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadPictureView:
+    """What a picture file says about how it was made."""
+
+    request: GenerationRequest
+    infotext: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelView:
+    """An entry of the model list. `hash` is None until it was needed once."""
+
+    id: str
+    name: str
+    kind: str
+    family: str
+    size_bytes: int
+    hash: str | None
+    is_starter: bool
+
+
+def picture_view(picture: Picture) -> PictureView:
+    """A picture for a list."""
+    recipe = picture.recipe
+    return PictureView(
+        id=picture.id,
+        job_id=picture.job_id,
+        index=picture.index,
+        mode=recipe.mode,
+        width=picture.width,
+        height=picture.height,
+        prompt=recipe.prompt,
+        seed=recipe.seed,
+        created_at=picture.created_at,
+        name=picture.path.name,
+        url=f"/pictures/{picture.id}",
+        thumbnail=f"/pictures/{picture.id}/thumbnail",
+    )
+
+
+def picture_detail(picture: Picture, infotext: str) -> PictureDetail:
+    """A picture with its record."""
+    return PictureDetail(
+        **asdict(picture_view(picture)),
+        infotext=infotext,
+        recipe=picture.recipe,
+        facts=picture.facts,
+        is_trashed=picture.is_trashed,
+    )
+
+
+def model_view(model: ModelInfo) -> ModelView:
+    """A model for the list; where it lies on the disk is nobody's business."""
+    return ModelView(
+        id=model.id,
+        name=model.name,
+        kind=model.kind,
+        family=model.family,
+        size_bytes=model.size_bytes,
+        hash=model.hash,
+        is_starter=model.is_starter,
+    )
+
+
+def state_view(studio: Studio, person: PersonId) -> StateView:
+    """What goes on now; only a person's own jobs are shown. Reads the disk: not for the loop."""
+    settings = studio.settings.current
+    free = free_bytes(settings.outputs)
+    line = studio.dispatcher.line()
+    return StateView(
+        boot=studio.jobs.boot,
+        version=__version__,
+        engines=studio.statuses(),
+        jobs=job_views(studio, [job for job, _ in line if job.owner == person], line),
+        waiting=studio.dispatcher.waiting(),
+        disk=DiskView(free_bytes=free, is_low=free < 2 * settings.keep_free_mb * MB),
+    )
+
+
+def job_view(studio: Studio, job: Job) -> JobView:
+    """A job as it is now. Reads the disk: not for the loop."""
+    (view,) = job_views(studio, [job])
+    return view
+
+
+def job_views(studio: Studio, jobs: Sequence[Job], line: Line | None = None) -> list[JobView]:
+    """Jobs as they are now. `line` is the dispatcher's, if it is known already."""
+    if line is None and all(job.state.is_over for job in jobs):
+        line = []
+    if line is None:
+        line = studio.dispatcher.line()
+    places = {
+        job.id: _Place(position=position, seconds_left=seconds)
+        for position, (job, seconds) in enumerate(line)
+    }
+    return [_job_view(studio, job, places.get(job.id, _Place())) for job in jobs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where a job stands in the line; the default is that of a job that is over."""
+
+    position: int = 0
+    seconds_left: float | None = None
+
+
+def _job_view(studio: Studio, job: Job, place: _Place) -> JobView:
+    live = studio.dispatcher.live(job.id) or Live()
+    # A job that was never begun has no pictures: the index need not be asked for a long queue.
+    pictures = studio.gallery.of_job(job.id) if job.attempts else []
+    return JobView(
+        id=job.id,
+        mode=job.recipe.mode,
+        state=job.state,
+        prompt=job.recipe.prompt,
+        negative_prompt=job.recipe.negative_prompt,
+        position=place.position if job.state is JobState.QUEUED else 0,
+        picture_count=job.picture_count,
+        pictures=[picture_view(picture) for picture in pictures],
+        attempts=job.attempts,
+        recovered=job.recovered,
+        reason=job.reason,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        seed=job.recipe.seed,
+        width=job.recipe.width,
+        height=job.recipe.height,
+        progress=None if job.state.is_over else live.progress,
+        seconds_left=place.seconds_left,
+        preview_version=live.version,
+    )
