@@ -28,7 +28,10 @@ export const postJob = (request) => call("POST", "/jobs", JSON.stringify(request
 export const cancelJob = (id) => call("POST", `/jobs/${encodeURIComponent(id)}/cancel`);
 
 /** A page of the history: `{pictures, next}`. */
-export const getPictures = (query) => call("GET", `/pictures?${new URLSearchParams(query)}`);
+export const getPictures = (query) => {
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
+  return call("GET", `/pictures?${new URLSearchParams(given)}`);
+};
 
 /** One picture with its recipe and infotext. */
 export const getPicture = (id) => call("GET", `/pictures/${encodeURIComponent(id)}`);
