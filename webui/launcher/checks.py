@@ -28,7 +28,7 @@ ALL: Final = "not gpu"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestRun:
+class Selection:
     """Which tests to run, from the arguments of `launch.py test`."""
 
     is_quick: bool
@@ -37,7 +37,7 @@ class TestRun:
     arguments: tuple[str, ...]
 
     @classmethod
-    def from_arguments(cls, arguments: Sequence[str]) -> TestRun:
+    def from_arguments(cls, arguments: Sequence[str]) -> Selection:
         """Our own flags are taken out; pytest gets the rest."""
         own = {"--quick", "--all", "--no-browser"}
         marks = QUICK if "--quick" in arguments else ALL if "--all" in arguments else USUAL
@@ -78,7 +78,7 @@ def _check(venv: Venv, root: Path, title: str, arguments: Sequence[str]) -> int:
     return done.returncode
 
 
-def run_tests(venv: Venv, root: Path, test_run: TestRun, environment: Mapping[str, str]) -> int:
+def run_tests(venv: Venv, root: Path, selection: Selection, environment: Mapping[str, str]) -> int:
     """Run pytest, whose closing line is the last thing printed; its exit code."""
-    command = [str(venv.python), "-m", "pytest", "-m", test_run.marks, *test_run.arguments]
+    command = [str(venv.python), "-m", "pytest", "-m", selection.marks, *selection.arguments]
     return subprocess.call(command, cwd=root, env=environment, stdin=subprocess.DEVNULL)

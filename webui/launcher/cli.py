@@ -171,7 +171,7 @@ def _help(installer: Installer, request: Request) -> int:
 
 
 def _test(installer: Installer, request: Request) -> int:
-    tests = checks.TestRun.from_arguments(request.rest)
+    tests = checks.Selection.from_arguments(request.rest)
     stamp: Stamp = installer.ensure()
     environment = server_environment(os.environ, stamp.environment)
     if tests.has_browser:

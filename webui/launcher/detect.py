@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final
 
 from webui.launcher.machine import Machine, is_display
@@ -66,7 +67,9 @@ WINDOWS_QUERY: Final = (
     "Get-CimInstance Win32_VideoController | Select-Object Name,DriverVersion,PNPDeviceID"
     " | ConvertTo-Json -Compress",
 )
-PCI_VENDORS: Final = {"10DE": Vendor.NVIDIA, "1002": Vendor.AMD, "8086": Vendor.INTEL}
+PCI_VENDORS: Final = MappingProxyType(
+    {"10DE": Vendor.NVIDIA, "1002": Vendor.AMD, "8086": Vendor.INTEL}
+)
 
 _TABLE_DRIVER: Final = re.compile(r"Driver Version: ([\d.]+)")
 _TABLE_CARD: Final = re.compile(
@@ -244,8 +247,8 @@ def read_lspci(text: str) -> dict[str, str]:
 
 def _short_name(name: str) -> str:
     """The part in brackets is what people know a card by; a maker's own brackets are not it."""
-    name = name.replace("[AMD/ATI] ", "").replace("[AMD] ", "")
-    maker = next((str(v) for v in Vendor if str(v).lower() in name.lower()), "")
+    name = re.sub(r"^Advanced Micro Devices, Inc\. (\[AMD(/ATI)?\] )?", "AMD ", name)
+    maker = next((str(vendor) for vendor in Vendor if name.startswith(vendor)), "")
     known = re.search(r"\[([^\]]+)\]$", name)
     if not known:
         return re.sub(r" (Corporation|Inc\.)", "", name)

@@ -27,8 +27,8 @@ def why_unreachable(url: str, patience_s: float = PATIENCE_S) -> str:
 
 
 def _ask(url: str, patience_s: float) -> str:
-    request = urllib.request.Request(f"{url.rstrip('/')}/torch/", method="HEAD")
     try:
+        request = urllib.request.Request(f"{url.rstrip('/')}/torch/", method="HEAD")
         with urllib.request.urlopen(request, timeout=patience_s):
             return ""
     except urllib.error.HTTPError as error:

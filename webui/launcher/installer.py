@@ -23,7 +23,7 @@ from webui.launcher.installed import damaged, installed, missing, read_pins
 from webui.launcher.lock import only_one
 from webui.launcher.machine import graphics_fingerprint, this_machine
 from webui.launcher.pip import Pip, PipFailed
-from webui.launcher.plan import TORCH, Choice, Plan, make_plan, serves
+from webui.launcher.plan import TORCH, Choice, Plan, make_plan, serves, without_own_index
 from webui.launcher.probe import Probe
 from webui.launcher.progress import say, spent, step
 from webui.launcher.report import describe_machine, describe_plan
@@ -89,6 +89,7 @@ class Installer:
         texts = self._texts(REQUIREMENTS, CONSTRAINTS)
         tests = self._texts(TEST_REQUIREMENTS) if self.has_tests else []
         pins = read_pins("\n".join([f"torch=={TORCH}", texts[0], *tests]))
+        packages = installed(self.venv.site_packages)
         return Facts(
             requirements=digest([TORCH, *texts]),
             tests=digest([TORCH, *texts, *tests]) if self.has_tests else "",
@@ -96,7 +97,8 @@ class Installer:
             base=self.venv.base(),
             hardware=digest([graphics_fingerprint(self.system, self.probe)]),
             choice=str(self.choice),
-            missing=tuple(missing(pins, installed(self.venv.site_packages))),
+            missing=tuple(missing(pins, packages)),
+            packages=tuple(sorted(packages)),
             is_interrupted=self.marker.exists(),
         )
 
@@ -114,6 +116,7 @@ class Installer:
         say(describe_plan(detection, plan))
         if stamp and serves(stamp.build, plan.build) and self._differs_in_device_only(stamp):
             return self._finish(plan, stamp.build, stamp.source)
+        self._check_space(stamp, plan)
         self._prepare_venv(stamp)
         self.marker.touch()
         build, source = self._install_torch(stamp, plan)
@@ -143,6 +146,7 @@ class Installer:
             source=source,
             device=plan.device,
             environment=plan.environment,
+            packages=now.packages,
         )
 
     def _finish(self, plan: Plan, build: str, source: str) -> Stamp:
@@ -154,28 +158,30 @@ class Installer:
     def _prepare_venv(self, stamp: Stamp | None) -> None:
         """An environment whose Python and pip work, with no half-installed packages in it."""
         venv = self.venv
-        if works(venv):
-            if stamp and stamp.root != str(self.root):
-                relocate(venv, stamp.root)
-        else:
-            with step("Make the environment .venv"):
-                make_again(venv)
         for package in damaged(venv.site_packages):
             # pip then installs it anew, over whatever files are there
             say(f"  {package.name.partition('-')[0]} is damaged and will be installed again.")
             shutil.rmtree(package)
+        if not works(venv):
+            with step("Make the environment .venv"):
+                make_again(venv)
+        elif stamp and stamp.root != str(self.root):
+            relocate(venv, str(Path(stamp.root) / venv.folder.name))
 
     def _install_torch(self, stamp: Stamp | None, plan: Plan) -> tuple[str, str]:
         """Build and index of the PyTorch that is there afterwards."""
-        packages = installed(self.venv.site_packages)
-        is_there = not missing({"torch": TORCH}, packages)
-        if is_there and stamp and serves(stamp.build, plan.build):
+        if stamp and self._has_torch(stamp, plan):
             return stamp.build, stamp.source
-        self._check_space(plan.space_gb)
+        packages = installed(self.venv.site_packages)
         with step(f"Install PyTorch {TORCH} ({plan.build})"):
             if stale := [name for name in packages if name.startswith(BUILD_PACKAGES)]:
                 self._pip().uninstall(*stale)
             return plan.build, self._fetch_torch(plan)
+
+    def _has_torch(self, stamp: Stamp | None, plan: Plan) -> bool:
+        """Whether a PyTorch that does for the plan is installed."""
+        is_there = "torch" not in self.facts().missing
+        return is_there and stamp is not None and serves(stamp.build, plan.build)
 
     def _fetch_torch(self, plan: Plan) -> str:
         """The index that PyTorch came from: the device's own, or pip's when that fails."""
@@ -191,19 +197,17 @@ class Installer:
                     why = error.what
                 else:
                     return plan.index
-            say(f"  {plan.index} can't be used: {why}. Trying pip's own index.")
-            if plan.build not in ("cpu", "mps"):
-                say("  PyTorch from there may not use the graphics card. When the address can be")
-                say("  reached again, run: python launch.py --reinstall")
+            say(f"  {plan.index} can't be used: {why.rstrip('.')}. Trying pip's own index.")
+            if warning := without_own_index(plan.build, self.system):
+                say(f"  {warning}")
         self._pip().install(*wanted)
         return ""
 
     def _install_requirements(self) -> None:
         """Everything else, with the PyTorch that is there."""
-        self._check_space(LIBRARIES_GB)
         files = [REQUIREMENTS, *([TEST_REQUIREMENTS] if self.has_tests else [])]
         options = [part for name in files for part in ("--requirement", str(self.root / name))]
-        with step(f"Install what {' and '.join(files)} ask for"):
+        with step(f"Install the libraries of {' and '.join(files)}"):
             constraints = str(self.root / CONSTRAINTS)
             self._pip().install(f"torch=={TORCH}", *options, "--constraint", constraints)
 
@@ -213,13 +217,16 @@ class Installer:
         temporary = self.notes_folder / "downloads" if is_small else None
         return Pip(venv=self.venv, log=self.notes_folder / "pip.log", temporary=temporary)
 
-    def _check_space(self, needed_gb: int) -> None:
+    def _check_space(self, stamp: Stamp | None, plan: Plan) -> None:
         """Raises SetupError while nothing is spoilt yet."""
+        needed = LIBRARIES_GB if self.facts().missing else 0
+        if not self._has_torch(stamp, plan):
+            needed = plan.space_gb
         free = free_gb(self.root)
-        if free < needed_gb:
+        if free < needed:
             raise SetupError(
                 f"{self.root} is on a disk with {free:.1f} GB free; setting up needs "
-                f"about {needed_gb} GB.",
+                f"about {needed} GB.",
                 "Free some space or move the program to another disk, then start again.",
             )
 

@@ -1,7 +1,12 @@
-"""One set-up at a time for a folder. The system frees the lock when its holder ends or dies."""
+"""One set-up at a time for a folder. The system frees the lock when its holders end or die.
+
+On Linux and macOS pip inherits the lock, so that a launcher that was killed leaves it locked for
+as long as its pip still writes.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +36,7 @@ def only_one(path: Path) -> Iterator[None]:
             say("Another launcher is setting up in this folder; waiting for it.")
             while not _try_lock(file):
                 time.sleep(POLL_S)
+        os.set_inheritable(file.fileno(), True)
         yield
 
 

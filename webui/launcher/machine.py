@@ -8,12 +8,13 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from webui.launcher.probe import Probe
 
-SYSTEMS: Final = {"Linux": "linux", "Windows": "windows", "Darwin": "macos"}
-ARCHITECTURES: Final = {"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"}
+SYSTEMS: Final = MappingProxyType({"Linux": "linux", "Windows": "windows", "Darwin": "macos"})
+ARCHITECTURES: Final = MappingProxyType({"amd64": "x86_64", "x64": "x86_64", "aarch64": "arm64"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -66,6 +67,8 @@ class Pip:
             self.temporary.mkdir(parents=True, exist_ok=True)
             environment["TMPDIR"] = environment["TEMP"] = str(self.temporary)
         code = run_shown(command, environment)
+        if self.temporary:
+            shutil.rmtree(self.temporary, ignore_errors=True)
         if code:
             raise explain_failure(tail(self.log), self.log)
 
@@ -73,10 +76,9 @@ class Pip:
 def run_shown(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run pip and return its exit code. On a terminal it draws its own bars; elsewhere its main
     lines are passed on, with a sign of life when it is silent for long."""
+    # close_fds=False: pip inherits the lock of the folder (see lock.py), and nothing else
     if is_interactive(sys.stdout):
-        return subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, check=False
-        ).returncode
+        return subprocess.call(command, env=environment, stdin=subprocess.DEVNULL, close_fds=False)
     process = subprocess.Popen(
         [*command, "--progress-bar=off"] if "install" in command else command,
         env=environment,
@@ -85,6 +87,7 @@ def run_shown(command: Sequence[str], environment: Mapping[str, str]) -> int:
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
+        close_fds=False,
     )
     try:
         _pass_on(process)
@@ -115,8 +118,9 @@ def _pass_on(process: subprocess.Popen[str]) -> None:
 
 
 def _collect(stream: IO[str], lines: queue.Queue[str | None]) -> None:
-    for line in stream:
-        lines.put(line)
+    with stream:
+        for line in stream:
+            lines.put(line)
     lines.put(None)
 
 
@@ -126,8 +130,7 @@ def shorten(line: str) -> str:
     if line.startswith("Installing collected packages:"):
         names = line.partition(":")[2].split(",")
         return f"Installing {len(names)} packages" if len(names) > 1 else f"Installing{names[0]}"
-    what, size = re.fullmatch(r"Downloading (\S+)(.*)", line).groups()  # type: ignore[union-attr]
-    return f"Downloading {what.rpartition('/')[2]}{size}"
+    return re.sub(r"(?:\S+/)?([^-/\s]+)-([^-\s]+)-\S+\.whl", r"\1 \2", line)
 
 
 def tail(log: Path) -> str:
@@ -172,10 +175,11 @@ def explain_failure(log: str, path: Path) -> PipFailed:
             "Close every program that uses it (a running Gesso, an editor), then start again.",
             is_final=True,
         )
-    if wanted := re.search(r"No matching distribution found for (\S+)", log):
+    if wanted := re.search(r"(?:No matching distribution found for|Cannot install) (\S+)", log):
         return PipFailed(
             f"There is no ready-made build of {wanted[1]} for this Python and system.",
-            "Install Python 3.12 and start again with it: python3.12 launch.py --reinstall",
+            "Start again with Python 3.12: python3.12 launch.py --reinstall. "
+            "If you have settings for pip (pip config list), look whether they leave it out.",
         )
     errors = re.findall(r"ERROR: (.+)", log)
     return PipFailed(

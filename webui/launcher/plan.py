@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 from webui.launcher.detect import Detection, Gpu, Vendor
@@ -37,19 +38,26 @@ CUDA_BUILDS: Final = (
 ROCM_BUILD: Final = "rocm7.2"
 ROCM_ARCHITECTURES: Final = re.compile(r"gfx(9(00|06|08|0a|42|50)|1030|110[012]|115[01]|120[01])")
 # Smaller RDNA 2 cards run the code of gfx1030. The same trick hangs gfx1103 (pytorch#179653).
-ROCM_OVERRIDES: Final = {"gfx1031": "10.3.0", "gfx1032": "10.3.0", "gfx1034": "10.3.0"}
+ROCM_OVERRIDES: Final = MappingProxyType(
+    {"gfx1031": "10.3.0", "gfx1032": "10.3.0", "gfx1034": "10.3.0"}
+)
 # PCI ids of Arc A and B, Data Center Max, and the Arc parts of Core Ultra 1, 2 and 3
 XPU_DEVICES: Final = re.compile(r"56[9a-c].|e2[01].|0bd.|7d[45d][15]|64[2ab]0|b0[89ab].")
 
-XFORMERS: Final[Mapping[str, str]] = {
-    "2.8.0": "0.0.32.post2",
-    "2.9.1": "0.0.33.post2",
-    "2.10.0": "0.0.34",
-}
+XFORMERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "2.8.0": "0.0.32.post2",
+        "2.9.1": "0.0.33.post2",
+        "2.10.0": "0.0.34",
+    }
+)
 """The xformers release whose kernels load with a PyTorch; others load none and only slow down."""
 
-# Free space that setting up needs, downloads included (GB). cpu and cu130 were measured.
-SPACE_GB: Final = {"cpu": 3, "mps": 3, "cu126": 11, "cu130": 10, ROCM_BUILD: 25, "xpu": 12}
+# Free space that setting up needs (GB). .venv was measured for cpu (1.5) and cu130 (5.6) and is
+# estimated from the builds' sizes for the others; the rest is room for downloads.
+SPACE_GB: Final = MappingProxyType(
+    {"cpu": 3, "mps": 3, "cu126": 11, "cu130": 10, ROCM_BUILD: 25, "xpu": 12}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +267,21 @@ def describe(card: Gpu, cards: tuple[Gpu, ...]) -> str:
     memory = f" ({card.memory_mb / 1024:.0f} GB)" if card.memory_mb else ""
     more = f" and {len(cards) - 1} more" if len(cards) > 1 else ""
     return f"{card.name}{memory}{more}"
+
+
+def without_own_index(build: str, system: str) -> str:
+    """What a person should know when a build comes from pip's own index instead, or "".
+
+    PyPI's builds of this release are CUDA 13.0 on Linux, the processor's on Windows.
+    """
+    if build in ("mps", "cu130" if system == "linux" else "cpu"):
+        return ""
+    if build == "cpu":
+        return "PyTorch from there has code for NVIDIA cards in it and takes several GB more."
+    return (
+        "PyTorch from there may not use your graphics card. When the address can be reached "
+        "again, run: python launch.py --reinstall"
+    )
 
 
 def serves(installed: str, wanted: str) -> bool:

@@ -7,19 +7,22 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from webui.launcher.venv import Venv, clean_environment
 
 # Set before any library is imported; what the person has set themselves goes first.
-VARIABLES: Final = {
-    "GRADIO_ANALYTICS_ENABLED": "False",
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "DO_NOT_TRACK": "1",
-    # --device-id counts as nvidia-smi does
-    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-}
+VARIABLES: Final = MappingProxyType(
+    {
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "DO_NOT_TRACK": "1",
+        # --device-id counts as nvidia-smi does
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    }
+)
 
 
 def server_command(venv: Venv, root: Path, flags: Sequence[str]) -> list[str]:

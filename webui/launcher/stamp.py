@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Stamp:
     """Index that PyTorch came from, "" for pip's own."""
     device: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    packages: Sequence[str] = ()
+    """Names of all packages, so that one that vanishes is missed."""
 
 
 def digest(texts: Iterable[str]) -> str:
@@ -69,6 +71,8 @@ class Facts:
     choice: str
     missing: tuple[str, ...] = ()
     """Pinned packages that `.venv` lacks."""
+    packages: tuple[str, ...] = ()
+    """Names of all packages in `.venv`."""
     is_interrupted: bool = False
 
 
@@ -80,11 +84,12 @@ def why_set_up(stamp: Stamp | None, facts: Facts) -> str:
         return "first start"
     if not facts.base:
         return "the Python that .venv was made with is gone"
+    lacking = sorted({*facts.missing, *(set(stamp.packages) - set(facts.packages))})
     reasons = (
         (stamp.base != facts.base, "the Python of .venv changed"),
         (stamp.root != facts.root, "the folder was moved"),
         (stamp.requirements != facts.requirements, "the requirements changed"),
-        (bool(facts.missing), f"missing from .venv: {', '.join(facts.missing)}"),
+        (bool(lacking), f"missing from .venv: {', '.join(lacking)}"),
         (stamp.hardware != facts.hardware, "graphics card or driver changed"),
         (stamp.choice != facts.choice, "other device chosen"),
         (facts.tests not in ("", stamp.tests), "what the tests need is not installed"),

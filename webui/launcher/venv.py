@@ -138,16 +138,17 @@ def explain_failed_venv(output: str, version: str) -> SetupError:
     return SetupError(what, f"It said: {last}")
 
 
-def relocate(venv: Venv, old: str) -> None:
-    """Mend the scripts' first lines after the folder was moved; everything else is relative."""
+def relocate(venv: Venv, old_folder: str) -> None:
+    """Mend the scripts' first lines after a move; everything else finds its way by itself."""
     if venv.is_windows:
         return
+    old = os.fsencode(old_folder)
     for path in venv.scripts.iterdir():
         if path.is_symlink() or not path.is_file():
             continue
         content = path.read_bytes()
-        if content.startswith(b"#!" + old.encode()):
-            path.write_bytes(content.replace(old.encode(), str(venv.folder).encode(), 1))
+        if content.startswith(b"#!" + old):
+            path.write_bytes(content.replace(old, os.fsencode(venv.folder), 1))
 
 
 def unlink_pythons(venv: Venv) -> None:
