@@ -270,7 +270,6 @@ def test_websocket_handshakes_from_elsewhere_are_refused(site: Site, origin: str
         "/gradio_api/proxy=https://evil.hf.space/",
         "/gradio_api/vibe-code",
         "/gradio_api/file/etc/passwd",
-        "/gradio_api/file=https://evil.example/x.png",
         "/gradio_api/deep_link",
         "/api/v1/hidden",
     ],
@@ -280,6 +279,16 @@ def test_closed_routes_answer_as_if_they_did_not_exist(site: Site, path: str) ->
     nothing = site.ask("GET", "/api/none" if path.startswith("/api/") else "/none")
     assert [a.status for a in answers] == [404, 404, 404]
     assert {a.body for a in answers} == {nothing.body}
+
+
+@pytest.mark.parametrize("address", ["https://evil.example/x.png", "HTTP://evil.example", "ftp://x"])
+def test_gradio_fetches_no_file_from_another_server(site: Site, address: str) -> None:
+    assert site.get(f"/gradio_api/file={address}").status == 404
+
+
+def test_a_method_that_an_address_does_not_take_is_named(site: Site) -> None:
+    answer = site.ask("PUT", "/config")
+    assert (answer.status, answer.one("allow")) == (405, "GET")
 
 
 def test_gradio_does_not_see_headers_of_a_proxy(site: Site) -> None:

@@ -32,8 +32,9 @@ STATUSES: Final[tuple[tuple[type[GessoError], HTTPStatus], ...]] = (
     (DiskFull, HTTPStatus.INSUFFICIENT_STORAGE),
     (EngineError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-PLACES: Final = ("body", "query", "path", "header")
-"""Where FastAPI found a field; a client knows where it put it."""
+NO_JSON: Final = (
+    "The body is not a JSON object. Send one, with the header Content-Type: application/json."
+)
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -53,10 +54,10 @@ def _on_gesso_error(_: Request, error: Exception) -> JSONResponse:
 def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
     """The first field at fault, in the words that the studio itself would use."""
     fault = cast("RequestValidationError", error).errors()[0]
-    if fault["type"] == "json_invalid":
-        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "The body is no JSON. Send a JSON object.")
-    place = fault["loc"][1:] if fault["loc"][:1] and fault["loc"][0] in PLACES else fault["loc"]
-    refusal = explain(cast("ErrorDetails", {**fault, "loc": place}))
+    where, *place = fault["loc"] or ("",)
+    if fault["type"] == "json_invalid" or (where == "body" and not place):
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, NO_JSON)
+    refusal = explain(cast("ErrorDetails", {**fault, "loc": tuple(place)}))
     return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.message, refusal.field)
 
 

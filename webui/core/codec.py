@@ -70,9 +70,9 @@ def _fault(error: ErrorDetails) -> str:
     value, limits = error.get("input"), error.get("ctx", {})
     match error["type"]:
         case "greater_than_equal":
-            return f"{value} is too small. The smallest is {limits['ge']:g}."
+            return f"{value} is too small. The smallest is {_plain(limits['ge'])}."
         case "less_than_equal":
-            return f"{value} is too large. The largest is {limits['le']:g}."
+            return f"{value} is too large. The largest is {_plain(limits['le'])}."
         case "multiple_of":
             unit = int(limits["multiple_of"])
             low = int(cast("int", value)) // unit * unit
@@ -87,3 +87,8 @@ def _fault(error: ErrorDetails) -> str:
             return "is not a known field. Remove it."
         case _:
             return f"“{str(value)[:80]}” can't be used: {error['msg'].lower()}."
+
+
+def _plain(number: float) -> str:
+    """A limit as people write it: 30, 0.1, 4294967295."""
+    return f"{int(number)}" if number == int(number) else f"{number:g}"

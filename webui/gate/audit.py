@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute, compile_p
 from starlette.types import ASGIApp
 
 from webui.core.errors import GessoError
-from webui.gate.access import Rule, declared_rule
+from webui.gate.access import Access, Rule, declared_rule
 
 WEBSOCKET: Final = "WEBSOCKET"
 """Stands where the method would be in the decision on a websocket route."""
@@ -96,18 +96,19 @@ class Table:
         self._literal = {path: _fitting(compiled, path) for path in literal}
 
     def find(self, method: str, path: str) -> Rule | None:
-        """The rule of the route that a request will reach; None if it will reach none.
+        """The rule of the route that a request will reach; None if it will reach none."""
+        fits = (d for d in self._at(path) if not d.methods or method in d.methods)
+        decision = next(fits, None)
+        return decision.rule if decision else None
 
-        A path that exists with other methods only has the rule of its first route: the router
-        says then which methods there are.
-        """
+    def methods(self, path: str) -> frozenset[str]:
+        """With which methods a path can be asked for; none when it is closed or unknown."""
+        open_here = (d for d in self._at(path) if d.rule.access is not Access.CLOSED)
+        return frozenset().union(*(d.methods for d in open_here)) - {WEBSOCKET}
+
+    def _at(self, path: str) -> tuple[Decision, ...]:
         fitting = self._literal.get(path)
-        if fitting is None:
-            fitting = _fitting(self._patterns, path)
-        for decision in fitting:
-            if not decision.methods or method in decision.methods:
-                return decision.rule
-        return fitting[0].rule if fitting and method != WEBSOCKET else None
+        return _fitting(self._patterns, path) if fitting is None else fitting
 
 
 def _fitting(

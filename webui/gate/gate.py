@@ -22,9 +22,6 @@ from webui.gate.origin import LOOPBACK_NAMES, check_origin, read_host
 from webui.gate.refusal import Refusal, send_refusal
 from webui.gate.streams import Streams
 
-_NOTHING_HERE: Final = Refusal(
-    status=HTTPStatus.NOT_FOUND, message="There is nothing at this address."
-)
 _BAD_PATH: Final = Refusal(
     status=HTTPStatus.BAD_REQUEST, message="This is not an address that can be asked for."
 )
@@ -77,8 +74,10 @@ class Gate:
         rule = self._table.find(method, path) or _NO_ROUTE
         scheme: str = _PAGE_SCHEME.get(scope["scheme"], scope["scheme"])
         refusal = check_origin(method, path, headers, own, scheme, rule)
-        if refusal is None and (rule.access is Access.CLOSED or _is_remote_file(rule, path)):
-            return _NOTHING_HERE
+        if refusal is None and rule.access is Access.CLOSED:
+            return _nothing_here(self._table.methods(path))
+        if refusal is None and _is_remote_file(rule, path):
+            return _nothing_here(frozenset())
         return refusal or check_length(headers, rule.max_body_bytes) or rule
 
     async def _pass(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,6 +102,18 @@ def _headers_for(rule: Rule, scope: Scope) -> list[tuple[bytes, bytes]]:
     if rule.is_page:  # the hashes are taken of the page as it is, not compressed
         headers = [header for header in headers if header[0] != b"accept-encoding"]
     return headers
+
+
+def _nothing_here(methods: frozenset[str]) -> Refusal:
+    """The answer where no open route takes this method; `methods` are those that would do."""
+    if not methods:
+        return Refusal(status=HTTPStatus.NOT_FOUND, message="There is nothing at this address.")
+    allowed = tuple(sorted(methods))
+    return Refusal(
+        status=HTTPStatus.METHOD_NOT_ALLOWED,
+        message=f"This address takes {' and '.join(allowed)} only.",
+        allowed=allowed,
+    )
 
 
 def _is_remote_file(rule: Rule, path: str) -> bool:

@@ -20,6 +20,8 @@ class Refusal:
 
     status: HTTPStatus
     message: str
+    allowed: tuple[str, ...] = ()
+    """The methods that would do, when it was the method that did not."""
 
 
 async def send_refusal(refusal: Refusal, scope: Scope, send: Send) -> None:
@@ -33,5 +35,7 @@ async def send_refusal(refusal: Refusal, scope: Scope, send: Send) -> None:
         body = json.dumps({"error": {"field": None, "message": refusal.message}})
     data = body.encode()
     headers = [(b"content-type", content_type), (b"content-length", str(len(data)).encode())]
+    if refusal.allowed:
+        headers.append((b"allow", ", ".join(refusal.allowed).encode()))
     await send({"type": "http.response.start", "status": int(refusal.status), "headers": headers})
     await send({"type": "http.response.body", "body": data})

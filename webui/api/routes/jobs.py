@@ -7,7 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from webui.api.context import own_job, the_person, the_studio
+from webui.api.context import RawBody, own_job, the_person, the_studio
+from webui.api.known_fields import refuse_unknown_fields
 from webui.api.views import JobView, job_view, job_views
 from webui.core.errors import NotFound
 from webui.core.request import GenerationRequest, Mode
@@ -28,8 +29,9 @@ def list_jobs(
 
 @ROUTER.post("", status_code=HTTPStatus.ACCEPTED)
 @needs(Access.PERSON)
-def add_job(request: Request, asked: GenerationRequest) -> JobView:
+def add_job(request: Request, asked: GenerationRequest, body: RawBody) -> JobView:
     """Accept a job. When the answer comes it is stored, and will run whatever happens."""
+    refuse_unknown_fields(GenerationRequest, body)
     studio = the_studio(request)
     return job_view(studio, studio.submit(asked, the_person(request)))
 
