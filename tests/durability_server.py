@@ -74,8 +74,9 @@ def submit(studio: Studio, plan: dict[str, int], rest: str) -> None:
 
 
 def say(*words: object) -> None:
-    """One line to whoever started this."""
-    print(*words, flush=True)
+    """One line to whoever started this; in one piece, whatever thread says it."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -9,13 +9,15 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -24,10 +26,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from tests.conftest import until
+from tests.conftest import finished, make_studio, until
 from tests.engine.work import images, work
+from webui.core.errors import DiskFull, GessoError
 from webui.core.files import TEMP_PREFIX
 from webui.core.job import Job, JobId, JobState
+from webui.core.request import GenerationRequest, Sampling
 from webui.engine.fake import FakeEngine
 from webui.gallery.gallery import Gallery
 from webui.jobs.dispatcher import GAVE_UP
@@ -39,6 +43,11 @@ FAKE: Final = {"factory": "webui.engine.fake:create", "size": 128, "steps": 6}
 REAL: Final = {"factory": "webui.engine.local:create", "size": 128, "steps": 10}
 LATEST_KILL_S: Final = {"engine": 0.4, "server": 1.5}
 """After that a kill would find nothing left to do; a start takes about 0.5 s of the second."""
+
+DISK_BYTES: Final = 8 * 2**20
+PICTURES: Final = GenerationRequest(
+    prompt="soft waves", width=128, height=128, batch_size=2, sampling=Sampling(steps=2)
+)
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills and mounts as Unix does")
 
@@ -295,3 +304,105 @@ def test_kills_lose_nothing_and_double_nothing(
     assert siege.kills.total() == sum(kills.values())
     assert siege.kills["save"] >= kills["save"] * 0.9
     assert ended["done"] > 0
+
+
+@pytest.fixture(scope="module")
+def small_disk() -> Iterator[Path]:
+    """A file system of its own that is soon full."""
+    disk = Path(tempfile.mkdtemp(prefix="gesso-small-disk-"))
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(disk)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
+        disk.rmdir()
+        pytest.skip("a small file system can only be mounted by root on Linux")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    disk.rmdir()
+
+
+def leave_free(disk: Path, free_bytes: int) -> Path:
+    """Fill the disk up to so many bytes; the file to delete for room."""
+    ballast = disk / "ballast"
+    ballast.write_bytes(b"x" * (shutil.disk_usage(disk).free - free_bytes))
+    return ballast
+
+
+def free_at_each_write(step_bytes: int) -> list[int]:
+    """What a job writes is less than the largest of these: some write meets the end of each."""
+    return list(range(0, 200 * 1024, step_bytes))
+
+
+@pytest.mark.parametrize(
+    "free_bytes",
+    [
+        pytest.param(free, marks=[] if free % (32 * 1024) == 0 else [pytest.mark.slow])
+        for free in free_at_each_write(4096)
+    ],
+)
+def test_a_disk_that_fills_up_at_any_write_loses_nothing(small_disk: Path, free_bytes: int) -> None:
+    root = small_disk / "studio"
+    studio = make_studio(root)
+    studio.start()
+    finished(studio, studio.submit(PICTURES).id)
+    studio.settings.update({"picture_quality": 50})
+    ballast = leave_free(small_disk, free_bytes)
+    quality, accepted = 50, []
+    with suppress(DiskFull):
+        accepted.append(studio.submit(PICTURES))
+    with suppress(OSError):
+        quality = studio.settings.update({"picture_quality": 77}).picture_quality
+    with suppress(DiskFull):
+        accepted.append(studio.submit(PICTURES))
+    until(lambda: studio.dispatcher.waiting() or not studio.jobs.open_jobs())
+    ballast.unlink()
+    studio.dispatcher.wake()
+    accepted.append(studio.submit(PICTURES))
+    ended = [finished(studio, job.id) for job in accepted]
+    until(lambda: not studio.dispatcher.waiting())
+    studio.close()
+    try:
+        assert [job.state for job in ended] == [JobState.DONE] * len(accepted)
+        assert all(job.attempts == 1 for job in ended)
+        check_folder(root, ended)
+        assert SettingsStore({"data_dir": str(root)}).current.picture_quality == quality
+    finally:
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("free_bytes", [0, 4096, 16384, 65536])
+def test_a_server_that_ends_and_starts_on_a_full_disk_loses_nothing(
+    small_disk: Path, free_bytes: int
+) -> None:
+    root = small_disk / "studio"
+    studio = make_studio(root, FakeEngine(seconds_per_step=0.1))
+    studio.start()
+    finished(studio, studio.submit(PICTURES).id)
+    job = studio.submit(PICTURES)
+    until(lambda: studio.dispatcher.live(job.id))
+    ballast = leave_free(small_disk, free_bytes)
+    until(lambda: studio.dispatcher.waiting() or not studio.jobs.open_jobs())
+    studio.close()
+    with suppress(GessoError):
+        second = make_studio(root)
+        second.start()
+        second.close()
+    ballast.unlink()
+    third = make_studio(root)
+    third.start()
+    ended = finished(third, job.id)
+    third.close()
+    try:
+        assert ended.state is JobState.DONE
+        check_folder(root, [ended])
+    finally:
+        shutil.rmtree(root)
+
+
+def check_folder(root: Path, jobs: list[Job]) -> None:
+    settings = SettingsStore({"data_dir": str(root)})
+    store = JobStore(root / "data" / "jobs.sqlite")
+    gallery = Gallery(root / "outputs", root / "data", lambda: settings.current)
+    check_files(root, gallery, jobs)
+    for job in jobs:
+        check_job(store, gallery, job)
+    gallery.close()
+    store.close()
