@@ -1,14 +1,20 @@
 """The composition root: the one place that knows every part.
 
-Settings -> Engine -> Studio -> API + page -> gate -> serve
+    Settings -> Engine -> Studio -> API + page -> gate -> serve
+
+Heavy parts are imported late, so that a wrong flag answers at once and the engine's process gets
+ready while this one builds the page.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from webui.core.engine import Engine
 from webui.core.errors import InvalidRequest
@@ -16,47 +22,72 @@ from webui.settings import Settings, SettingsStore, from_flags
 
 log = logging.getLogger("gesso")
 
+PORTS_TRIED: Final = 10
+"""From the default port on, when the person asked for none: A1111 has the same default."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run the server until it is told to stop; the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _stay_offline(os.environ)
     try:
         store = SettingsStore(from_flags(arguments, os.environ))
+        return _serve_alone(store)
     except InvalidRequest as error:
         log.error("%s", error)
         return 2
-    return _serve(store)
 
 
-def _serve(store: SettingsStore) -> int:
-    """Imported late, so that a wrong flag answers at once."""
+def _serve_alone(store: SettingsStore) -> int:
+    """One server for a data folder: two would each run the other's jobs."""
     from filelock import FileLock, Timeout
 
-    from webui.api.build import ASSETS, build_api
-    from webui.gate.server import protect, run
-    from webui.studio import Studio
-    from webui.ui.build import mount_page
-
-    settings = store.current
-    settings.data.mkdir(parents=True, exist_ok=True)
+    data = store.current.data
+    data.mkdir(parents=True, exist_ok=True)
     try:
-        lock = FileLock(settings.data / "lock").acquire(timeout=0)
+        with FileLock(data / "lock").acquire(timeout=0):
+            _serve(store)
     except Timeout:
         log.error(
-            "Gesso already runs with the data folder %s. Use its page, or start this one "
-            "with another --data-dir.",
-            settings.data,
+            "Gesso already runs with the data folder %s. Use its page, or start another with "
+            "--data-dir.",
+            data,
         )
         return 3
-    studio = Studio(store, [_engine(settings)])
-    with lock:
-        studio.start()
-        try:
-            app = mount_page(build_api(studio, ASSETS), studio)
-            return run(protect(app), settings)
-        finally:
-            studio.close()
+    return 0
+
+
+def _serve(store: SettingsStore) -> None:
+    from webui.gate.server import page_address, protect, run
+    from webui.studio import Studio
+
+    sockets = _open_sockets(store)
+    studio = Studio(store, [_engine(store.current)])
+    studio.start()
+    try:
+        from webui.api.build import ASSETS, build_api
+        from webui.desktop import show_page
+        from webui.ui.build import mount_page
+
+        gate = protect(mount_page(build_api(studio, ASSETS), studio))
+        if store.current.autolaunch:
+            show_page(page_address(sockets))
+        run(gate, sockets)
+    finally:
+        studio.close()
+
+
+def _open_sockets(store: SettingsStore) -> list[socket.socket]:
+    """On the port asked for; when none was, on the first free one from the default on."""
+    from webui.gate.server import open_loopback
+
+    port = store.current.port
+    if "port" not in store.fixed:
+        for candidate in range(port, port + PORTS_TRIED):
+            with contextlib.suppress(InvalidRequest):
+                return open_loopback(candidate)
+    return open_loopback(port)
 
 
 def _engine(settings: Settings) -> Engine:

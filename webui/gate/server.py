@@ -18,7 +18,6 @@ from webui.gate.audit import Table, audit
 from webui.gate.connection import GuardedConnection, Limits
 from webui.gate.gate import Gate
 from webui.gate.gradio_rules import GRADIO_RULES
-from webui.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +33,15 @@ def protect(app: ASGIApp) -> Gate:
     return Gate(app, Table(decisions))
 
 
-def run(gate: Gate, settings: Settings) -> int:
-    """Serve on this machine's own addresses until told to stop; the exit code."""
-    try:
-        sockets = open_loopback(settings.port)
-    except InvalidRequest as error:
-        log.error("%s", error)
-        return 2
-    log.info("Gesso is at http://localhost:%d", settings.port)
+def run(gate: Gate, sockets: list[socket.socket]) -> None:
+    """Serve on sockets of `open_loopback` until told to stop."""
+    log.info("Gesso is at %s", page_address(sockets))
     build_server(gate).run(sockets=sockets)
-    return 0
+
+
+def page_address(sockets: Sequence[socket.socket]) -> str:
+    """Where a browser on this machine finds the page."""
+    return f"http://localhost:{sockets[0].getsockname()[1]}"
 
 
 class Server(uvicorn.Server):
