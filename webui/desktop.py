@@ -22,6 +22,6 @@ def has_desktop(platform: str, environment: Mapping[str, str]) -> bool:
 
 
 def show_page(address: str) -> None:
-    """Open the page in the person's browser, in the background: some browsers block until closed."""
+    """Open the page in the person's browser, in the background: some block until closed."""
     if has_desktop(sys.platform, os.environ):
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

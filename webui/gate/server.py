@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import socket
+from collections.abc import Sequence
 from functools import partial
 from typing import Final, cast
 
