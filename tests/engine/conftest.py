@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from webui.engine.process import EngineProcess, Limits
+
+if TYPE_CHECKING:
+    from webui.engine.local import LocalEngine
 
 NewProcess = Callable[..., EngineProcess]
 
@@ -34,3 +37,14 @@ def new_process(tmp_path: Path) -> Iterator[NewProcess]:
     yield make
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture(scope="session")
+def local() -> Iterator[LocalEngine]:
+    """The real engine, ready, on one thread of the CPU. Imports torch, hence not at the top."""
+    from webui.engine.local import create
+
+    engine = create({"use_cpu": True, "threads": 1})
+    engine.prepare()
+    yield engine
+    engine.close()
