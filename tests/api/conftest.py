@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import finished, make_studio
 from tests.gate.site import Answer, Site, serving
 from webui.api.build import ASSETS, build_api
-from webui.core.job import JobId
+from webui.core.job import LOCAL, JobId
 from webui.engine.fake import FakeEngine
 from webui.gate.server import protect
 from webui.studio import Studio
@@ -71,4 +71,15 @@ def slow_client(tmp_path: Path) -> Iterator[Client]:
     studio.start()
     with serving(protect(build_api(studio, None))) as site:
         yield Client(site=site, studio=studio)
+    studio.close()
+
+
+@pytest.fixture(scope="session")
+def empty_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a studio that many tests share, because it has nothing and accepts nothing."""
+    studio = make_studio(tmp_path_factory.mktemp("empty"))
+    studio.start()
+    with serving(protect(build_api(studio, ASSETS))) as site:
+        yield Client(site=site, studio=studio)
+    assert studio.jobs.recent(LOCAL) == []
     studio.close()

@@ -128,15 +128,14 @@ def test_a_waiting_job_is_cancelled_at_once(slow_client: Client) -> None:
     ],
 )
 def test_a_refusal_names_the_field(
-    client: Client, body: dict[str, object], field: str, words: str
+    empty_client: Client, body: dict[str, object], field: str, words: str
 ) -> None:
-    answer = client.site.ask(
+    answer = empty_client.site.ask(
         "POST", "/api/v1/jobs", [("Content-Type", "application/json")], json.dumps(body).encode()
     )
     status, named, message = error_of(answer)
     assert (status, named) == (422, field)
     assert words in message
-    assert client.json("/api/v1/jobs") == []
 
 
 @pytest.mark.parametrize(
@@ -144,24 +143,26 @@ def test_a_refusal_names_the_field(
     [b"", b"nonsense", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"prompt": ', b"[" * 500_000],
     ids=lambda body: body[:10],
 )
-def test_what_is_no_json_object_is_refused(client: Client, body: bytes) -> None:
-    answer = client.site.ask("POST", "/api/v1/jobs", [("Content-Type", "application/json")], body)
+def test_what_is_no_json_object_is_refused(empty_client: Client, body: bytes) -> None:
+    answer = empty_client.site.ask(
+        "POST", "/api/v1/jobs", [("Content-Type", "application/json")], body
+    )
     status, field, _ = error_of(answer)
     assert status in (400, 422)
     assert field is None
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", ""])
-def test_json_that_does_not_say_so_is_refused(client: Client, kind: str) -> None:
+def test_json_that_does_not_say_so_is_refused(empty_client: Client, kind: str) -> None:
     """A form of another site can send text/plain without asking first."""
     headers = [("Content-Type", kind)] if kind else []
-    answer = client.site.ask("POST", "/api/v1/jobs", headers, b'{"prompt": "x"}')
+    answer = empty_client.site.ask("POST", "/api/v1/jobs", headers, b'{"prompt": "x"}')
     assert error_of(answer)[0] == 422
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "mode=none"])
-def test_a_wrong_query_is_refused(client: Client, query: str) -> None:
-    status, field, _ = error_of(client.get(f"/api/v1/jobs?{query}"))
+def test_a_wrong_query_is_refused(empty_client: Client, query: str) -> None:
+    status, field, _ = error_of(empty_client.get(f"/api/v1/jobs?{query}"))
     assert (status, field) == (422, query.split("=")[0])
 
 
@@ -175,8 +176,8 @@ def test_somebody_elses_job_is_not_there(client: Client) -> None:
     assert error_of(client.get("/api/v1/jobs/none"))[0] == 404
 
 
-def test_the_state_tells_what_goes_on(client: Client) -> None:
-    state = client.json("/api/v1/state")
+def test_the_state_tells_what_goes_on(empty_client: Client) -> None:
+    state = empty_client.json("/api/v1/state")
     assert set(state) == {"boot", "version", "engines", "jobs", "waiting", "disk"}
     (engine,) = state["engines"]
     assert set(engine) == {"id", "state", "device", "detail", "model"}
@@ -196,9 +197,9 @@ def test_a_disk_that_fills_up_is_told_before_the_queue_waits(tmp_path: Path) -> 
     assert disk.free_bytes >> 20 > settings["keep_free_mb"]
 
 
-def test_models_are_listed(client: Client) -> None:
-    (starter,) = client.json("/api/v1/models")
+def test_models_are_listed(empty_client: Client) -> None:
+    (starter,) = empty_client.json("/api/v1/models")
     assert (starter["id"], starter["family"], starter["is_starter"]) == ("starter", "sd15", True)
     assert starter["size_bytes"] > 1_000_000
     assert "path" not in starter
-    assert client.post("/api/v1/models/refresh", status=200) == [starter]
+    assert empty_client.post("/api/v1/models/refresh", status=200) == [starter]
