@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from webui.api.build import build_api
+from webui.core.request import GenerationRequest, Mask, Sampling, Source
 from webui.settings import Settings
+from webui.studio import Studio
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *ROOT.glob("models/**/*.md")])
@@ -21,6 +24,26 @@ def headings(page: Path) -> set[str]:
 def test_every_setting_has_a_heading_and_no_other_has() -> None:
     documented = {h for h in headings(ROOT / "docs" / "settings.md") if h.islower()}
     assert documented == {setting.name for setting in dataclasses.fields(Settings)}
+
+
+def test_every_route_has_a_heading_and_no_other_has(studio: Studio) -> None:
+    paths = build_api(studio, None).openapi()["paths"]
+    routes = {f"{verb.upper()} {path}" for path, verbs in paths.items() for verb in verbs}
+    documented = {h for h in headings(ROOT / "docs" / "api.md") if " /" in h}
+    assert documented == routes
+
+
+def fields(kind: type, prefix: str = "") -> set[str]:
+    """All fields of a request by path."""
+    found: set[str] = set()
+    for field in dataclasses.fields(kind):
+        part = {"sampling": Sampling, "source": Source, "mask": Mask}.get(field.name)
+        found |= fields(part, f"{field.name}.") if part else {prefix + field.name}
+    return found
+
+
+def test_every_request_field_has_a_heading() -> None:
+    assert fields(GenerationRequest) - headings(ROOT / "docs" / "api.md") == set()
 
 
 def test_every_file_name_pattern_is_in_the_guide() -> None:
