@@ -18,6 +18,7 @@ import hashlib
 import json
 import logging
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -193,6 +194,7 @@ class Gallery:
         self._outputs.mkdir(parents=True, exist_ok=True)
         for entry in self._index.unsettled():
             self._settle(entry)
+            sweep_temps((self._outputs / entry.path).parent)
         if self._index.was_cut_short or not self._index.is_complete:
             sweep_temps(self._outputs)
             self._adopt()
@@ -250,24 +252,32 @@ class Gallery:
             number = self._numbers.take(draft.series, name.is_numbered)
             path = f"{name.path(number)}{encoded.suffix}"
             entry = replace(draft, path=path, number=number)
-            if not os.path.lexists(self._outputs / path) and self._index.reserve(entry):
-                with contextlib.suppress(FileExistsError):
-                    self._write(entry, encoded.data)
+            try:
+                if self._write(entry, encoded.data):
                     return entry
+            except (OSError, sqlite3.Error):
+                self._numbers.forget(draft.series)  # or a disk that stays full leaves a gap
+                raise
         raise GessoError(
             f"No free name was found for a picture in {name.series}. "
             "Use the pattern [number] in the file name."
         )
 
-    def _write(self, entry: Entry, data: bytes) -> None:
+    def _write(self, entry: Entry, data: bytes) -> bool:
+        """Whether the picture is at its path now; False when the path is taken."""
         final = self._outputs / entry.path
+        if os.path.lexists(final) or not self._index.reserve(entry):
+            return False
         try:
             _write_new(final, data)
+        except FileExistsError:
+            self._index.release(entry.id)
+            return False
         except OSError:
-            self._numbers.forget(entry.series)
             self._index.release(entry.id)
             raise
         self._index.confirm(entry.id)
+        return True
 
     def _make_thumbnail(self, id: str, image: Image.Image) -> None:
         try:
@@ -282,7 +292,6 @@ class Gallery:
             self._index.confirm(entry.id)
         else:
             self._index.release(entry.id)
-        sweep_temps(final.parent)
 
     def _settle_trashed(self, entry: Entry) -> None:
         """Finish a move that was cut short; forget what has lain there long enough."""
