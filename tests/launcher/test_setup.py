@@ -248,6 +248,19 @@ def test_folder_without_write_permission_is_explained(tmp_path: Path) -> None:
     assert "Traceback" not in done.stdout
 
 
+def test_incomplete_program_is_told_without_traceback(place: Place) -> None:
+    (place.root / "constraints.txt").unlink()
+    done = place.launch("--setup-only")
+    assert done.returncode == 1
+    assert "constraints.txt can't be read or written: No such file" in done.stdout
+
+
+def test_help_before_the_first_start_says_where_the_rest_is(tmp_path: Path) -> None:
+    done = make_place(tmp_path).launch("--help")
+    assert done.returncode == 0
+    assert "shown here once it is set up" in done.stdout
+
+
 def test_too_little_disk_is_told_before_anything_is_made(tmp_path: Path) -> None:
     place = make_place(tmp_path)
     plan = place.root / "webui" / "launcher" / "plan.py"

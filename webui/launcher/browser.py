@@ -12,7 +12,7 @@ from typing import Final
 
 from webui.launcher.errors import SetupError
 from webui.launcher.probe import Probe
-from webui.launcher.progress import say, step
+from webui.launcher.progress import say
 from webui.launcher.venv import Venv
 
 VARIABLE: Final = "GESSO_CHROMIUM"
@@ -116,19 +116,20 @@ def get_browser(system: str, venv: Venv, probe: Probe) -> str:
 
 def _try(title: str, commands: list[list[str]]) -> None:
     """Run commands until one fails; whether there is a browser then is for the caller to see."""
+    say(f"• Install {title} for the browser tests")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    with step(f"Install {title} for the browser tests"):
-        for command in commands:
-            done = subprocess.run(
-                command,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                check=False,
-            )
-            if done.returncode:
-                say(f"  {' '.join(command)} failed: {done.stdout.strip()[-300:]}")
-                return
+    for command in commands:
+        done = subprocess.run(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            errors = [line for line in done.stdout.splitlines() if line.startswith(("E:", "Error"))]
+            say(f"  {' '.join(command)} failed. {' '.join(errors[-2:])}")
+            return

@@ -19,7 +19,7 @@ from webui.launcher.plan import TORCH, TORCH_INDEX, Choice
 from webui.launcher.probe import HostProbe, RecordingProbe
 from webui.launcher.progress import prepare_output, say
 from webui.launcher.serve import become, server_command, server_environment
-from webui.launcher.stamp import Stamp
+from webui.launcher.stamp import Stamp, read_stamp, why_set_up
 from webui.launcher.venv import remove
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -118,6 +118,10 @@ def run(arguments: Sequence[str]) -> int:
     except SetupError as error:
         say(f"\n{error.what}\n→ {error.way_out}")
         return 1
+    except OSError as error:
+        say(f"\n{error.filename or 'A file'} can't be read or written: {error.strerror}.")
+        say("→ Look at free space and permissions, or fetch the program anew, then start again.")
+        return 1
     except KeyboardInterrupt:
         say("\nStopped. Start again to go on.")
         return 130
@@ -162,7 +166,7 @@ def _serve(installer: Installer, request: Request) -> int:
 
 def _help(installer: Installer, request: Request) -> int:
     say(HELP)
-    if not installer.venv.base():
+    if why_set_up(read_stamp(installer.stamp_path), installer.facts()):
         say("The server's own flags are shown here once it is set up.")
         return 0
     say("The server's flags:")
