@@ -71,6 +71,7 @@ class TinyAlbum:
         self.room = room
         self.refused = ""
         """The job whose pictures can't be written, for another reason than a full disk."""
+        self.is_reachable = True
         self.saves_may_go_on = threading.Event()
         self.saves_may_go_on.set()
         self._lock = threading.Lock()
@@ -103,6 +104,8 @@ class TinyAlbum:
         return frozenset(int(name.rsplit("-", 1)[1]) for name in names)
 
     def check_room(self, extra_bytes: int = 0) -> None:
+        if not self.is_reachable:
+            raise PermissionError("The drive is gone")
         if self.room <= 0:
             raise DiskFull("The disk is full. Delete something.")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -21,7 +23,8 @@ from webui.core.events import (
 )
 from webui.core.job import Job, JobId, JobState
 from webui.engine.fake import FakeEngine
-from webui.engine.faults import Fault, FaultKind, Faults
+from webui.engine.faults import AT_START, Fault, FaultKind, Faults
+from webui.engine.process import EngineProcess, Limits
 from webui.jobs.store import CUT_SHORT_TWICE
 
 SLOW = 0.02
@@ -307,6 +310,35 @@ def test_a_job_killed_twice_has_failed_with_its_reason(new_rig: NewRig) -> None:
     rig = new_rig()
     failed = rig.store.get(job.id)
     assert (failed.state, failed.reason) == (JobState.FAILED, CUT_SHORT_TWICE)
+
+
+def test_a_job_waits_while_the_engine_cant_start(new_rig: NewRig, tmp_path: Path) -> None:
+    fault = {"kind": "device", "step": AT_START, "times": 5}
+    engine = EngineProcess(
+        "lame",
+        "webui.engine.fake:create",
+        {"faults": [fault], "tally": str(tmp_path)},
+        Limits(backoff_s=0.1),
+    )
+    rig = new_rig(engine)
+    job = rig.submit()
+    assert until(rig.dispatcher.waiting).startswith("The engine can't start")
+    assert rig.store.get(job.id).state is JobState.QUEUED
+    assert rig.finished(job).state is JobState.DONE
+    assert rig.dispatcher.waiting() == ""
+
+
+def test_an_album_out_of_reach_stops_the_queue_and_says_so(new_rig: NewRig) -> None:
+    rig = new_rig(is_started=False)
+    rig.album.is_reachable = False
+    job = rig.submit()
+    rig.dispatcher.start()
+    assert "The drive is gone" in until(rig.dispatcher.waiting)
+    assert rig.store.get(job.id).state is JobState.QUEUED
+    rig.album.is_reachable = True
+    rig.dispatcher.wake()
+    assert rig.finished(job).state is JobState.DONE
+    until(lambda: rig.dispatcher.waiting() == "")
 
 
 def test_two_engines_share_the_queue(new_rig: NewRig) -> None:

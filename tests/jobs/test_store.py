@@ -283,6 +283,12 @@ def test_a_file_of_a_later_version_is_left_alone(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir() if "damaged" in file.name] == []
 
 
+def test_a_file_that_cant_be_opened_says_what_to_do(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(DiskFull, match=r"can't be written .* Free some room"):
+        JobStore(path)
+
+
 def test_a_job_that_cant_be_read_any_more_fails_and_hides_no_other(
     store: JobStore, path: Path
 ) -> None:

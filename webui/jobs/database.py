@@ -35,14 +35,15 @@ def open_database(
     a later version than this program knows.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        writer = _open(path, migrations)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in DAMAGE:
-            raise
-        _set_aside(path)
-        writer = _open(path, migrations)
-    return writer, _connect(path)
+    with _room_needed():
+        try:
+            writer = _open(path, migrations)
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in DAMAGE:
+                raise
+            _set_aside(path)
+            writer = _open(path, migrations)
+        return writer, _connect(path)
 
 
 @contextmanager
@@ -62,9 +63,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def _open(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     connection = _connect(path)
     try:
-        with _room_needed():
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
         if (fault := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             damage = sqlite3.DatabaseError(fault)
             damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT

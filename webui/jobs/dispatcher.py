@@ -53,6 +53,7 @@ MOST_UNSAVED: Final = 8
 """Pictures that may wait to be saved before the engine waits too: they are held in memory."""
 REMEMBERED_TIMINGS: Final = 60
 READY_POLL_S: Final = 1.0
+TROUBLE: Final = "Something went wrong inside Gesso:"
 GAVE_UP: Final = (
     "The engine stopped twice while making this picture, so it is not tried a third time."
 )
@@ -213,8 +214,22 @@ class Dispatcher:
             self._hold.until_room(self._recover)
             while not self._hold.is_closed:
                 rings = self._hold.rings
-                if not self._serve_next(engine):
+                if not self._serve_safely(engine):
                     self._hold.wait(rings, READY_POLL_S)
+
+    def _serve_safely(self, engine: Engine) -> bool:
+        """As `_serve_next`; an error that belongs to no job is shown as what the queue waits for,
+        for example an outputs folder whose drive was pulled out."""
+        try:
+            is_busy = self._serve_next(engine)
+        except Stopped:
+            raise
+        except Exception as error:
+            log.exception("The queue can't go on; it tries again.")
+            self._hold.set_reason(engine, f"{TROUBLE} {_in_a_line(error)}")
+            return False
+        self._hold.set_reason(engine, "")
+        return is_busy
 
     def _serve_next(self, engine: Engine) -> bool:
         """Make the next job's pictures; False when there is none or the engine isn't ready."""
@@ -251,7 +266,7 @@ class Dispatcher:
             run.reason = str(error)
         except Exception as error:
             log.exception("Job %s failed.", run.job.id)
-            run.reason = f"Something went wrong inside Gesso: {_in_a_line(error)}"
+            run.reason = f"{TROUBLE} {_in_a_line(error)}"
         return Outcome.FAILED
 
     def _make_batches(self, engine: Engine, run: Run) -> Outcome:
@@ -313,7 +328,7 @@ class Dispatcher:
         self._hold.until_room(look)
         while run is None or run.is_wanted:
             rings = self._hold.rings
-            if not self._hold.reason and self._unsaved() < MOST_UNSAVED:
+            if not self._hold.is_full and self._unsaved() < MOST_UNSAVED:
                 return
             self._hold.wait(rings)
 
@@ -347,11 +362,10 @@ class Dispatcher:
         more before the server ends is settled by the next start."""
         with self._turn:
             is_over, is_saved = run.outcome is not None, run.unsaved == 0
-        with contextlib.suppress(Stopped):
-            if is_over and is_saved:
-                self._hold.until_room(partial(self._settle, run))
-            elif is_over:
-                self._hold.until_room(partial(self._mark_saving, run))
+        if is_over:
+            settle = self._settle if is_saved else self._mark_saving
+            with contextlib.suppress(Stopped):
+                self._hold.until_room(partial(settle, run))
 
     def _mark_saving(self, run: Run) -> None:
         with self._turn:
@@ -371,6 +385,7 @@ class Dispatcher:
         match run.verdict():
             case Outcome.MADE:
                 seconds = run.seconds
+                log.info("Job %s: %s made in %.1f s.", id, _pictures(run.job), seconds)
                 return self._store.finish(id, seconds), Finished(seconds=seconds)
             case Outcome.CANCELLED:
                 return self._store.cancel(id), Cancelled()
@@ -393,6 +408,10 @@ def _told_by(finished: Sequence[tuple[Job, float]]) -> Iterator[Timing]:
     for job, seconds in finished:
         done = effort(job.recipe, job.picture_count)
         yield Timing(model=job.recipe.model.id, effort=done, seconds=seconds)
+
+
+def _pictures(job: Job) -> str:
+    return "1 picture" if job.picture_count == 1 else f"{job.picture_count} pictures"
 
 
 def _in_a_line(error: Exception) -> str:

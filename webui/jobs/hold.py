@@ -64,9 +64,15 @@ class Hold:
             self._is_closed = True
             self._bell.notify_all()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether anybody waits for room on the disk."""
+        with self._bell:
+            return any(isinstance(waiter, _ForRoom) for waiter in self._reasons)
+
     def until_room(self, action: Callable[[], T]) -> T:
         """What `action` returns, tried for as long as it raises DiskFull. Raises Stopped."""
-        waiter = object()
+        waiter = _ForRoom()
         try:
             while True:
                 rings = self.rings
@@ -90,3 +96,7 @@ class Hold:
         if before != after:
             self._on_change(after)
             self.ring()
+
+
+class _ForRoom:
+    """Somebody who waits for room on the disk."""
