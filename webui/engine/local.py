@@ -6,23 +6,21 @@ import logging
 import os
 import time
 from collections.abc import Generator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from webui.core.codec import decode
 from webui.core.engine import Work
 from webui.core.errors import EngineError
-from webui.core.events import Alive, EngineEvent
+from webui.core.events import EngineEvent
 from webui.engine.environment import prepare_environment
 from webui.engine.options import Options
+from webui.engine.torch_thread import TorchThread
 
 if TYPE_CHECKING:
     from webui.engine.painter import Painter
 
 log = logging.getLogger(__name__)
-
-ALIVE_S: Final = 0.5
-"""Longest silence while something without steps is going on."""
 
 
 def create(options: Mapping[str, object]) -> LocalEngine:
@@ -35,77 +33,50 @@ class LocalEngine:
 
     def __init__(self, options: Options) -> None:
         self._options: Final = options
-        self._thread: Final = ThreadPoolExecutor(1, "torch")
+        self._thread: Final = TorchThread()
         self._painter: Painter | None = None
 
     def prepare(self) -> str:
         """The device's name, after imports and self-test. Raises EngineError."""
         prepare_environment(os.environ)
-        self._painter = self._thread.submit(_make_painter, self._options).result()
+        try:
+            self._painter = self._thread.run(partial(_make_painter, self._options))
+        except (ImportError, OSError) as error:
+            raise EngineError(
+                f"PyTorch or diffusers can't be loaded ({error}). "
+                "Start again with launch.py, which repairs the installation."
+            ) from error
         return self._painter.device.label
 
     def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
         """As core's Engine.generate. Before `prepare` it raises EngineError."""
         if self._painter is None:
             raise EngineError("The engine is not ready. Try again in a few seconds.")
-        return _on_thread(self._thread, self._painter.paint(work))
+        return self._thread.drive(self._painter.paint(work))
 
     def close(self) -> None:
         """Free the model and end the thread."""
         if self._painter is not None:
-            self._thread.submit(self._painter.manager.release).result()
+            self._thread.run(self._painter.manager.release)
             self._painter = None
-        self._thread.shutdown()
+        self._thread.close()
 
 
 def _make_painter(options: Options) -> Painter:
     """Imports torch and what stands on it, 3 to 5 s of one core: hence not at the top."""
     started = time.monotonic()
-    try:
-        import torch
+    import torch
 
-        from webui.engine.device import choose_device
-        from webui.engine.painter import Painter
-        from webui.engine.self_test import check_engine
-    except ImportError as error:
-        raise EngineError(
-            f"PyTorch or diffusers can't be loaded ({error}). "
-            "Start again with launch.py, which repairs the installation."
-        ) from error
+    from webui.engine.device import choose_device
+    from webui.engine.painter import Painter
+    from webui.engine.self_test import check_engine
     from webui.families import load_families
     from webui.samplers import load_samplers
     from webui.schedules import load_schedules
 
     device = choose_device(options)
     torch.set_num_threads(device.threads)
-    with torch.inference_mode():
-        check_engine(device)
+    check_engine(device)
     painter = Painter(device, load_families(), load_samplers(), load_schedules())
     log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)
     return painter
-
-
-def _on_thread(
-    thread: Executor, events: Generator[EngineEvent, None, None]
-) -> Generator[EngineEvent, None, None]:
-    """The events of a generator that runs in `thread`, with Alive in its longer silences."""
-    try:
-        while True:
-            coming = thread.submit(_next, events)
-            while not wait([coming], ALIVE_S).done:
-                yield Alive()
-            event = coming.result()
-            if event is None:
-                return
-            yield event
-    finally:
-        # behind the step that may still run: what it holds is free when this returns
-        thread.submit(events.close).result()
-
-
-def _next(events: Generator[EngineEvent, None, None]) -> EngineEvent | None:
-    """The next event, None after the last."""
-    import torch
-
-    with torch.inference_mode():
-        return next(events, None)

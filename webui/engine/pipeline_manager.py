@@ -22,7 +22,7 @@ from webui.schedules.noise_levels import NoiseLevels
 
 log = logging.getLogger(__name__)
 
-Stamp = tuple[str, float, int]
+Stamp = tuple[tuple[str, int, int], ...]
 
 
 @dataclass(kw_only=True)
@@ -100,11 +100,10 @@ def free_memory() -> None:
 
 
 def _stamp(model: ModelInfo) -> Stamp:
-    """Changes when the file or folder is replaced."""
-    try:
-        stat = model.path.stat()
-    except OSError as error:
-        raise ModelUnreadable(
-            model.name, "it is no longer there. Refresh the list of models."
-        ) from error
-    return str(model.path), stat.st_mtime, stat.st_size
+    """Changes when a weight file is replaced. Raises ModelUnreadable when there is none."""
+    path = model.path
+    files = [path] if path.is_file() else sorted(path.rglob("*.safetensors"))
+    if not files:
+        raise ModelUnreadable(model.name, "it is no longer there. Refresh the list of models.")
+    stats = [(file, file.stat()) for file in files]
+    return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats)

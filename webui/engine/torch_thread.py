@@ -1,0 +1,56 @@
+"""The one thread in which torch runs. Knows nothing of pictures; imports torch when first used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Final, TypeVar
+
+from webui.core.events import Alive, EngineEvent
+
+T = TypeVar("T")
+
+ALIVE_S: Final = 0.5
+"""Longest silence while a generator is at something that has no steps."""
+
+
+class TorchThread:
+    """Runs functions and generators under torch.inference_mode, one after the other.
+
+    The calling thread stays free: to notice a cancel while a model loads, and to send heartbeats.
+    """
+
+    def __init__(self) -> None:
+        self._executor: Final = ThreadPoolExecutor(1, "torch")
+
+    def run(self, function: Callable[[], T]) -> T:
+        """What `function` gives; waits for it."""
+        return self._executor.submit(_infer, function).result()
+
+    def drive(
+        self, events: Generator[EngineEvent, None, None]
+    ) -> Generator[EngineEvent, None, None]:
+        """The events of a generator, with Alive in its longer silences."""
+        try:
+            while True:
+                coming = self._executor.submit(_infer, lambda: next(events, None))
+                while not wait([coming], ALIVE_S).done:
+                    yield Alive()
+                event = coming.result()
+                if event is None:
+                    return
+                yield event
+        finally:
+            # queued behind the step that may still run; what it holds is free when this returns
+            self.run(events.close)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._executor.shutdown()
+
+
+def _infer(function: Callable[[], T]) -> T:
+    import torch
+
+    with torch.inference_mode():
+        return function()
