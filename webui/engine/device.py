@@ -88,11 +88,16 @@ def choose_gpu_dtype(name: str, capability: tuple[int, int]) -> torch.dtype:
 
 def _cpu(threads: int) -> Device:
     dtype = choose_cpu_dtype(
-        torch.cpu._is_amx_tile_supported(), torch.cpu._is_avx512_bf16_supported()
+        has_amx=_has("_is_amx_tile_supported"), has_avx512_bf16=_has("_is_avx512_bf16_supported")
     )
     placement = Placement(device=torch.device("cpu"), dtype=dtype, is_channels_last=True)
     label = f"CPU, {threads} thread{'s' if threads > 1 else ''}"
     return Device(label=label, placement=placement, threads=threads)
+
+
+def _has(question: str) -> bool:
+    """What PyTorch says of this processor; its private questions may go without notice."""
+    return bool(getattr(torch.cpu, question, lambda: False)())
 
 
 def _gpu(device_id: str, threads: int) -> Device:
