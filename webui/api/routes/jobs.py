@@ -10,7 +10,6 @@ from fastapi import APIRouter, Query, Request, Response
 from webui.api.context import RawBody, own_job, the_person, the_studio
 from webui.api.known_fields import refuse_unknown_fields
 from webui.api.views import JobView, job_view, job_views
-from webui.core.errors import NotFound
 from webui.core.request import GenerationRequest, Mode
 from webui.gate.access import Access, needs
 
@@ -54,8 +53,9 @@ def cancel_job(request: Request, id: str) -> JobView:
 @ROUTER.get("/{id}/preview", response_class=Response)
 @needs(Access.PERSON)
 def read_preview(request: Request, id: str) -> Response:
-    """The newest rough look at a picture that is being made: JPEG."""
+    """The newest rough look at a picture that is being made: JPEG. No content when there is none,
+    or none any more: a browser may ask a moment too late, and that is no error."""
     live = the_studio(request).dispatcher.live(own_job(request, id).id)
     if live is None or live.preview is None:
-        raise NotFound("preview of the job", id)
+        return Response(status_code=HTTPStatus.NO_CONTENT)
     return Response(live.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
