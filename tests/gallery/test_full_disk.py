@@ -19,8 +19,8 @@ BLOCK = 4096
 
 
 def open_small(disk: Path) -> Gallery:
-    """A gallery on the small disk that relies on what the disk says, not on the setting."""
-    return open_gallery(disk, lambda: NO_GUARD, free_bytes)
+    """A gallery on the small disk that is told of plenty of room, and finds out by writing."""
+    return open_gallery(disk, lambda: NO_GUARD)
 
 
 def fill(path: Path, leave: int) -> None:
@@ -110,6 +110,15 @@ def test_pictures_can_be_trashed_on_a_full_disk(small_disk: Path) -> None:
         assert gallery.trash(id).path.is_file()
     assert gallery.page(LOCAL) == []
     gallery.close()
+
+
+def test_picture_that_can_not_be_moved_stays_where_it_is(gallery: Gallery, tmp_path: Path) -> None:
+    picture = gallery.save(make_job(), 0, draw())
+    (tmp_path / "outputs" / ".trash").write_bytes(b"a file where the folder should be")
+    with pytest.raises(OSError, match=r"File exists|Not a directory"):
+        gallery.trash(picture.id)
+    assert gallery.page(LOCAL) == [picture]
+    assert picture.path.is_file()
 
 
 def test_gallery_opens_on_a_full_disk(small_disk: Path) -> None:

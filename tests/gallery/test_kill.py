@@ -79,6 +79,13 @@ def test_many_random_kills(tmp_path: Path) -> None:
     kill_and_look(tmp_path, 300)
 
 
+def test_temporary_file_that_another_server_sweeps_is_written_again(tmp_path: Path) -> None:
+    assert run_victim("swept", tmp_path) == 1
+    gallery = open_gallery(tmp_path)
+    assert assert_sound(gallery, tmp_path) == 1
+    gallery.close()
+
+
 @pytest.mark.parametrize("count", [40, pytest.param(300, marks=pytest.mark.slow)])
 def test_two_programs_in_one_outputs_folder(tmp_path: Path, count: int) -> None:
     """Each has its own data folder; `max + 1` naming lost 273 of 600 pictures in such a race."""

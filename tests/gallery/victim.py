@@ -68,6 +68,23 @@ def save_many(root: Path, data: str, count: int) -> None:
     gallery.close()
 
 
+def save_while_swept(root: Path) -> None:
+    """One save whose first temporary file disappears just before it gets its name, as when another
+    server starts on the same folder and sweeps what it takes for leftovers."""
+    gallery = open_gallery(root)
+    swept: list[Path] = []
+
+    def sweep(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "os.link" and not swept:
+            swept.append(Path(arguments[0]))
+            swept[0].unlink()
+
+    sys.addaudithook(sweep)
+    gallery.save(JOB, 0, draw())
+    gallery.close()
+    print(len(swept))
+
+
 def _warm_up(root: Path) -> None:
     """Lets Pillow load its plug-ins, whose files would count too."""
     gallery = open_gallery(root)
@@ -103,5 +120,7 @@ if __name__ == "__main__":
             kill_at_every_file_event(Path(where))
         case "random":
             kill_at_random(Path(where), int(rest[0]), int(rest[1]))
+        case "swept":
+            save_while_swept(Path(where))
         case "many":
             save_many(Path(where), rest[0], int(rest[1]))

@@ -228,7 +228,7 @@ def test_infotext_beyond_the_limit_is_not_read() -> None:
 
 @formats
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_damaged_files_are_read_or_refused(format: PictureFormat, data: st.DataObject) -> None:
     whole = bytearray(encode(RECIPE, format))
     for _ in range(data.draw(st.integers(1, 8))):

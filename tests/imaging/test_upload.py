@@ -115,7 +115,7 @@ def test_media_type_is_told_from_the_bytes(format: str, type: str) -> None:
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_damaged_files_open_or_are_refused(format: str, data: st.DataObject) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
