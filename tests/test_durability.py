@@ -175,7 +175,7 @@ class Siege:
 
     def _temporary_file(self) -> bool:
         """Wait for one to appear; False when none did."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 100
         while time.monotonic() < end:
             for folder in (self.root / "outputs").glob("*/*"):
                 with os.scandir(folder) as files:

@@ -19,12 +19,14 @@ from tests.engine.conftest import NewProcess
 from tests.engine.work import images, until, work
 from webui.core.engine import EngineState
 from webui.core.errors import EngineDied, EngineHung, ModelUnreadable, OutOfMemory
-from webui.core.events import Alive, EngineEvent, Progress
+from webui.core.events import Alive, EngineEvent, ImageReady, Progress
 from webui.engine.faults import AT_LOADING, AT_START, FaultKind
 from webui.engine.process import EngineProcess, Limits
 from webui.engine.wire import EngineBug
 
 ROOT = Path(__file__).parents[2]
+SLACK_S = 2.0
+"""For a machine that does other things as well; an idle one takes a few milliseconds."""
 POSIX_ONLY = pytest.mark.skipif(os.name == "nt", reason="sends a signal")
 
 
@@ -103,7 +105,7 @@ def test_a_crash_ends_the_batch_and_the_next_one_works(new_process: NewProcess, 
 
 
 @POSIX_ONLY
-@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT])
 def test_any_signal_is_seen_at_once_and_named(
     new_process: NewProcess, sign: signal.Signals
 ) -> None:
@@ -115,8 +117,23 @@ def test_any_signal_is_seen_at_once_and_named(
     told = "memory runs out" if sign is signal.SIGKILL else sign.name
     with pytest.raises(EngineDied, match=told):
         list(batch)
-    assert monotonic() - killed < 1.0
+    assert monotonic() - killed < SLACK_S
     assert len(images(engine, work(steps=1))) == 1
+
+
+@POSIX_ONLY
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_what_asks_the_server_to_end_is_left_to_the_server(
+    new_process: NewProcess, sign: signal.Signals
+) -> None:
+    """Ctrl+C and service managers send it to all processes at once."""
+    engine = ready(new_process(seconds_per_step=0.02))
+    pid = engine.pid
+    batch = engine.generate(work(steps=20))
+    next(event for event in batch if isinstance(event, Progress) and event.step == 1)
+    os.kill(pid or 0, sign)
+    assert any(isinstance(event, ImageReady) for event in batch)
+    assert engine.pid == pid
 
 
 @POSIX_ONLY
@@ -131,7 +148,7 @@ def test_a_process_that_stands_still_is_ended_and_started_again(new_process: New
     asked = monotonic()
     with pytest.raises(EngineHung, match="no sign of life for"):
         images(engine, work())
-    assert 1.5 < monotonic() - asked < 10
+    assert 1.5 < monotonic() - asked < 2.0 + 1.0 + SLACK_S
     assert len(images(engine, work())) == 1
 
 
@@ -158,12 +175,12 @@ def test_a_cancel_that_is_not_heard_ends_the_process(new_process: NewProcess) ->
 
 
 def test_a_cancel_is_felt_within_one_step(new_process: NewProcess) -> None:
-    engine = ready(new_process(seconds_per_step=0.3))
+    engine = ready(new_process(seconds_per_step=0.5))
     batch = engine.generate(work(steps=100))
     next(event for event in batch if isinstance(event, Progress) and event.step == 1)
     asked = monotonic()
     batch.close()
-    assert monotonic() - asked < 0.3 + 0.2
+    assert monotonic() - asked < 0.5 + SLACK_S
     assert engine.status().state is EngineState.READY
 
 

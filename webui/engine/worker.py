@@ -32,7 +32,8 @@ UNUSABLE: Final = 71
 
 def main() -> None:
     """Serve the parent on standard input and output until it closes them or says so."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server; it will tell us
+    for sign in (signal.SIGINT, signal.SIGTERM):  # meant for the server, which will tell us:
+        signal.signal(sign, signal.SIG_IGN)  # to end before it asks would cost the job an attempt
     _die_with_parent()
     faulthandler.enable()
     inward, outward = _take_pipes()

@@ -239,9 +239,10 @@ class JobStore:
 
     def timings(self, limit: int = 20) -> list[tuple[Job, float]]:
         """The newest jobs that were done in one go, and the seconds each took; oldest first."""
+        # the + keeps SQLite from sorting all that were ever done (0.4 s of 100,000)
         rows = self._rows(
             f"SELECT {COLUMNS}, (SELECT json FROM event WHERE job_id = job.id"
-            " AND kind = 'finished') FROM job WHERE state = 'done' AND NOT recovered"
+            " AND kind = 'finished') FROM job WHERE +state = 'done' AND NOT recovered"
             " ORDER BY seq DESC LIMIT ?",
             (limit,),
         )
