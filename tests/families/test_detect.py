@@ -9,7 +9,8 @@ import pytest
 
 from webui.core.model import Header, ModelInfo, ModelKind, TensorHeader
 from webui.families import load_families
-from webui.families.sd15 import CONTEXT_LAYER, FAMILY, FIRST_LAYER
+from webui.families.ldm_layout import FIRST_LAYER
+from webui.families.sd15 import CONTEXT_LAYER, FAMILY
 
 ROOT = Path(__file__).parents[2]
 STARTER = ROOT / "models" / "starter"

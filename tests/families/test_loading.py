@@ -19,7 +19,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from webui.core.errors import ModelUnreadable
 from webui.engine.tiny_model import tiny_tensors, write_description
 from webui.families.components import Components, Placement, Prediction
-from webui.families.sd15 import CONFIG, FAMILY, FIRST_LAYER, StableDiffusion15
+from webui.families.ldm_layout import FIRST_LAYER
+from webui.families.sd15 import CONFIG, FAMILY, StableDiffusion15
 
 pytestmark = pytest.mark.torch
 

@@ -14,6 +14,8 @@ from typing import Final
 UNET: Final = "model.diffusion_model."
 VAE: Final = "first_stage_model."
 TEXT_ENCODER: Final = "cond_stage_model.transformer."
+FIRST_LAYER: Final = UNET + "input_blocks.0.0.weight"
+"""(C, inputs, 3, 3): tells plain models from inpainting ones."""
 
 _UNET_TOP: Final = MappingProxyType(
     {

@@ -14,7 +14,6 @@ from webui.families.components import Components, Placement
 CONFIG: Final = Path(__file__).parent / "configs" / "sd15"
 """What a single file leaves out: the shapes of the networks, the tokenizer, the schedule."""
 
-FIRST_LAYER: Final = ldm_layout.UNET + "input_blocks.0.0.weight"
 CONTEXT_LAYER: Final = ldm_layout.UNET + "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 CONTEXT_WIDTH: Final = 768
 
@@ -37,7 +36,7 @@ class StableDiffusion15:
         """Whether a single file has a UNet that listens to CLIP-L's text, 768 wide."""
         context = header.get(CONTEXT_LAYER)
         is_fit = context is not None and context.shape[-1:] == (CONTEXT_WIDTH,)
-        return is_fit and FIRST_LAYER in header
+        return is_fit and ldm_layout.FIRST_LAYER in header
 
     def detect_folder(self, model_index: Mapping[str, object]) -> bool:
         """Whether a diffusers folder is made of this family's parts."""

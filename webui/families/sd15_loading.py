@@ -151,10 +151,9 @@ def _text_names(prefix: str, keys: Iterable[str]) -> dict[str, str]:
 
 
 def _check_parts(files: TensorFiles) -> None:
-    first = ldm_layout.UNET + "input_blocks.0.0.weight"
-    if first not in files:
+    if ldm_layout.FIRST_LAYER not in files:
         raise ModelUnreadable(files.name, "it has no UNet. Choose a complete version of the model.")
-    _check_inputs(files.name, files.shape(first)[1])
+    _check_inputs(files.name, files.shape(ldm_layout.FIRST_LAYER)[1])
     if not any(key.startswith(ldm_layout.VAE) for key in files):
         raise ModelUnreadable(
             files.name,
