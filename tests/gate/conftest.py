@@ -1,4 +1,4 @@
-"""One server with a Gradio page for all tests of the gate: it takes seconds to build."""
+"""One server with the whole page for all tests of the gate: it takes seconds to build."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Iterator
 import pytest
 from fastapi import FastAPI
 
-from tests.gate.site import Site, gradio_app, plain_app, serving
+from tests.conftest import make_studio
+from tests.gate.site import Site, plain_app, serving, whole_app
 from webui.gate.server import protect
 
 
 @pytest.fixture(scope="session")
-def app() -> FastAPI:
-    """Our kinds of routes and a real Gradio page."""
-    return gradio_app()
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """Our kinds of routes and the real page of an idle studio."""
+    studio = make_studio(tmp_path_factory.mktemp("gate"))
+    studio.start()
+    yield whole_app(studio)
+    studio.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real server on a free port with a real Gradio page, and a client that sends any bytes."""
+"""A real server on a free port with the real page, and a client that sends any bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-import gradio as gr
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -19,6 +18,8 @@ from webui.gate.access import UPLOAD_BYTES, Access, needs
 from webui.gate.connection import Limits
 from webui.gate.gate import Gate
 from webui.gate.server import build_server, open_loopback
+from webui.studio import Studio
+from webui.ui.build import mount_page
 
 HEADER_TEXT = "a header of this application's own"
 
@@ -160,27 +161,11 @@ def plain_app() -> FastAPI:
     return app
 
 
-def blocks() -> gr.Blocks:
-    """A page with the component kinds that ask most of the browser."""
-    with gr.Blocks() as page:
-        text = gr.Textbox(label="Text")
-        out = gr.Textbox(label="Out")
-        gr.HTML("<b id='bold' onclick='window.ran=1'>bold</b>")
-        gr.ImageEditor(label="Editor")
-        gr.Gallery(label="Gallery")
-        gr.Button("Go").click(lambda value: value.upper(), text, out, js="(value) => value + '!'")
-    return page
-
-
-def gradio_app() -> FastAPI:
-    """The routes above with a Gradio page mounted at the root, as the real page is."""
+def whole_app(studio: Studio) -> FastAPI:
+    """The routes above with the real page mounted at the root."""
 
     async def build() -> FastAPI:
-        app = gr.mount_gradio_app(
-            plain_app(), blocks(), "/", auth_dependency=lambda _: "local", run_history=False
-        )
-        assert isinstance(app, FastAPI)
-        return app
+        return mount_page(plain_app(), studio)
 
     # Outside of a running event loop Gradio makes loops of its own and never closes them.
     return asyncio.run(build())

@@ -281,7 +281,9 @@ def test_closed_routes_answer_as_if_they_did_not_exist(site: Site, path: str) ->
     assert {a.body for a in answers} == {nothing.body}
 
 
-@pytest.mark.parametrize("address", ["https://evil.example/x.png", "HTTP://evil.example", "ftp://x"])
+@pytest.mark.parametrize(
+    "address", ["https://evil.example/x.png", "HTTP://evil.example", "ftp://x"]
+)
 def test_gradio_fetches_no_file_from_another_server(site: Site, address: str) -> None:
     assert site.get(f"/gradio_api/file={address}").status == 404
 
