@@ -26,6 +26,7 @@ function connect() {
   source = new EventSource(eventsUrl);
   source.addEventListener("state", (event) => {
     clearTimeout(offlineTimer);
+    offlineTimer = 0;
     store.setOnline(true);
     store.takeState(JSON.parse(event.data));
   });
@@ -36,8 +37,7 @@ function connect() {
 }
 
 function onError() {
-  clearTimeout(offlineTimer);
-  offlineTimer = setTimeout(() => store.setOnline(false), OFFLINE_AFTER_MS);
+  offlineTimer ||= setTimeout(() => store.setOnline(false), OFFLINE_AFTER_MS);
   // A refused connection is tried again by the browser; after an error answer it gives up.
   if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
 }

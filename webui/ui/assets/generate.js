@@ -27,7 +27,7 @@ customElements.define("gesso-cancel", class extends Live {
   build() {
     this.label = el("span", { class: "label", text: "Cancel" });
     this.left = el("span", { class: "left" });
-    this.bar = el("progress", { max: 1, value: 0, "aria-label": "Progress" });
+    this.bar = el("progress", { max: 1, value: 0, "aria-hidden": "true" });
     this.button = button("", () => this.#press(), { id: `${this.mode}_interrupt`, hidden: true });
     this.button.append(this.bar, this.label, this.left);
     this.append(this.button);

@@ -4,10 +4,10 @@ import { Compare } from "./compare.js";
 import { button, el, setAttribute, setText } from "./dom.js";
 import { emptyState } from "./empty.js";
 import { restore } from "./restore.js";
-import { previewUrl } from "./server.js";
+import { previewOf } from "./previews.js";
 import { setShape } from "./shape.js";
 import { isOver } from "./store.js";
-import { fraction } from "./words.js";
+import { fraction, jobWords } from "./words.js";
 
 
 export class Stage {
@@ -17,7 +17,7 @@ export class Stage {
       class: "picture", "aria-label": "Enlarge the picture",
     });
     this.open.append(this.image);
-    this.waiting = el("div", { class: "waiting", "aria-hidden": "true" });
+    this.waiting = el("p", { class: "waiting", "aria-hidden": "true" });
     this.bar = el("progress", { max: 1, value: 0, "aria-hidden": "true" });
     this.failure = el("div", { class: "failure" });
     this.empty = emptyState(mode);
@@ -29,17 +29,17 @@ export class Stage {
   show(job, picture) {
     this.picture = picture;
     const running = Boolean(job && !picture && !isOver(job));
-    const preview = running && job.preview_version > 0;
+    const preview = running ? previewOf(job) : "";
     const failed = Boolean(job && !picture && job.state === "failed");
     this.empty.hidden = Boolean(picture || running || failed);
-    this.waiting.hidden = !running || preview;
+    this.waiting.hidden = !running || Boolean(preview);
     this.failure.hidden = !failed;
     this.bar.hidden = !running;
     if (running) this.bar.value = fraction(job);
     if (failed) this.#explain(job);
     this.compare.leave(picture);
-    this.#draw(preview ? previewUrl(job) : picture?.url, picture ?? job, Boolean(picture));
-    if (running && !preview) setShape(this.waiting, job);
+    this.#draw(preview || picture?.url, picture ?? job, Boolean(picture));
+    if (running && !preview) setText(this.waiting, waitingWords(job));
   }
 
   /** Show the picture over the one it was made from, with a slider between them. */
@@ -66,4 +66,8 @@ export class Stage {
     setText(words, job.reason || "The engine gave no reason.");
     this.failure.replaceChildren(el("h3", { text: "This did not work" }), words, again);
   }
+}
+
+function waitingWords(job) {
+  return job.state === "queued" ? jobWords(job) : job.progress?.note || "Getting ready";
 }

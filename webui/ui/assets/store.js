@@ -3,6 +3,7 @@
  * is the truth; this is a copy that events keep up to date and that each reconnect replaces.
  */
 
+import { dropPreview, fetchPreview } from "./previews.js";
 import { getJob, getJobs, getPicture, getState } from "./server.js";
 
 const OVER = new Set(["done", "failed", "cancelled"]);
@@ -67,7 +68,10 @@ class Store {
     for (const job of this.jobs.values()) {
       if (!isOver(job) && !open.has(job.id)) this.#fetchJob(job.id);
     }
-    for (const job of state.jobs) this.jobs.set(job.id, job);
+    for (const job of state.jobs) {
+      this.jobs.set(job.id, job);
+      if (job.preview_version) fetchPreview(job, () => this.#changed());
+    }
     this.#order = state.jobs.map((job) => job.id);
     const { boot, version, engines, waiting, disk } = state;
     Object.assign(this, { boot, version, engines, waiting, disk, known: true });
@@ -78,7 +82,7 @@ class Store {
   takeEvent(type, data) {
     const job = this.jobs.get(data.job_id);
     if (type === "job_progress") this.#patch(job, { state: "running", progress: data });
-    else if (type === "preview_ready") this.#patch(job, { preview_version: data.version });
+    else if (type === "preview_ready") this.#takePreview(job, data.version);
     else if (type === "picture_saved") this.#addPicture(job, data.picture_id);
     else this.#transition(type, job, data);
   }
@@ -127,6 +131,12 @@ class Store {
     this.#refreshSoon();
   }
 
+  #takePreview(job, version) {
+    if (!job || isOver(job)) return;
+    job.preview_version = version;
+    fetchPreview(job, () => this.#changed());
+  }
+
   async #addPicture(job, id) {
     if (!job) return;
     try {
@@ -138,7 +148,9 @@ class Store {
 
   async #fetchJob(id) {
     try {
-      this.jobs.set(id, await getJob(id));
+      const job = await getJob(id);
+      this.jobs.set(id, job);
+      if (isOver(job)) dropPreview(id);
     } catch (error) {
       if (error.status === 404) this.jobs.delete(id);
     }

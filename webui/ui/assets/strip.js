@@ -1,7 +1,7 @@
 /** Thumbnails below the large picture: what is at work, its batch, and earlier pictures. */
 
 import { button, el, setAttribute } from "./dom.js";
-import { previewUrl } from "./server.js";
+import { previewOf } from "./previews.js";
 import { isOver, store } from "./store.js";
 
 const MOST = 40;
@@ -56,8 +56,9 @@ export class Strip {
       });
       this.live.append(this.liveImage);
     }
-    this.liveImage.hidden = !job.preview_version;
-    if (job.preview_version) setAttribute(this.liveImage, "src", previewUrl(job));
+    const preview = previewOf(job);
+    this.liveImage.hidden = !preview;
+    if (preview) setAttribute(this.liveImage, "src", preview);
     setAttribute(this.live, "aria-current", String(chosen));
     return this.live;
   }
