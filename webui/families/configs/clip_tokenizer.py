@@ -1,7 +1,7 @@
 """Makes the CLIP tokenizer that ships in webui/families/configs from OpenAI's list of merges.
 
     pip download --no-deps open_clip_torch==3.3.0 && unzip open_clip_torch-3.3.0-*.whl
-    python tools/clip_tokenizer.py open_clip/bpe_simple_vocab_16e6.txt.gz \
+    python webui/families/configs/clip_tokenizer.py open_clip/bpe_simple_vocab_16e6.txt.gz \
         webui/families/configs/sd15/tokenizer
 
 The list (MIT, see NOTICE) names merges only; ids follow from their order: the 256 bytes, the same
