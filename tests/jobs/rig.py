@@ -13,7 +13,7 @@ from PIL import Image
 
 from webui.core.engine import Engine, Work
 from webui.core.errors import DiskFull
-from webui.core.events import JobEvent, Message
+from webui.core.events import Cancelled, Failed, Finished, JobEvent, Message
 from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import ModelRef, Recipe
@@ -133,8 +133,9 @@ class Rig:
         return self.dispatcher.submit(request, replace(RECIPE, prompt=prompt, steps=steps), owner)
 
     def finished(self, job: Job) -> Job:
-        """The job when it is over."""
-        return until(lambda: now if (now := self.store.get(job.id)).state.is_over else None)
+        """The job when it is over and all were told."""
+        until(lambda: self.events(job, Finished, Failed, Cancelled))
+        return self.store.get(job.id)
 
     def events(self, job: Job, *kinds: type) -> list[JobEvent]:
         """What the bus told of a job, of these kinds only if any are given."""

@@ -166,8 +166,9 @@ class EngineProcess:
             batch, is_prepared = self._batch, self._is_prepared
             quiet_s = quiet.seconds(child.heard)
             stalled_s = stalled.seconds((batch.number, batch.heard) if batch else None)
+            longest_s = max(limits.stall_s, 0.0 if is_prepared else limits.prepare_s)
             is_hung = quiet_s > (limits.hang_s if is_prepared else limits.prepare_s)
-            is_stalled = stalled_s > limits.stall_s and (batch is not None or not is_prepared)
+            is_stalled = stalled_s > longest_s and (batch is not None or not is_prepared)
             if is_hung or is_stalled:
                 silent_s = max(quiet_s, stalled_s) if is_stalled else quiet_s
                 why = f"The engine gave no sign of life for {silent_s:.0f} seconds."
