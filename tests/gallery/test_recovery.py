@@ -192,6 +192,7 @@ def test_reserved_picture_that_is_not_there_is_made_again(
     assert read(again.path).tobytes() == draw(0).tobytes()
     if content:
         assert path.read_bytes() == content
+    assert [path for path in (tmp_path / "outputs").rglob("*.png") if not path.stat().st_size] == []
     gallery.close()
 
 
