@@ -243,6 +243,22 @@ def test_a_factory_that_is_not_there_is_reported(new_process: NewProcess) -> Non
     assert "webui.engine.nowhere" in engine.status().detail
 
 
+@POSIX_ONLY
+def test_a_machine_that_gives_no_process_is_asked_again(new_process: NewProcess) -> None:
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open(os.devnull) as newest:  # noqa: PTH123 - its number is what is wanted
+        resource.setrlimit(resource.RLIMIT_NOFILE, (newest.fileno() + 1, hard))
+        try:
+            engine = new_process(limits=Limits(backoff_s=0.05))
+            until(lambda: engine.status().state is EngineState.FAILED)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert "can't be started" in engine.status().detail
+    ready(engine)
+
+
 def test_a_slow_start_is_no_hang(new_process: NewProcess) -> None:
     engine = new_process(fault(FaultKind.HANG, AT_START), Limits(hang_s=0.1, prepare_s=1.5))
     until(lambda: engine.status().state is EngineState.RESTARTING)

@@ -144,18 +144,25 @@ class EngineProcess:
 
     def _supervise(self) -> None:
         while not self._is_closing:
-            began = time.monotonic()
             self._is_prepared = False
-            child = Child(f"engine-{self.id}", self._receive, self._wake.set)
-            self._child = child
-            child.send(self._begin)
-            self._watch(child)
-            if self._is_closing:
-                child.ask_to_end()
-            self._bury(child, time.monotonic() - began)
+            try:
+                self._live()
+            except OSError as error:  # no more processes, files or memory to be had
+                self._note_end(EngineDied(f"The engine's process can't be started: {error}."), 0.0)
             self._wake.clear()
             if not self._is_closing:
                 self._wake.wait(self._backoff())
+
+    def _live(self) -> None:
+        """One life of the child, from its start to its burial. Raises OSError."""
+        began = time.monotonic()
+        child = Child(f"engine-{self.id}", self._receive, self._wake.set)
+        self._child = child
+        child.send(self._begin)
+        self._watch(child)
+        if self._is_closing:
+            child.ask_to_end()
+        self._bury(child, time.monotonic() - began)
 
     def _watch(self, child: Child) -> None:
         """Until the child has ended or this engine is closed; ends a child that stands still."""
@@ -166,31 +173,33 @@ class EngineProcess:
             batch, is_prepared = self._batch, self._is_prepared
             quiet_s = quiet.seconds(child.heard)
             stalled_s = stalled.seconds((batch.number, batch.heard) if batch else None)
-            longest_s = max(limits.stall_s, 0.0 if is_prepared else limits.prepare_s)
-            is_hung = quiet_s > (limits.hang_s if is_prepared else limits.prepare_s)
-            is_stalled = stalled_s > longest_s and (batch is not None or not is_prepared)
-            if is_hung or is_stalled:
-                silent_s = max(quiet_s, stalled_s) if is_stalled else quiet_s
+            longest_quiet_s = limits.hang_s if is_prepared else limits.prepare_s
+            longest_stall_s = max(limits.stall_s, 0 if is_prepared else limits.prepare_s)
+            is_at_work = batch is not None or not is_prepared
+            if quiet_s > longest_quiet_s or (is_at_work and stalled_s > longest_stall_s):
+                silent_s = stalled_s if is_at_work else quiet_s
                 why = f"The engine gave no sign of life for {silent_s:.0f} seconds."
                 child.kill(EngineHung(why))
-                return
 
     def _bury(self, child: Child, lived_s: float) -> None:
-        """Note why the child ended; tell who watches before whoever waits for its pictures."""
         how = child.bury()
         self._child = None
+        error = child.verdict or self._last_error or EngineDied(_describe(how))
         if self._is_closing:
-            error: Exception = EngineDied("The engine was closed.")
+            error = EngineDied("The engine was closed.")
         else:
-            error = child.verdict or self._last_error or EngineDied(_describe(how))
-            log.warning("Engine %s ended (%s). %s\n%s", self.id, how, error, child.last_words())
-            self._count_trouble(lived_s)
-            is_failed = not self._is_prepared and self._troubles >= FAILURES_SHOWN
-            state = EngineState.FAILED if is_failed else EngineState.RESTARTING
-            self._enter(state, detail=str(error), model="")
+            log.warning("Engine %s ended (%s).\n%s", self.id, how, child.last_words())
+            self._note_end(error, lived_s)
         self._last_error = None
-        if (batch := self._batch) is not None:
+        if (batch := self._batch) is not None:  # last, so that its caller finds the new state
             batch.finish(error)
+
+    def _note_end(self, error: Exception, lived_s: float) -> None:
+        log.warning("%s", error)
+        self._count_trouble(lived_s)
+        is_failed = not self._is_prepared and self._troubles >= FAILURES_SHOWN
+        state = EngineState.FAILED if is_failed else EngineState.RESTARTING
+        self._enter(state, detail=str(error), model="")
 
     def _count_trouble(self, lived_s: float) -> None:
         is_old = self._is_prepared and lived_s > self._limits.longest_backoff_s
@@ -239,9 +248,9 @@ class EngineProcess:
         if (event := unpack_event(frame)) is None:
             return
         if isinstance(event, Loading):
-            self._enter(EngineState.BUSY, model="")
+            self._enter(EngineState.BUSY, only_from=EngineState.BUSY, model="")
         elif isinstance(event, Progress) and self._status.model != batch.model:
-            self._enter(EngineState.BUSY, model=batch.model)
+            self._enter(EngineState.BUSY, only_from=EngineState.BUSY, model=batch.model)
         batch.put(event)
 
     def _enter(
