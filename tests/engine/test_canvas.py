@@ -133,3 +133,17 @@ def test_a_picture_that_was_never_sent_is_named() -> None:
     with pytest.raises(InvalidRequest) as refused:
         make_canvas(recipe(), {})
     assert refused.value.field == "source.image"
+
+
+def test_a_photo_that_lies_on_its_side_is_taken_upright(tmp_path: Path) -> None:
+    """Cameras write pictures as the sensor lay, and beside it which way is up (EXIF 274)."""
+    picture = Image.new("RGB", (128, 64), "blue")
+    picture.paste("red", (0, 0, 64, 64))
+    exif = Image.Exif()
+    exif[274] = 6  # turn clockwise by 90 degrees: what was left is at the top
+    picture.save(tmp_path / "photo.jpg", exif=exif)
+    canvas = make_canvas(recipe(), {PICTURE: tmp_path / "photo.jpg"})
+    assert canvas.source is not None
+    top, bottom = canvas.source.getpixel((64, 5)), canvas.source.getpixel((64, 58))
+    assert top == pytest.approx((254, 0, 0), abs=3)
+    assert bottom == pytest.approx((0, 0, 254), abs=3)

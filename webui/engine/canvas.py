@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image
 
-from webui.core.errors import InvalidRequest
+from webui.core.errors import InvalidRequest, UnreadablePicture
 from webui.core.recipe import Recipe
 from webui.core.request import InputId, Mask, MaskArea, ResizeMode
 from webui.imaging.fit import fit, flatten
@@ -21,6 +21,7 @@ from webui.imaging.masks import (
     paste_crop,
     prepare_mask,
 )
+from webui.imaging.upload import open_upload
 
 LARGEST_SIDE: Final = 2048
 """Of a source whose latent is resized: a picture of 50 megapixels can't be encoded at once."""
@@ -99,11 +100,10 @@ def _mask(inputs: Inputs, mask: Mask, size: tuple[int, int]) -> Image.Image:
 
 
 def _open(inputs: Inputs, field: str, id: InputId) -> Image.Image:
+    """Upright, as the studio measured it: a photo may lie on its side in the file."""
     try:
-        with Image.open(inputs[id]) as picture:
-            picture.load()
-            return picture
-    except (KeyError, OSError) as error:
+        return open_upload(inputs[id].read_bytes())
+    except (KeyError, OSError, UnreadablePicture) as error:
         raise InvalidRequest(
             field, "The picture that belongs here can't be read any more. Add it again."
         ) from error
