@@ -1,10 +1,12 @@
 """The program as `app.py` runs it, with a fake engine that takes its time and fails on order.
 
-Run as a process of its own: `python -m tests.e2e.serve FOLDER PORT SECONDS_PER_STEP`.
+Run as a process of its own: `python -m tests.e2e.serve FOLDER PORT SECONDS_PER_STEP SETTINGS`,
+the last as JSON.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from pathlib import Path
@@ -22,10 +24,10 @@ OUT_OF_MEMORY = "too large for this device"
 CRASHES_ONCE = "crashes once"
 
 
-def main(folder: str, port: str, seconds_per_step: str) -> None:
+def main(folder: str, port: str, seconds_per_step: str, more: str) -> None:
     """Serve until ended."""
     logging.basicConfig(level=logging.INFO)
-    settings = SettingsStore({"data_dir": folder, "port": int(port), "keep_free_mb": 0})
+    settings = SettingsStore({"data_dir": folder, "port": int(port), **json.loads(more)})
     faults = (
         Fault(kind=FaultKind.OUT_OF_MEMORY, prompt=OUT_OF_MEMORY),
         Fault(kind=FaultKind.CRASH, prompt=CRASHES_ONCE, times=1),

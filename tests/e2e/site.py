@@ -34,6 +34,7 @@ class Site:
     folder: Path
     seconds_per_step: float
     port: int = field(default_factory=free_port)
+    settings: dict[str, object] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,7 +46,7 @@ class Site:
         command = [sys.executable, "-m", "tests.e2e.serve", str(self.folder), str(self.port)]
         with (self.folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, str(self.seconds_per_step)],
+                [*command, str(self.seconds_per_step), json.dumps(self.settings)],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,

@@ -133,6 +133,30 @@ def test_jobs_and_page_survive_a_kill_of_the_server(window: OpenWindow, empty_si
     assert len(job_of(empty_site, "an owl across a restart")["pictures"]) == 1
 
 
+def test_a_full_disk_holds_the_queue_until_there_is_room(
+    window: OpenWindow, empty_site: Site
+) -> None:
+    page = window(at=empty_site)
+    keep_free(page, 1_000_000)
+    page.tab("txt2img")
+    page.generate("txt2img", "an owl that waits for room")
+    waiting = page.page.locator("gesso-notices .lasting")
+    expect(waiting).to_contain_text("The queue is waiting")
+    expect(page.cancel("txt2img")).to_contain_text("waiting")
+    keep_free(page, 0)
+    page.tab("txt2img")
+    expect(page.picture("txt2img", "an owl that waits for room")).to_be_visible(timeout=DONE_MS)
+    expect(waiting).to_be_hidden()
+
+
+def keep_free(page: StudioPage, megabytes: int) -> None:
+    page.tab("settings")
+    page.set("setting_keep_free_mb", megabytes)
+    page.page.locator("#settings_submit").click()
+    expect(page.notice("Settings saved").last).to_be_visible()
+    expect(page.notice("Settings saved")).to_have_count(0)
+
+
 def test_settings_are_saved_at_their_fields(page: StudioPage) -> None:
     page.tab("settings")
     quality = page.number("setting_picture_quality")

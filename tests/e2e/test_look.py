@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenWindow
+from tests.e2e.site import Site
 from tests.e2e.studio_page import StudioPage
 
 pytestmark = pytest.mark.browser
@@ -60,7 +62,7 @@ def test_main_controls_and_picture_are_seen_without_scrolling(window: OpenWindow
 @pytest.mark.parametrize("tab", TABS)
 def test_axe_finds_nothing_serious(window: OpenWindow, tab: str, theme: str) -> None:
     page = window(f"?__theme={theme}")
-    if tab == "txt2img":
+    if tab in ("txt2img", "history"):
         page.make("txt2img", "an owl for axe")
     page.tab(tab)
     if tab == "history":
@@ -73,6 +75,21 @@ def test_axe_finds_nothing_serious(window: OpenWindow, tab: str, theme: str) -> 
         for node in v["nodes"]
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize(("theme", "is_dark"), [("dark", True), ("light", False)])
+def test_the_theme_of_the_settings_rules(
+    window: OpenWindow, tmp_path: Path, theme: str, is_dark: bool
+) -> None:
+    site = Site(tmp_path, 0.0, settings={"theme": theme})
+    site.start()
+    try:
+        page = window(at=site)
+        page.page.emulate_media(color_scheme="light" if is_dark else "dark")
+        colour = "rgb(18, 18, 20)" if is_dark else "rgb(245, 245, 246)"
+        expect(page.page.locator("body")).to_have_css("background-color", colour)
+    finally:
+        site.stop()
 
 
 def test_markup_in_a_prompt_stays_text(window: OpenWindow) -> None:

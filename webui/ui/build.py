@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import gradio as gr
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MAX_UPLOAD: Final = "64mb"
 HOUR_S: Final = 3600
+ICON: Final = Path(__file__).parent / "assets" / "icon.png"
 
 
 def build_page(studio: Studio) -> gr.Blocks:
@@ -54,6 +57,8 @@ def load_tabs() -> list[Tab]:
 
 def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
     """The page at "/" of an API. Nobody but the local person is let in; the gate stands before."""
+    # Gradio asks the environment only. Its default is a folder in /tmp that others can read.
+    os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.current.data / "uploads")
     gr.mount_gradio_app(
         api,
         build_page(studio),
@@ -65,6 +70,7 @@ def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
         auth_dependency=_person,
         allowed_paths=[],
         show_error=False,
+        favicon_path=str(ICON),
         max_file_size=MAX_UPLOAD,
         ssr_mode=False,
         enable_monitoring=False,

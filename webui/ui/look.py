@@ -64,7 +64,10 @@ def theme() -> gr.themes.Base:
 
 
 def head(settings: Settings) -> str:
-    """Our style sheet and client, both from this server; and the colours that were asked for."""
+    """Our style sheet and client, both from this server; and the colours that were asked for.
+
+    Gradio's own script puts this into the page, so an inline script in it would not run.
+    """
     return (
         f'<meta name="gesso-theme" content="{escape(settings.theme)}">\n'
         '<meta name="color-scheme" content="light dark">\n'

@@ -4,9 +4,9 @@ import { button, el, inputOf, settled, type } from "./dom.js";
 
 const EXAMPLES = [
   "a house in a meadow, 3d style",
+  "a rocket in space, 3d style",
   "a penguin in the snow, 3d style",
-  "a rocket in space, flat style",
-  "a red apple on a blue background, 3d style",
+  "a lion in the desert, 3d style",
 ];
 const FIRST_STEP = {
   img2img: "Add a source picture, say what it should become, and press Generate.",

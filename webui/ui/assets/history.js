@@ -126,7 +126,7 @@ class Details {
     const open = button("", () => onEnlarge(this.picture), { class: "picture", "aria-label": "Enlarge the picture" });
     open.append(this.image);
     this.when = el("p", { class: "when" });
-    this.text = el("pre", { class: "infotext", tabindex: "0", "aria-label": "Recipe" });
+    this.text = el("pre", { class: "infotext", role: "region", tabindex: "0", "aria-label": "Recipe" });
     const copy = button("Copy recipe", () => copyText(this.text.textContent), { class: "gesso-button" });
     const close = button("✕", onClose, { class: "gesso-icon close", "aria-label": "Close the details" });
     this.actions = actionsFor("history", () => this.picture, null);

@@ -1,6 +1,5 @@
 /** The page's client: defines the custom elements that the page's places name, and connects. */
 
-import "./theme.js";
 import "./status.js";
 import "./notices.js";
 import "./results.js";
@@ -12,11 +11,13 @@ import { watchKeys } from "./keys.js";
 import { restored, watchPrompts } from "./restore.js";
 import { watchReuse } from "./seed.js";
 import { shape } from "./shape.js";
+import { holdTheme } from "./theme.js";
 import { watchTitle } from "./title.js";
 
 // What the page's own events call (webui/ui/components).
 window.gesso = { answer, restored, shape };
 
+holdTheme();
 watchKeys();
 watchPrompts();
 watchReuse();
