@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from tests.engine.work import RECIPE, STARTER, work
 from webui.core.engine import Work
@@ -120,6 +121,16 @@ def test_a_broken_model_leaves_room_for_the_next(painter: Painter, tiny: ModelIn
     with pytest.raises(ModelUnreadable, match="cut short"):
         painter.manager.get(broken)
     assert loads(painter, replace(work(RECIPE), model=tiny))
+
+
+def test_a_model_of_broken_numbers_says_so_instead_of_drawing_black(
+    painter: Painter, tiny: ModelInfo
+) -> None:
+    weights = load_file(tiny.path)
+    weights["model.diffusion_model.out.2.bias"].fill_(float("nan"))
+    save_file(weights, tiny.path)
+    with pytest.raises(ModelUnreadable, match="no numbers"):
+        list(painter.paint(replace(work(), model=tiny)))
 
 
 def test_a_model_that_is_gone_says_so(painter: Painter, tiny: ModelInfo) -> None:

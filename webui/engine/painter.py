@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 
 from webui.core.engine import Work
-from webui.core.errors import EngineDied, EngineError, GessoError, InvalidRequest, OutOfMemory
+from webui.core.errors import (
+    EngineDied,
+    EngineError,
+    GessoError,
+    InvalidRequest,
+    ModelUnreadable,
+    OutOfMemory,
+)
 from webui.core.events import EngineEvent, ImageReady, Loading, Preview, Progress
 from webui.core.recipe import Recipe
 from webui.engine.autoencoder import decode
@@ -89,9 +96,20 @@ class Painter:
                 yield Progress(step=done, steps=steps)
                 if clock.is_due():
                     yield from _previews(pipeline, group, step.denoised)
-            for index, latent in zip(group, batch.settle(x), strict=True):
+            x = batch.settle(x)
+            self._check_numbers(work, x)
+            for index, latent in zip(group, x, strict=True):
                 picture = canvas.finish(decode(pipeline.components.vae, latent))
                 yield ImageReady(index=index, image=picture, facts=self._facts)
+
+    def _check_numbers(self, work: Work, latents: Tensor) -> None:
+        """Broken weights, and good ones in a precision too small for them, would give black."""
+        if not bool(torch.isfinite(latents).all()):
+            raise ModelUnreadable(
+                work.model.name,
+                f"in {self._facts['precision']} it gives values that are no numbers. "
+                "Download it again, or look for another version.",
+            )
 
     def _groups(self, count: int) -> Sequence[range]:
         """Which pictures go through the network together.
