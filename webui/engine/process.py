@@ -188,14 +188,15 @@ class EngineProcess:
         if self._is_closing:
             error = EngineDied("The engine was closed.")
         else:
-            log.warning("Engine %s ended (%s).\n%s", self.id, how, child.last_words())
+            if words := child.last_words():
+                log.warning("The last words of engine %s (%s):\n%s", self.id, how, words)
             self._note_end(error, lived_s)
         self._last_error = None
         if (batch := self._batch) is not None:  # last, so that its caller finds the new state
             batch.finish(error)
 
     def _note_end(self, error: Exception, lived_s: float) -> None:
-        log.warning("%s", error)
+        log.warning("Engine %s: %s", self.id, error)
         self._count_trouble(lived_s)
         is_failed = not self._is_prepared and self._troubles >= FAILURES_SHOWN
         state = EngineState.FAILED if is_failed else EngineState.RESTARTING
