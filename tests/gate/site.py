@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import http.client
 import socket
 import threading
@@ -152,11 +153,14 @@ def plain_app() -> FastAPI:
 
         return StreamingResponse(ticks(), media_type="text/event-stream")
 
-    @app.get("/a-page")
+    @app.api_route("/a-page", methods=["GET", "POST"])
     @needs(Access.PERSON, is_page=True)
-    def page() -> Response:
-        html = "<html><script>one()</script><script src='/x.js'></script><p>text</html>"
-        return Response(html, media_type="text/html")
+    def page(request: Request) -> Response:
+        html = b"<html><script>one()</script><script src='/x.js'></script><p>text</html>"
+        if "gzip" not in request.headers.get("accept-encoding", ""):
+            return Response(html, media_type="text/html")
+        packed = {"Content-Encoding": "gzip"}
+        return Response(gzip.compress(html), media_type="text/html", headers=packed)
 
     return app
 

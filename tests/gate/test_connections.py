@@ -6,7 +6,7 @@ import contextlib
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -19,19 +19,22 @@ from webui.gate.server import open_loopback, protect
 from webui.gate.streams import STREAMS_PER_CLIENT
 
 IMPATIENT = Limits(
-    head_s=0.3,
-    body_window_s=0.3,
-    body_window_bytes=1000,
-    reader_s=0.3,
-    discard_s=0.3,
-    connections_per_client=20,
+    head_s=0.3, body_window_s=0.3, body_window_bytes=1000, reader_s=0.3, discard_s=0.3
 )
+FEW = Limits(head_s=600, connections_per_client=20)
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     """A server that loses its patience quickly."""
     with serving(protect(plain_app()), IMPATIENT) as running:
+        yield running
+
+
+@pytest.fixture
+def few_site() -> Iterator[Site]:
+    """A server that has patience, but for few connections."""
+    with serving(protect(plain_app()), FEW) as running:
         yield running
 
 
@@ -132,25 +135,31 @@ def has_error(connection: socket.socket) -> bool:
     return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
 
-def test_the_connection_that_waited_longest_makes_room(site: Site) -> None:
-    cap = IMPATIENT.connections_per_client
+def test_the_connection_that_waited_longest_makes_room(few_site: Site) -> None:
     with contextlib.ExitStack() as stack:
-        idle = [stack.enter_context(site.connect()) for _ in range(cap)]
-        assert site.get("/api/v1/thing").status == 200
+        cap = FEW.connections_per_client
+        idle = [stack.enter_context(few_site.connect()) for _ in range(cap)]
+        assert few_site.get("/api/v1/thing").status == 200
         assert is_cut(idle[0])
+        assert_open(idle[2:])
 
 
-def test_connections_in_use_are_not_dropped_for_new_ones(site: Site) -> None:
-    cap = IMPATIENT.connections_per_client
+def test_connections_in_use_are_not_dropped_for_new_ones(few_site: Site) -> None:
     with contextlib.ExitStack() as stack:
-        streams = [stack.enter_context(open_stream(site)) for _ in range(cap)]
-        assert is_turned_away(site)
+        cap = FEW.connections_per_client
+        streams = [stack.enter_context(open_stream(few_site)) for _ in range(cap)]
+        assert is_turned_away(few_site)
         streams[0].close()
-        until(lambda: answers(site))
-        for stream in streams[1:]:
-            stream.setblocking(False)
-            with pytest.raises(BlockingIOError):
-                stream.recv(1)
+        until(lambda: answers(few_site))
+        assert_open(streams[1:])
+
+
+def assert_open(connections: Sequence[socket.socket]) -> None:
+    """The server has neither sent anything more on these connections nor closed them."""
+    for connection in connections:
+        connection.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            connection.recv(1)
 
 
 def is_turned_away(site: Site) -> bool:

@@ -103,6 +103,12 @@ def test_the_page_allows_its_own_scripts_and_no_others(site: Site, encoding: str
     assert "unsafe-inline" not in answer.one("content-security-policy").split("style-src")[0]
 
 
+def test_a_page_that_could_be_compressed_still_has_its_hashes(site: Site) -> None:
+    answer = site.get("/a-page", ("Accept-Encoding", "gzip"))
+    assert digest(b"one()") in sources(answer)
+    assert answer.all("content-encoding") == []
+
+
 def test_other_answers_may_run_nothing(site: Site) -> None:
     for path in ("/api/v1/thing", "/nowhere", "/static/img/logo_nosize.svg"):
         policy = site.get(path).one("content-security-policy")
@@ -159,6 +165,9 @@ def test_uploaded_files_are_shown_only_as_pictures(site: Site) -> None:
         ("evil.xml", "text/xml"),
         ("evil.css", "text/css"),
         ("evil.pdf", "application/pdf"),
+        ("evil.json", "application/json"),
+        ("evil.txt", "text/plain"),
+        ("evil.mp4", "video/mp4"),
         ("evil", "application/x-unknown"),
     ):
         answer = site.get(f"/gradio_api/file={upload(site, name, kind, script)}")

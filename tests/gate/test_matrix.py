@@ -126,6 +126,7 @@ WRITES = (
     ("POST", "/gradio_api/cancel"),
     ("POST", "/gradio_api/vibe-edit"),
     ("POST", "/"),
+    ("POST", "/a-page"),
 )
 API_WRITES = (
     ("POST", "/api/v1/thing"),
