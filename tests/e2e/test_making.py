@@ -69,6 +69,15 @@ def test_a_painted_mask_changes_what_is_below_it_and_nothing_else(
     assert not changed[~blurred].any()
 
 
+def test_no_press_of_generate_is_lost(page: StudioPage, site: Site) -> None:
+    page.set("txt2img_steps", 1)
+    for number in range(3):
+        page.prompt("txt2img").fill(f"an owl in a hurry {number}")
+        page.prompt("txt2img").press("Control+Enter")
+    for number in range(3):
+        assert site.newest("txt2img", f"an owl in a hurry {number}")
+
+
 def test_ctrl_enter_generates_and_escape_cancels(page: StudioPage, site: Site) -> None:
     page.set("txt2img_steps", 150)
     page.prompt("txt2img").fill("an owl that is cancelled")

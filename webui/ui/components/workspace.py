@@ -65,6 +65,7 @@ def _wire(studio: Studio, form: Form, row: PromptRow) -> None:
         form.inputs,
         [row.answer],
         queue=False,
+        trigger_mode="multiple",  # a press while the last one is on its way is a request, too
         show_progress="hidden",
         api_visibility="private",
     ).then(
