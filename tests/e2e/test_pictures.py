@@ -183,3 +183,19 @@ def test_history_finds_pages_and_restores(window: OpenWindow, empty_site: Site) 
     page.page.locator("#history_use_settings").click()
     expect(page.page.locator("#tab_txt2img")).to_be_visible()
     expect(page.prompt("txt2img")).to_have_value("a single fox")
+
+
+def test_an_open_history_shows_what_is_made_elsewhere(page: StudioPage, window: OpenWindow) -> None:
+    page.make("txt2img", "an owl before")
+    page.tab("history")
+    newest = page.page.locator("gesso-history .tile").first
+    expect(newest).to_have_attribute("title", "an owl before")
+    window().make("txt2img", "an owl made elsewhere")
+    expect(newest).to_have_attribute("title", "an owl made elsewhere")
+
+
+def test_a_pasted_picture_becomes_the_source(page: StudioPage, noise: Path) -> None:
+    page.tab("img2img")
+    page.paste(page.page.locator("body"), noise)
+    expect(page.number("img2img_height")).to_have_value("192")
+    expect(page.page.locator("#img2img_image img")).to_be_visible()

@@ -45,6 +45,8 @@ def theme() -> gr.themes.Base:
         input_background_fill_dark="#1d1e22",
         input_border_color="#8b8d98",
         input_border_color_dark="#6b6d78",
+        input_border_color_focus="#4f46e5",
+        input_border_color_focus_dark="#8b86ff",
         input_border_width="1px",
         input_placeholder_color="#6a6c76",
         input_placeholder_color_dark="#9597a2",

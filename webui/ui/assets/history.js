@@ -11,6 +11,7 @@ import { store } from "./store.js";
 import { moment } from "./words.js";
 
 const SEARCH_AFTER_MS = 250;
+const PAGE = 60;
 const MODES = [["", "All"], ["txt2img", "txt2img"], ["img2img", "img2img"], ["inpaint", "Inpaint"]];
 
 customElements.define("gesso-history", class extends Live {
@@ -34,18 +35,14 @@ customElements.define("gesso-history", class extends Live {
   }
 
   update() {
-    const newest = this.#newestKnown();
-    if (newest === this.newest) return;
+    const newest = newestKnown();
+    if (newest <= (this.newest ?? 0)) return;
     this.newest = newest;
-    if (this.loaded) this.#restart();
+    if (this.loaded) this.#addNewest();
   }
 
   choose(id) {
     this.#choose(this.pictures.find((picture) => picture.id === id) ?? null);
-  }
-
-  #newestKnown() {
-    return [...store.jobs.values()].flatMap((job) => job.pictures.map((p) => p.id)).sort().at(-1) ?? "";
   }
 
   #searchSoon() {
@@ -59,10 +56,24 @@ customElements.define("gesso-history", class extends Live {
     this.#more(true);
   }
 
+  /** Put what was made since then in front, and leave the rest as it is, where it was scrolled to. */
+  async #addNewest() {
+    const page = await getPictures(this.#query()).catch(() => null);
+    if (!page) return;
+    const here = new Set(this.pictures.map((picture) => picture.id));
+    const added = page.pictures.filter((picture) => !here.has(picture.id));
+    this.pictures = [...added, ...this.pictures];
+    this.#draw();
+  }
+
+  #query() {
+    return { limit: PAGE, search: this.search.value, mode: this.mode_.value };
+  }
+
   /** Load one page more; with `fresh` the first page, which replaces what is shown. */
   async #more(fresh = false) {
     if (this.loading || (!fresh && this.next === null)) return;
-    const query = { limit: 60, search: this.search.value, mode: this.mode_.value };
+    const query = this.#query();
     if (!fresh && this.next) query.before = this.next;
     const mine = (this.loading = getPictures(query));
     try {
@@ -118,6 +129,12 @@ customElements.define("gesso-history", class extends Live {
     this.#choose(next);
   }
 });
+
+/** When the newest picture that this page knows of was made. */
+function newestKnown() {
+  const pictures = [...store.jobs.values()].flatMap((job) => job.pictures);
+  return Math.max(0, ...pictures.map((picture) => picture.created_at));
+}
 
 /** The recipe and the actions of one picture. */
 class Details {

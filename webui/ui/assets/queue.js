@@ -6,13 +6,16 @@ import { cancelJob } from "./server.js";
 import { store } from "./store.js";
 import { duration, timeLeft } from "./words.js";
 
-const AT_ONCE = 3;
+const PHONE = matchMedia("(max-width: 760px)");
+const atOnce = () => (PHONE.matches ? 1 : 3);
 
 export class QueueStrip {
   constructor() {
     this.chips = new Map();
     this.list = el("ul", { class: "queue", "aria-label": "Queue" });
-    this.more = button("", () => this.#toggle(), { class: "gesso-chip", "aria-expanded": "false" });
+    this.more = button("", () => this.#toggle(), {
+      class: "gesso-chip", "aria-expanded": "false", title: "The rest of the queue",
+    });
     this.rest = el("ul", { class: "queue rest", "aria-label": "More of the queue", hidden: true });
     this.element = el("div", { class: "queue-strip" }, this.list, this.more, this.rest);
   }
@@ -21,11 +24,12 @@ export class QueueStrip {
     const open = store.open();
     for (const id of this.chips.keys()) if (!open.some((job) => job.id === id)) this.chips.delete(id);
     const chips = open.map((job, place) => this.#chip(job, place));
-    replace(this.list, chips.slice(0, AT_ONCE));
-    replace(this.rest, chips.slice(AT_ONCE));
-    this.more.hidden = chips.length <= AT_ONCE;
+    const shown = atOnce();
+    replace(this.list, chips.slice(0, shown));
+    replace(this.rest, chips.slice(shown));
+    this.more.hidden = chips.length <= shown;
     if (this.more.hidden) this.rest.hidden = true;
-    setText(this.more, `+${chips.length - AT_ONCE}`);
+    setText(this.more, `+${chips.length - shown}`);
   }
 
   #chip(job, place) {
