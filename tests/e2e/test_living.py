@@ -175,8 +175,12 @@ def test_settings_are_saved_at_their_fields(page: StudioPage) -> None:
 
 
 def test_the_checkpoint_is_remembered(window: OpenWindow, empty_site: Site) -> None:
-    add_checkpoint(empty_site.folder / "models" / "dreamy.safetensors")
     page = window(at=empty_site)
+    add_checkpoint(empty_site.folder / "models" / "dreamy.safetensors")
+    page.page.locator("#refresh_sd_model_checkpoint").click()
+    expect(page.page.locator("#setting_sd_model_checkpoint input")).to_have_value(
+        re.compile("^dreamy")
+    )
     choose_checkpoint(page, "starter")
     page.set("txt2img_steps", 33)
     choose_checkpoint(page, "dreamy")

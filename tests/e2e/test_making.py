@@ -148,6 +148,15 @@ def test_swap_and_shapes_set_width_and_height(page: StudioPage) -> None:
     expect(page.number("txt2img_width")).to_have_value("192")
 
 
+def test_a_closed_group_says_what_is_active_in_it(page: StudioPage, site: Site) -> None:
+    more = page.page.locator("#txt2img_more")
+    more.get_by_role("button").click()
+    page.set("txt2img_clip_skip", 2)
+    expect(more).to_contain_text("More · clip skip 2")
+    page.make("txt2img", "an owl with clip skip")
+    assert site.newest("txt2img", "an owl with clip skip")["recipe"]["clip_skip"] == 2
+
+
 def test_seed_is_reused_and_made_random_again(page: StudioPage, site: Site) -> None:
     page.make("txt2img", "an owl with a seed")
     page.page.locator("#txt2img_reuse_seed").click()

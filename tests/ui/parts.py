@@ -12,7 +12,6 @@ from webui.studio import Studio
 from webui.ui.build import build_page, load_tabs
 from webui.ui.components.topbar import top_bar
 from webui.ui.form import Form
-from webui.ui.page import Page
 
 T = TypeVar("T")
 
@@ -31,7 +30,7 @@ def forms_of(studio: Studio) -> dict[str, Form]:
 
     def make() -> dict[str, Form]:
         with gr.Blocks():
-            page = Page(studio=studio, checkpoint=top_bar(studio))
+            page = top_bar(studio)
             for tab in load_tabs():
                 with gr.Tab(tab.title):
                     tab.build(page)

@@ -26,6 +26,8 @@ from webui.core.request import (
 from webui.studio import Studio
 from webui.ui.form import Form
 
+QUICK = Sampling(sampler="euler", schedule="uniform", steps=4, guidance_scale=1.0, clip_skip=1)
+
 
 @pytest.fixture
 def forms(idle_studio: Studio) -> dict[str, Form]:
@@ -80,7 +82,9 @@ def test_every_field_of_txt2img_comes_back(forms: dict[str, Form]) -> None:
         seed=7,
         batch_size=3,
         batch_count=2,
-        sampling=Sampling(sampler="euler_a", schedule="karras", steps=9, guidance_scale=2.5),
+        sampling=Sampling(
+            sampler="euler_a", schedule="karras", steps=9, guidance_scale=2.5, clip_skip=2
+        ),
     )
     assert form.request(typed(form) | form.values(asked)) == asked
 
@@ -112,7 +116,9 @@ def test_every_field_of_img2img_comes_back(
         checkpoint="starter",
         width=64,
         height=64,
-        sampling=Sampling(sampler="euler", schedule="uniform", steps=4, guidance_scale=1.0),
+        sampling=Sampling(
+            sampler="euler", schedule="uniform", steps=4, guidance_scale=1.0, clip_skip=1
+        ),
         source=Source(
             image=idle_studio.inputs.add(png()),
             denoising_strength=0.4,
@@ -133,7 +139,9 @@ def test_every_field_of_inpaint_comes_back_in_pixels(
         checkpoint="starter",
         width=64,
         height=64,
-        sampling=Sampling(sampler="euler", schedule="uniform", steps=4, guidance_scale=1.0),
+        sampling=Sampling(
+            sampler="euler", schedule="uniform", steps=4, guidance_scale=1.0, clip_skip=1
+        ),
         source=Source(image=idle_studio.inputs.add(png()), denoising_strength=1.0),
         mask=Mask(
             image=idle_studio.inputs.add_image(mask),

@@ -17,7 +17,7 @@ from webui.ui.components.topbar import starter_notice, top_bar
 from webui.ui.live import live
 from webui.ui.look import head, theme
 from webui.ui.model_switch import ModelSwitch
-from webui.ui.page import Page, Tab
+from webui.ui.page import Tab
 from webui.ui.restore import restore_channel
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def build_page(studio: Studio) -> gr.Blocks:
         analytics_enabled=False,
         delete_cache=(HOUR_S, 24 * HOUR_S),
     ) as blocks:
-        page = Page(studio=studio, checkpoint=top_bar(studio))
+        page = top_bar(studio)
         notice = starter_notice(studio)
         with gr.Tabs(elem_id="tabs") as tabs:
             for tab in load_tabs():

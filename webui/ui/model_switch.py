@@ -25,6 +25,7 @@ PATHS: Final = (
     "sampling.schedule",
     "sampling.steps",
     "sampling.guidance_scale",
+    "sampling.clip_skip",
 )
 
 
@@ -52,6 +53,7 @@ class ModelSwitch:
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         self._page.checkpoint.input(self._chosen, inputs, outputs, queue=False, **quiet)
         blocks.load(self._opened, inputs, outputs, queue=False, **quiet)
+        self._page.refresh.click(self._opened, inputs, outputs, queue=False, **quiet)
 
     def _chosen(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
         """Remember the choice for the next time, and let the controls follow."""
@@ -64,7 +66,8 @@ class ModelSwitch:
         return self._follow(values, id)
 
     def _opened(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
-        """The page was built when the server started; models may have come and gone since."""
+        """The page was built when the server started; models may have come and gone since. The
+        one in use stays if it is still there."""
         self._studio.catalog.refresh()
         id = self._studio.current_model().id
         choices = gr.update(choices=model_choices(self._studio), value=id)
@@ -104,5 +107,6 @@ def _request(defaults: Defaults) -> GenerationRequest:
             schedule=defaults.schedule,
             steps=defaults.steps,
             guidance_scale=defaults.guidance_scale,
+            clip_skip=defaults.clip_skip,
         ),
     )

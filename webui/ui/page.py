@@ -17,6 +17,8 @@ class Page:
 
     studio: Studio
     checkpoint: gr.Dropdown
+    refresh: gr.Button
+    """Looks again at what lies in the models folder."""
     forms: dict[str, Form] = field(default_factory=dict)
     """By tab id; filled by the tabs that make pictures."""
     tab: gr.Tab | None = None

@@ -21,7 +21,7 @@ RESIZE_LABELS: Final = (
     ("Just resize", ResizeMode.STRETCH),
     ("Crop and resize", ResizeMode.CROP),
     ("Resize and fill", ResizeMode.FILL),
-    ("Just resize (latent)", ResizeMode.LATENT),
+    ("Just resize (latent upscale)", ResizeMode.LATENT),
 )
 
 

@@ -9,10 +9,11 @@ import gradio as gr
 from webui.core.model import ModelInfo
 from webui.studio import Studio
 from webui.ui.live import live
+from webui.ui.page import Page
 
 
-def top_bar(studio: Studio) -> gr.Dropdown:
-    """Draw the bar; the checkpoint control."""
+def top_bar(studio: Studio) -> Page:
+    """Draw the bar, and begin the page with what its tabs need of it."""
     with gr.Row(elem_id="topbar"):
         gr.HTML(
             '<h1 id="brand">Gesso</h1>', js_on_load=None, apply_default_css=False, elem_id="name"
@@ -24,8 +25,11 @@ def top_bar(studio: Studio) -> gr.Dropdown:
                 label="Checkpoint",
                 elem_id="setting_sd_model_checkpoint",
             )
+            refresh = gr.Button(
+                "Refresh", size="sm", elem_id="refresh_sd_model_checkpoint", min_width=44
+            )
         live("gesso-status", elem_id="status")
-    return checkpoint
+    return Page(studio=studio, checkpoint=checkpoint, refresh=refresh)
 
 
 def starter_notice(studio: Studio) -> gr.HTML:
@@ -33,7 +37,7 @@ def starter_notice(studio: Studio) -> gr.HTML:
     folder = escape(str(studio.catalog.folder))
     return gr.HTML(
         f'<p title="{folder}"><strong>Starter model</strong>: small, simple objects, 256 pixels. '
-        f"Put real checkpoints (.safetensors) into <code>{folder}</code></p>",
+        f"Put real checkpoints into <code>{folder}</code> and press Refresh.</p>",
         elem_id="starter_notice",
         js_on_load=None,
         apply_default_css=False,

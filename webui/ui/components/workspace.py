@@ -15,7 +15,7 @@ from webui.studio import Studio
 from webui.ui.components.batch import batch_controls
 from webui.ui.components.follow_source import follow_source
 from webui.ui.components.prompt import PromptRow, prompt_row
-from webui.ui.components.sampling import guidance_control, sampler_controls
+from webui.ui.components.sampling import guidance_control, more_controls, sampler_controls
 from webui.ui.components.seed import seed_controls
 from webui.ui.components.size import Size, size_controls
 from webui.ui.components.source import FIELD
@@ -55,6 +55,7 @@ def common_controls(studio: Studio, form: Form) -> Size:
     guidance_control(form, defaults)
     seed_controls(form)
     batch_controls(form)
+    more_controls(form, defaults)
     return size
 
 
