@@ -14,8 +14,9 @@ VARIABLES: Final = MappingProxyType(
         "TRANSFORMERS_VERBOSITY": "error",
         "DIFFUSERS_VERBOSITY": "error",
         "TOKENIZERS_PARALLELISM": "false",
-        # threads that wait for others sleep instead of spinning: on a busy two-core machine a
-        # picture takes 1.5 times as long as on an idle one then, and not 20 times
+        # threads that wait for others sleep instead of spinning. Starter model, two threads on
+        # two cores: beside two busy processes 6 steps a second instead of less than 1, alone 18
+        # instead of 25; a step of a real model is so long that sleeping costs it about 1 %
         "OMP_WAIT_POLICY": "PASSIVE",
         # the same sums on every run of a GPU
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
