@@ -16,7 +16,7 @@ VARIABLES: Final = MappingProxyType(
         "TOKENIZERS_PARALLELISM": "false",
         # threads that wait for others sleep instead of spinning. Starter model, two threads on
         # two cores: beside two busy processes 6 steps a second instead of less than 1, alone 18
-        # instead of 25; a step of a real model is so long that sleeping costs it about 1 %
+        # instead of 25. Steps of real models are so much longer that this should hardly show
         "OMP_WAIT_POLICY": "PASSIVE",
         # the same sums on every run of a GPU
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
