@@ -24,6 +24,12 @@ from webui.studio import Studio
 T = TypeVar("T")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: from the first on, Playwright's event loop runs in this thread, and
+    tests that need a loop of their own could not start it."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 def until(probe: Callable[[], T | None], seconds: float = 30) -> T:
     """What `probe` gives once it is true. Fails when that takes longer than `seconds`."""
     end = time.monotonic() + seconds
