@@ -11,9 +11,16 @@ import { store } from "./store.js";
 export function actionsFor(mode, current, stage) {
   const act = (label, name, run) =>
     button(label, () => guarded(run, current()), { id: `${mode}_${name}`, class: "gesso-button" });
-  const save = el("a", { class: "gesso-button", text: "Save as", id: `${mode}_save_as`, download: true });
+  const save = el("a", {
+    class: "gesso-button",
+    text: "Save as",
+    id: `${mode}_save_as`,
+    download: true,
+  });
   const compare = stage && act("Compare", "compare", (picture) => openCompare(stage, picture));
-  const element = el("div", { class: "actions", role: "group", "aria-label": "With this picture" },
+  const element = el(
+    "div",
+    { class: "actions", role: "group", "aria-label": "With this picture" },
     act("Send to img2img", "send_to_img2img", (picture) => sendTo("img2img", picture)),
     act("Send to Inpaint", "send_to_inpaint", (picture) => sendTo("inpaint", picture)),
     act("Make again", "make_again", again),

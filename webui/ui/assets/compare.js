@@ -10,10 +10,20 @@ export class Compare {
     this.before = el("img", { alt: "Before", class: "before" });
     this.after = el("img", { alt: "After", class: "after" });
     this.slider = el("input", {
-      type: "range", min: 0, max: 100, value: 50, "aria-label": "Before and after",
+      type: "range",
+      min: 0,
+      max: 100,
+      value: 50,
+      "aria-label": "Before and after",
       on: { input: () => this.#cut() },
     });
-    this.element = el("div", { class: "compare", hidden: true }, this.before, this.after, this.slider);
+    this.element = el(
+      "div",
+      { class: "compare", hidden: true },
+      this.before,
+      this.after,
+      this.slider,
+    );
   }
 
   toggle(picture, sourceUrl) {

@@ -18,10 +18,18 @@ export function emptyState(mode) {
     return el("div", { class: "empty" }, el("p", { text: FIRST_STEP[mode] ?? "" }));
   }
   const examples = EXAMPLES.map((prompt) =>
-    el("li", {}, button(prompt, () => tryOut(mode, prompt), { class: "gesso-example" })));
-  return el("div", { class: "empty" },
+    el(
+      "li",
+      {},
+      button(prompt, () => tryOut(mode, prompt), { class: "gesso-example" }),
+    ),
+  );
+  return el(
+    "div",
+    { class: "empty" },
     el("p", { text: "Write what you want to see, or try one of these." }),
-    el("ul", { class: "examples" }, ...examples));
+    el("ul", { class: "examples" }, ...examples),
+  );
 }
 
 async function tryOut(mode, prompt) {

@@ -4,14 +4,23 @@ import { eventsUrl } from "./server.js";
 import { store } from "./store.js";
 
 const TYPES = [
-  "queued", "started", "job_progress", "preview_ready", "picture_saved", "waiting", "finished",
-  "failed", "cancelled", "engine_changed",
+  "queued",
+  "started",
+  "job_progress",
+  "preview_ready",
+  "picture_saved",
+  "waiting",
+  "finished",
+  "failed",
+  "cancelled",
+  "engine_changed",
 ];
 const RETRY_MS = 1500;
 const OFFLINE_AFTER_MS = 1500;
 const SLEEP_AFTER_MS = 60_000;
 
 let source = null;
+let wasConnected = false;
 let offlineTimer = 0;
 let sleepTimer = 0;
 
@@ -29,6 +38,8 @@ function connect() {
     offlineTimer = 0;
     store.setOnline(true);
     store.takeState(JSON.parse(event.data));
+    if (wasConnected) store.catchUp();
+    wasConnected = true;
   });
   for (const type of TYPES) {
     source.addEventListener(type, (event) => store.takeEvent(type, JSON.parse(event.data)));

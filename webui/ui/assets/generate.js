@@ -23,56 +23,64 @@ export async function cancelCurrent(mode) {
   }
 }
 
-customElements.define("gesso-cancel", class extends Live {
-  build() {
-    this.label = el("span", { class: "label", text: "Cancel" });
-    this.left = el("span", { class: "left" });
-    this.bar = el("progress", { max: 1, value: 0, "aria-hidden": "true" });
-    this.button = button("", () => this.#press(), { id: `${this.mode}_interrupt`, hidden: true });
-    this.button.append(this.bar, this.label, this.left);
-    this.append(this.button);
-  }
+customElements.define(
+  "gesso-cancel",
+  class extends Live {
+    build() {
+      this.label = el("span", { class: "label", text: "Cancel" });
+      this.left = el("span", { class: "left" });
+      this.bar = el("progress", { max: 1, value: 0, "aria-hidden": "true" });
+      this.button = button("", () => this.#press(), { id: `${this.mode}_interrupt`, hidden: true });
+      this.button.append(this.bar, this.label, this.left);
+      this.append(this.button);
+    }
 
-  update() {
-    const job = currentJob(this.mode);
-    if (job && this.button.hidden) this.shownAt = performance.now();
-    this.button.hidden = !job;
-    this.closest(".column")?.classList.toggle("is-busy", Boolean(job));
-    if (!job) return;
-    this.bar.value = fraction(job);
-    setText(this.left, job.state === "queued" ? "waiting" : timeLeft(job));
-  }
+    update() {
+      const job = currentJob(this.mode);
+      if (job && this.button.hidden) this.shownAt = performance.now();
+      this.button.hidden = !job;
+      this.closest(".column")?.classList.toggle("is-busy", Boolean(job));
+      if (!job) return;
+      this.bar.value = fraction(job);
+      setText(this.left, job.state === "queued" ? "waiting" : timeLeft(job));
+    }
 
-  #press() {
-    if (performance.now() - this.shownAt > GUARD_MS) cancelCurrent(this.mode);
-  }
-});
+    #press() {
+      if (performance.now() - this.shownAt > GUARD_MS) cancelCurrent(this.mode);
+    }
+  },
+);
 
 /** Errors of a request, said below the prompt; the control at fault is marked and focused. */
-customElements.define("gesso-fault", class extends HTMLElement {
-  connectedCallback() {
-    this.setAttribute("role", "alert");
-  }
+customElements.define(
+  "gesso-fault",
+  class extends HTMLElement {
+    connectedCallback() {
+      this.setAttribute("role", "alert");
+    }
 
-  say(message, controlId) {
-    this.clear();
-    this.textContent = message;
-    const input = controlId && (inputOf(controlId) ?? document.getElementById(controlId));
-    if (!input) return;
-    this.marked = input;
-    input.setAttribute("aria-invalid", "true");
-    document.getElementById(controlId).classList.add("gesso-at-fault");
-    input.focus({ preventScroll: false });
-    input.addEventListener("input", () => this.clear(), { once: true });
-  }
+    say(message, controlId) {
+      this.clear();
+      this.textContent = message;
+      const input = controlId && (inputOf(controlId) ?? document.getElementById(controlId));
+      if (!input) return;
+      this.marked = input;
+      input.setAttribute("aria-invalid", "true");
+      document.getElementById(controlId).classList.add("gesso-at-fault");
+      input.focus({ preventScroll: false });
+      input.addEventListener("input", () => this.clear(), { once: true });
+    }
 
-  clear() {
-    this.textContent = "";
-    this.marked?.removeAttribute("aria-invalid");
-    document.querySelectorAll(".gesso-at-fault").forEach((part) => part.classList.remove("gesso-at-fault"));
-    this.marked = null;
-  }
-});
+    clear() {
+      this.textContent = "";
+      this.marked?.removeAttribute("aria-invalid");
+      document
+        .querySelectorAll(".gesso-at-fault")
+        .forEach((part) => part.classList.remove("gesso-at-fault"));
+      this.marked = null;
+    }
+  },
+);
 
 /** Take the server's answer to Generate or to saving settings; called by the page's events. */
 export function answer(mode, text) {

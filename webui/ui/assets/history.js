@@ -1,170 +1,176 @@
 /** The History tab: all pictures, newest first, page by page; a click shows the recipe. */
 
-import { actionsFor } from "./actions.js";
+import { Details } from "./details.js";
 import { button, el, setText } from "./dom.js";
 import { openLightbox } from "./lightbox.js";
 import { Live } from "./live.js";
-import { notify } from "./notices.js";
-import { copyText } from "./recipe.js";
-import { getPicture, getPictures } from "./server.js";
+import { getPictures } from "./server.js";
 import { store } from "./store.js";
 import { moment } from "./words.js";
 
 const SEARCH_AFTER_MS = 250;
 const PAGE = 60;
-const MODES = [["", "All"], ["txt2img", "txt2img"], ["img2img", "img2img"], ["inpaint", "Inpaint"]];
+const MODES = [
+  ["", "All"],
+  ["txt2img", "txt2img"],
+  ["img2img", "img2img"],
+  ["inpaint", "Inpaint"],
+];
 
-customElements.define("gesso-history", class extends Live {
-  build() {
-    this.pictures = [];
-    this.tiles = new Map();
-    this.search = el("input", { type: "search", placeholder: "Search prompts", "aria-label": "Search prompts", id: "history_search" });
-    this.mode_ = el("select", { "aria-label": "Made in" },
-      ...MODES.map(([value, text]) => el("option", { value, text })));
-    this.grid = el("div", { class: "grid", role: "group", "aria-label": "Pictures, newest first" });
-    this.end = el("p", { class: "end", role: "status" });
-    this.details = new Details(() => this.#choose(null), (picture) => openLightbox(picture, this.pictures, this));
-    this.append(el("div", { class: "tools" }, this.search, this.mode_),
-      el("div", { class: "columns" }, el("div", { class: "list" }, this.grid, this.end), this.details.element));
-    this.search.addEventListener("input", () => this.#searchSoon());
-    this.mode_.addEventListener("change", () => this.#restart());
-    this.grid.addEventListener("keydown", (event) => this.#onKey(event));
-    document.addEventListener("gesso:trashed", (event) => this.#drop(event.detail));
-    document.addEventListener("gesso:untrashed", () => this.#restart());
-    new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && this.#more(), { rootMargin: "600px" }).observe(this.end);
-  }
+customElements.define(
+  "gesso-history",
+  class extends Live {
+    build() {
+      this.pictures = [];
+      this.tiles = new Map();
+      this.search = el("input", {
+        type: "search",
+        placeholder: "Search prompts",
+        "aria-label": "Search prompts",
+        id: "history_search",
+      });
+      this.filter = el(
+        "select",
+        { "aria-label": "Made in" },
+        ...MODES.map(([value, text]) => el("option", { value, text })),
+      );
+      this.grid = el("div", {
+        class: "grid",
+        role: "group",
+        "aria-label": "Pictures, newest first",
+      });
+      this.end = el("p", { class: "end", role: "status" });
+      this.details = new Details(
+        () => this.#choose(null),
+        (picture) => openLightbox(picture, this.pictures, this),
+      );
+      this.append(
+        el("div", { class: "tools" }, this.search, this.filter),
+        el(
+          "div",
+          { class: "columns" },
+          el("div", { class: "list" }, this.grid, this.end),
+          this.details.element,
+        ),
+      );
+      this.search.addEventListener("input", () => this.#searchSoon());
+      this.filter.addEventListener("change", () => this.#restart());
+      this.grid.addEventListener("keydown", (event) => this.#onKey(event));
+      document.addEventListener("gesso:trashed", (event) => this.#drop(event.detail));
+      document.addEventListener("gesso:untrashed", () => this.#restart());
+      new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && this.#more(), {
+        rootMargin: "600px",
+      }).observe(this.end);
+    }
 
-  update() {
-    const newest = newestKnown();
-    if (newest <= (this.newest ?? 0)) return;
-    this.newest = newest;
-    if (this.loaded) this.#addNewest();
-  }
+    update() {
+      const newest = newestKnown();
+      if (newest <= (this.newest ?? 0)) return;
+      this.newest = newest;
+      if (this.loaded) this.#addNewest();
+    }
 
-  choose(id) {
-    this.#choose(this.pictures.find((picture) => picture.id === id) ?? null);
-  }
+    choose(id) {
+      this.#choose(this.pictures.find((picture) => picture.id === id) ?? null);
+    }
 
-  #searchSoon() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.#restart(), SEARCH_AFTER_MS);
-  }
+    #searchSoon() {
+      clearTimeout(this.timer);
+      this.timer = setTimeout(() => this.#restart(), SEARCH_AFTER_MS);
+    }
 
-  #restart() {
-    this.next = undefined;
-    this.loading = null;
-    this.#more(true);
-  }
+    #restart() {
+      this.next = undefined;
+      this.loading = null;
+      this.#more(true);
+    }
 
-  /** Put what was made since then in front, and leave the rest as it is, where it was scrolled to. */
-  async #addNewest() {
-    const page = await getPictures(this.#query()).catch(() => null);
-    if (!page) return;
-    const here = new Set(this.pictures.map((picture) => picture.id));
-    const added = page.pictures.filter((picture) => !here.has(picture.id));
-    this.pictures = [...added, ...this.pictures];
-    this.#draw();
-  }
-
-  #query() {
-    return { limit: PAGE, search: this.search.value, mode: this.mode_.value };
-  }
-
-  /** Load one page more; with `fresh` the first page, which replaces what is shown. */
-  async #more(fresh = false) {
-    if (this.loading || (!fresh && this.next === null)) return;
-    const query = this.#query();
-    if (!fresh && this.next) query.before = this.next;
-    const mine = (this.loading = getPictures(query));
-    try {
-      const page = await mine;
-      if (this.loading !== mine) return;
-      this.pictures = fresh || !this.loaded ? page.pictures : [...this.pictures, ...page.pictures];
-      this.next = page.next;
-      this.loaded = true;
+    /** Put what was made since then in front; the rest stays where it was scrolled to. */
+    async #addNewest() {
+      const page = await getPictures(this.#query()).catch(() => null);
+      if (!page) return;
+      const here = new Set(this.pictures.map((picture) => picture.id));
+      const added = page.pictures.filter((picture) => !here.has(picture.id));
+      this.pictures = [...added, ...this.pictures];
       this.#draw();
-    } catch (error) {
-      setText(this.end, error.message);
-    } finally {
-      if (this.loading === mine) this.loading = null;
     }
-  }
 
-  #draw() {
-    this.grid.replaceChildren(...this.pictures.map((picture) => this.#tile(picture)));
-    const none = this.search.value || this.mode_.value ? "Nothing found." : "Nothing made yet. Your pictures will be kept here.";
-    setText(this.end, this.pictures.length ? (this.next ? "" : "That is all.") : none);
-  }
-
-  #tile(picture) {
-    let tile = this.tiles.get(picture.id);
-    if (!tile) {
-      const label = `${picture.prompt || "no prompt"}, ${moment(picture.created_at)}`;
-      tile = button("", () => this.#choose(picture), { class: "tile", "aria-label": label, title: picture.prompt });
-      tile.append(el("img", { src: picture.thumbnail, alt: "", loading: "lazy" }));
-      this.tiles.set(picture.id, tile);
+    #query() {
+      return { limit: PAGE, search: this.search.value, mode: this.filter.value };
     }
-    return tile;
-  }
 
-  #choose(picture) {
-    this.chosen = picture;
-    for (const [id, tile] of this.tiles) tile.setAttribute("aria-current", String(id === picture?.id));
-    this.details.show(picture);
-  }
+    /** Load one page more; with `fresh` the first page, which replaces what is shown. */
+    async #more(fresh = false) {
+      if (this.loading || (!fresh && this.next === null)) return;
+      const query = this.#query();
+      if (!fresh && this.next) query.before = this.next;
+      const mine = (this.loading = getPictures(query));
+      try {
+        const page = await mine;
+        if (this.loading !== mine) return;
+        this.pictures =
+          fresh || !this.loaded ? page.pictures : [...this.pictures, ...page.pictures];
+        this.next = page.next;
+        this.loaded = true;
+        this.#draw();
+      } catch (error) {
+        setText(this.end, error.message);
+      } finally {
+        if (this.loading === mine) this.loading = null;
+      }
+    }
 
-  #drop(picture) {
-    this.pictures = this.pictures.filter((other) => other.id !== picture.id);
-    if (this.chosen?.id === picture.id) this.#choose(null);
-    this.#draw();
-  }
+    #draw() {
+      this.grid.replaceChildren(...this.pictures.map((picture) => this.#tile(picture)));
+      const none =
+        this.search.value || this.filter.value
+          ? "Nothing found."
+          : "Nothing made yet. Your pictures will be kept here.";
+      setText(this.end, this.pictures.length ? (this.next ? "" : "That is all.") : none);
+    }
 
-  #onKey(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    const at = this.pictures.findIndex((picture) => this.tiles.get(picture.id) === event.target);
-    const next = step && at >= 0 && this.pictures[at + step];
-    if (!next) return;
-    event.preventDefault();
-    this.tiles.get(next.id).focus();
-    this.#choose(next);
-  }
-});
+    #tile(picture) {
+      let tile = this.tiles.get(picture.id);
+      if (!tile) {
+        const label = `${picture.prompt || "no prompt"}, ${moment(picture.created_at)}`;
+        tile = button("", () => this.#choose(picture), {
+          class: "tile",
+          "aria-label": label,
+          title: picture.prompt,
+        });
+        tile.append(el("img", { src: picture.thumbnail, alt: "", loading: "lazy" }));
+        this.tiles.set(picture.id, tile);
+      }
+      return tile;
+    }
+
+    #choose(picture) {
+      this.chosen = picture;
+      for (const [id, tile] of this.tiles)
+        tile.setAttribute("aria-current", String(id === picture?.id));
+      this.details.show(picture);
+    }
+
+    #drop(picture) {
+      this.pictures = this.pictures.filter((other) => other.id !== picture.id);
+      if (this.chosen?.id === picture.id) this.#choose(null);
+      this.#draw();
+    }
+
+    #onKey(event) {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const at = this.pictures.findIndex((picture) => this.tiles.get(picture.id) === event.target);
+      const next = step && at >= 0 && this.pictures[at + step];
+      if (!next) return;
+      event.preventDefault();
+      this.tiles.get(next.id).focus();
+      this.#choose(next);
+    }
+  },
+);
 
 /** When the newest picture that this page knows of was made. */
 function newestKnown() {
   const pictures = [...store.jobs.values()].flatMap((job) => job.pictures);
   return Math.max(0, ...pictures.map((picture) => picture.created_at));
-}
-
-/** The recipe and the actions of one picture. */
-class Details {
-  constructor(onClose, onEnlarge) {
-    this.image = el("img", { alt: "" });
-    const open = button("", () => onEnlarge(this.picture), { class: "picture", "aria-label": "Enlarge the picture" });
-    open.append(this.image);
-    this.when = el("p", { class: "when" });
-    this.text = el("pre", { class: "infotext", role: "region", tabindex: "0", "aria-label": "Recipe" });
-    const copy = button("Copy recipe", () => copyText(this.text.textContent), { class: "gesso-button" });
-    const close = button("✕", onClose, { class: "gesso-icon close", "aria-label": "Close the details" });
-    this.actions = actionsFor("history", () => this.picture, null);
-    this.element = el("aside", { class: "details", "aria-label": "Details", hidden: true },
-      close, open, this.when, this.actions.element, this.text, copy);
-  }
-
-  async show(picture) {
-    this.picture = picture;
-    this.element.hidden = !picture;
-    this.actions.show(picture);
-    if (!picture) return;
-    this.image.src = picture.url;
-    this.image.alt = picture.prompt || "Picture without a prompt";
-    setText(this.when, `${moment(picture.created_at)} · ${picture.width}×${picture.height} · ${picture.name}`);
-    setText(this.text, "");
-    try {
-      const full = await getPicture(picture.id);
-      if (this.picture === picture) setText(this.text, full.infotext);
-    } catch (error) {
-      notify(error.message, { tone: "bad" });
-    }
-  }
 }

@@ -14,46 +14,58 @@ export function notify(text, options = {}) {
   document.querySelector("gesso-notices")?.show(text, options);
 }
 
-customElements.define("gesso-notices", class extends Live {
-  build() {
-    this.lasting = el("div", { class: "notice lasting", role: "alert", hidden: true });
-    this.passing = el("div", { class: "passing", role: "status" });
-    this.append(this.lasting, this.passing);
-  }
-
-  update() {
-    const text = lastingWords();
-    setText(this.lasting, text);
-    this.lasting.hidden = !text;
-  }
-
-  show(text, { action, tone = "plain" }) {
-    const notice = el("div", { class: `notice ${tone}` }, el("span", { text }));
-    const remove = () => notice.remove();
-    if (action) {
-      const act = () => { remove(); action.run(); };
-      notice.append(button(action.label, act, { class: "gesso-button" }));
+customElements.define(
+  "gesso-notices",
+  class extends Live {
+    build() {
+      this.lasting = el("div", { class: "notice lasting", role: "alert", hidden: true });
+      this.passing = el("div", { class: "passing", role: "status" });
+      this.append(this.lasting, this.passing);
     }
-    notice.append(button("✕", remove, { "aria-label": "Close", class: "gesso-icon" }));
-    this.passing.append(notice);
-    const shownMs = action ? UNDO_MS : SHOWN_MS[tone];
-    let timer = setTimeout(remove, shownMs);
-    while (this.passing.children.length > MOST) this.passing.firstChild.remove();
-    notice.addEventListener("pointerenter", () => clearTimeout(timer));
-    notice.addEventListener("focusin", () => clearTimeout(timer));
-    notice.addEventListener("pointerleave", () => { timer = setTimeout(remove, shownMs); });
-  }
-});
+
+    update() {
+      const text = lastingWords();
+      setText(this.lasting, text);
+      this.lasting.hidden = !text;
+    }
+
+    show(text, { action, tone = "plain" }) {
+      const notice = el("div", { class: `notice ${tone}` }, el("span", { text }));
+      const remove = () => notice.remove();
+      if (action) {
+        const act = () => {
+          remove();
+          action.run();
+        };
+        notice.append(button(action.label, act, { class: "gesso-button" }));
+      }
+      notice.append(button("✕", remove, { "aria-label": "Close", class: "gesso-icon" }));
+      this.passing.append(notice);
+      const shownMs = action ? UNDO_MS : SHOWN_MS[tone];
+      let timer = setTimeout(remove, shownMs);
+      while (this.passing.children.length > MOST) this.passing.firstChild.remove();
+      notice.addEventListener("pointerenter", () => clearTimeout(timer));
+      notice.addEventListener("focusin", () => clearTimeout(timer));
+      notice.addEventListener("pointerleave", () => {
+        timer = setTimeout(remove, shownMs);
+      });
+    }
+  },
+);
 
 function lastingWords() {
   if (!store.online) {
-    return "The connection to the server is lost. The page goes on by itself when it is back; " +
-      "jobs that were accepted are not lost.";
+    return (
+      "The connection to the server is lost. The page goes on by itself when it is back; " +
+      "jobs that were accepted are not lost."
+    );
   }
   if (store.waiting) return `The queue is waiting. ${store.waiting}`;
   if (store.disk.is_low) {
-    return `The disk is nearly full: ${freeSpace(store.disk.free_bytes)} left. ` +
-      "Make room, or the queue will have to wait.";
+    return (
+      `The disk is nearly full: ${freeSpace(store.disk.free_bytes)} left. ` +
+      "Make room, or the queue will have to wait."
+    );
   }
   const failed = store.engines.find((engine) => engine.state === "failed");
   return failed ? `The engine can't start. ${failed.detail}` : "";

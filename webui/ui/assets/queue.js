@@ -14,7 +14,9 @@ export class QueueStrip {
     this.chips = new Map();
     this.list = el("ul", { class: "queue", "aria-label": "Queue" });
     this.more = button("", () => this.#toggle(), {
-      class: "gesso-chip", "aria-expanded": "false", title: "The rest of the queue",
+      class: "gesso-chip",
+      "aria-expanded": "false",
+      title: "The rest of the queue",
     });
     this.rest = el("ul", { class: "queue rest", "aria-label": "More of the queue", hidden: true });
     this.element = el("div", { class: "queue-strip" }, this.list, this.more, this.rest);
@@ -22,7 +24,8 @@ export class QueueStrip {
 
   update() {
     const open = store.open();
-    for (const id of this.chips.keys()) if (!open.some((job) => job.id === id)) this.chips.delete(id);
+    for (const id of this.chips.keys())
+      if (!open.some((job) => job.id === id)) this.chips.delete(id);
     const chips = open.map((job, place) => this.#chip(job, place));
     const shown = atOnce();
     replace(this.list, chips.slice(0, shown));
@@ -46,11 +49,18 @@ export class QueueStrip {
 
   #newChip(job) {
     const prompt = job.prompt || "no prompt";
-    const end = button("✕", () => end_(job), {
-      class: "gesso-icon", "aria-label": `Cancel: ${prompt.slice(0, 60)}`, title: "Cancel",
+    const cancelling = button("✕", () => cancel(job), {
+      class: "gesso-icon",
+      "aria-label": `Cancel: ${prompt.slice(0, 60)}`,
+      title: "Cancel",
     });
-    return el("li", { class: "gesso-chip", title: prompt },
-      el("span", { class: "what", text: prompt }), el("span", { class: "when" }), end);
+    return el(
+      "li",
+      { class: "gesso-chip", title: prompt },
+      el("span", { class: "what", text: prompt }),
+      el("span", { class: "when" }),
+      cancelling,
+    );
   }
 
   #toggle() {
@@ -59,7 +69,7 @@ export class QueueStrip {
   }
 }
 
-async function end_(job) {
+async function cancel(job) {
   try {
     store.takeJob(await cancelJob(job.id));
   } catch (error) {

@@ -9,7 +9,8 @@ export class RecipeLine {
   constructor() {
     this.words = el("span", { class: "words" });
     this.copy = button("Copy", () => this.#copy(), {
-      class: "gesso-button small", "aria-label": "Copy the recipe",
+      class: "gesso-button small",
+      "aria-label": "Copy the recipe",
     });
     this.element = el("div", { class: "recipe", hidden: true }, this.words, this.copy);
   }
@@ -40,7 +41,9 @@ export async function copyText(text) {
     await navigator.clipboard.writeText(text);
     notify("Recipe copied.");
   } catch {
-    notify("The browser did not allow copying. Mark the text and copy it by hand.", { tone: "bad" });
+    notify("The browser did not allow copying. Mark the text and copy it by hand.", {
+      tone: "bad",
+    });
   }
 }
 
@@ -55,7 +58,9 @@ export function recipeWords({ recipe, infotext }) {
     `seed ${recipe.seed}`,
     `${recipe.width}×${recipe.height}`,
     recipe.model.name,
-  ].filter(Boolean).join(" · ");
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }
 
 /** Hand a recipe in as a request; the job. */
@@ -63,7 +68,13 @@ export function submitRecipe(recipe) {
   const { prompt, negative_prompt, width, height, seed, source, mask } = recipe;
   const { sampler, schedule, steps, guidance_scale, clip_skip } = recipe;
   return postJob({
-    prompt, negative_prompt, width, height, seed, source, mask,
+    prompt,
+    negative_prompt,
+    width,
+    height,
+    seed,
+    source,
+    mask,
     checkpoint: recipe.model.id,
     sampling: { sampler, schedule, steps, guidance_scale, clip_skip },
   });

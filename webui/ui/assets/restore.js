@@ -73,8 +73,9 @@ function onPaste(event) {
 
 /** The file input of the open tab's source picture. */
 const sourcePlace = () =>
-  [...document.querySelectorAll(":is(#img2img_image, #img2maskimg) input[type=file]")]
-    .find((input) => isShown(input.closest(".block")));
+  [...document.querySelectorAll(":is(#img2img_image, #img2maskimg) input[type=file]")].find(
+    (input) => isShown(input.closest(".block")),
+  );
 
 /** As if the files had been chosen in the browser's own dialog. */
 function chooseFile(input, files) {

@@ -22,7 +22,8 @@ export const getJobs = (mode, limit = 12) =>
   call("GET", `/jobs?${new URLSearchParams({ mode, limit })}`);
 
 /** Hand in a request; the job. */
-export const postJob = (request) => call("POST", "/jobs", JSON.stringify(request), "application/json");
+export const postJob = (request) =>
+  call("POST", "/jobs", JSON.stringify(request), "application/json");
 
 /** End a job; the job. */
 export const cancelJob = (id) => call("POST", `/jobs/${encodeURIComponent(id)}/cancel`);
@@ -71,6 +72,8 @@ async function call(method, path, body, type) {
   if (response.ok) return answer;
   const error = answer?.error ?? {};
   throw new Refused(
-    error.message ?? `The server answered ${response.status}.`, error.field ?? null, response.status,
+    error.message ?? `The server answered ${response.status}.`,
+    error.field ?? null,
+    response.status,
   );
 }

@@ -12,8 +12,7 @@ export function shape(width, height, across, down) {
   return [snap(side), snap((side * down) / across)];
 }
 
-const snap = (side) =>
-  Math.min(LARGEST, Math.max(SMALLEST, Math.round(side / UNIT) * UNIT));
+const snap = (side) => Math.min(LARGEST, Math.max(SMALLEST, Math.round(side / UNIT) * UNIT));
 
 /** Tell the style sheet the shape of what `element` shows. */
 export function setShape(element, { width, height }) {

@@ -9,12 +9,12 @@ import { setShape } from "./shape.js";
 import { isOver } from "./store.js";
 import { fraction, jobWords } from "./words.js";
 
-
 export class Stage {
   constructor(mode, onEnlarge) {
     this.image = el("img", { alt: "", decoding: "async" });
     this.open = button("", () => onEnlarge(this.picture), {
-      class: "picture", "aria-label": "Enlarge the picture",
+      class: "picture",
+      "aria-label": "Enlarge the picture",
     });
     this.open.append(this.image);
     this.waiting = el("p", { class: "waiting", "aria-hidden": "true" });
@@ -22,8 +22,16 @@ export class Stage {
     this.failure = el("div", { class: "failure" });
     this.empty = emptyState(mode);
     this.compare = new Compare();
-    this.element = el("div", { class: "stage" },
-      this.empty, this.open, this.compare.element, this.waiting, this.failure, this.bar);
+    this.element = el(
+      "div",
+      { class: "stage" },
+      this.empty,
+      this.open,
+      this.compare.element,
+      this.waiting,
+      this.failure,
+      this.bar,
+    );
   }
 
   show(job, picture) {
@@ -54,7 +62,11 @@ export class Stage {
     this.open.disabled = !finished;
     setShape(this.open, size);
     setAttribute(this.image, "src", url);
-    setAttribute(this.image, "alt", finished ? size.prompt || "Picture without a prompt" : "Preview");
+    setAttribute(
+      this.image,
+      "alt",
+      finished ? size.prompt || "Picture without a prompt" : "Preview",
+    );
     this.image.classList.toggle("preview", !finished);
   }
 

@@ -23,6 +23,7 @@ class Store {
   jobs = new Map();
   mine = new Set(JSON.parse(sessionStorage.getItem("gesso.mine") ?? "[]"));
 
+  #followed = new Set(); // tabs whose newest jobs are kept here
   #order = []; // ids of open jobs, as they will run
   #watchers = new Set();
   #frame = 0;
@@ -62,6 +63,11 @@ class Store {
     this.#changed();
   }
 
+  /** Learn what others began and finished while nothing was heard from the server. */
+  catchUp() {
+    for (const mode of this.#followed) this.loadRecent(mode).catch(() => {});
+  }
+
   /** Take over a whole state; jobs that ended unseen are asked for once. */
   takeState(state) {
     const open = new Set(state.jobs.map((job) => job.id));
@@ -87,8 +93,9 @@ class Store {
     else this.#transition(type, job, data);
   }
 
-  /** Learn the newest jobs of a tab. */
+  /** Learn the newest jobs of a tab, now and when catching up. */
   async loadRecent(mode) {
+    this.#followed.add(mode);
     for (const job of await getJobs(mode)) {
       if (isOver(job) || !this.jobs.has(job.id)) this.jobs.set(job.id, job);
     }

@@ -52,7 +52,8 @@ export class Strip {
     if (!this.live) {
       this.liveImage = el("img", { alt: "" });
       this.live = button("", () => this.onChoose(null), {
-        class: "tile live", "aria-label": "Show the picture that is being made",
+        class: "tile live",
+        "aria-label": "Show the picture that is being made",
       });
       this.live.append(this.liveImage);
     }

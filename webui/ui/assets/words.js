@@ -78,7 +78,10 @@ export function statusWords() {
   const line = open.length > 1 ? ` · ${open.length - 1} waiting` : "";
   switch (engine?.state) {
     case "starting":
-      return { text: `The engine is starting${open.length ? `, ${open.length} waiting` : ""}`, tone: "busy" };
+      return {
+        text: `The engine is starting${open.length ? `, ${open.length} waiting` : ""}`,
+        tone: "busy",
+      };
     case "restarting":
       return { text: "The engine is restarting, jobs go on by themselves", tone: "busy" };
     case "failed":
