@@ -11,9 +11,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Final
 
 from webui.core.engine import Engine
@@ -22,6 +25,7 @@ from webui.settings import Settings, SettingsStore, from_flags
 
 log = logging.getLogger("gesso")
 
+LOG_BYTES: Final = 1_000_000
 PORTS_TRIED: Final = 10
 """From the default port on, when the person asked for none: A1111 has the same default."""
 
@@ -31,12 +35,15 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _stay_offline(os.environ)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that "finally" is done then, too
     try:
         store = SettingsStore(from_flags(arguments, os.environ))
         return _serve_alone(store)
     except InvalidRequest as error:
         log.error("%s", error)
         return 2
+    except KeyboardInterrupt:
+        return 0
 
 
 def _serve_alone(store: SettingsStore) -> int:
@@ -47,6 +54,7 @@ def _serve_alone(store: SettingsStore) -> int:
     data.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(data / "lock").acquire(timeout=0):
+            _keep_log(data)
             _serve(store)
     except Timeout:
         log.error(
@@ -56,6 +64,13 @@ def _serve_alone(store: SettingsStore) -> int:
         )
         return 3
     return 0
+
+
+def _keep_log(data: Path) -> None:
+    """What the terminal shows, also in a file: most artists never see a terminal."""
+    kept = RotatingFileHandler(data / "gesso.log", maxBytes=LOG_BYTES, backupCount=1, delay=True)
+    kept.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(kept)
 
 
 def _serve(store: SettingsStore) -> None:

@@ -71,7 +71,7 @@ class Settings:
     use_cpu: bool = _setting(False, "Make pictures on the processor even if there is a GPU.")
     device_id: str = _setting("", "Which GPU to use, by number. Default: the first.")
     threads: Annotated[int, Ge(0), Le(256)] = _setting(
-        0, "Processor threads for making pictures; 0 chooses by the cores that are free."
+        0, "Processor threads for making pictures; 0 takes the cores that it may use."
     )
 
     checkpoint: str = _setting(

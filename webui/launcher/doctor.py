@@ -93,7 +93,7 @@ class Doctor:
         logs = [*self.data.glob("*.log"), self.installer.notes_folder / "pip.log"]
         for path in (path for path in logs if path.exists()):
             yield f"{path.name}:"
-            yield from tail(path).splitlines()[-LOG_LINES:]
+            yield from [line for line in tail(path).splitlines() if line.strip()][-LOG_LINES:]
 
 
 def _whatever_happens(section: Callable[[], Iterator[str]]) -> list[str]:
