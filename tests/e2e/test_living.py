@@ -195,6 +195,18 @@ def test_the_checkpoint_is_remembered(window: OpenWindow, empty_site: Site) -> N
     expect(page.number("img2img_width")).to_have_value("512")
 
 
+def test_refresh_says_why_a_file_can_not_be_used(window: OpenWindow, empty_site: Site) -> None:
+    page = window(at=empty_site)
+    refresh = page.page.locator("#refresh_sd_model_checkpoint")
+    refresh.click()
+    expect(page.notice("1 checkpoint in the list")).to_be_visible()
+    models = empty_site.folder / "models"
+    models.mkdir(exist_ok=True)
+    (models / "broken.safetensors").write_bytes(b"not a model")
+    refresh.click()
+    expect(page.notice("“broken.safetensors” can't be used")).to_be_visible()
+
+
 def choose_checkpoint(page: StudioPage, name: str) -> None:
     box = page.page.locator("#setting_sd_model_checkpoint input")
     box.click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -45,6 +46,10 @@ class ModelSwitch:
         """The model whose defaults the controls of this window took last. Not a gr.State, which
         would cost each window a second open connection, of the six that a browser allows."""
 
+        self._answer: Final = gr.Textbox(
+            visible="hidden", elem_id="gesso_models_answer", label="Answer"
+        )
+
     def wire(self, blocks: gr.Blocks) -> None:
         """Follow the control, and bring a freshly opened page up to date."""
         controls = {part for form in self._page.forms.values() for part in _followers(form)}
@@ -53,7 +58,16 @@ class ModelSwitch:
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         self._page.checkpoint.input(self._chosen, inputs, outputs, queue=False, **quiet)
         blocks.load(self._opened, inputs, outputs, queue=False, **quiet)
-        self._page.refresh.click(self._opened, inputs, outputs, queue=False, **quiet)
+        self._page.refresh.click(self._opened, inputs, outputs, queue=False, **quiet).then(
+            self._told, None, [self._answer], queue=False, **quiet
+        ).then(
+            None,
+            [self._answer],
+            None,
+            js="(answer) => gesso.answer('models', answer)",
+            queue=False,
+            api_visibility="private",
+        )
 
     def _chosen(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
         """Remember the choice for the next time, and let the controls follow."""
@@ -72,6 +86,13 @@ class ModelSwitch:
         id = self._studio.current_model().id
         choices = gr.update(choices=model_choices(self._studio), value=id)
         return {**self._follow(values, id), self._page.checkpoint: choices}
+
+    def _told(self) -> str:
+        """What there is now, and the files that can't be used with the reason; for the client."""
+        if problems := self._studio.catalog.problems():
+            return json.dumps({"fault": " ".join(problem.why for problem in problems)})
+        count = len(self._studio.catalog.models())
+        return json.dumps({"told": f"{count} checkpoint{'s' * (count != 1)} in the list."})
 
     def _follow(self, values: Mapping[Component, Any], id: str) -> dict[Component, Any]:
         old, new = self._defaults(values[self._followed]), self._defaults(id)

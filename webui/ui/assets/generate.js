@@ -82,11 +82,12 @@ customElements.define(
   },
 );
 
-/** Take the server's answer to Generate or to saving settings; called by the page's events. */
+/** Take the answer to Generate, to saving settings or to Refresh; called by the page's events. */
 export function answer(mode, text) {
   const fault = document.querySelector(`gesso-fault[mode="${mode}"]`);
   const said = JSON.parse(text);
-  if (said.fault) return fault?.say(said.fault, said.control);
+  if (said.fault && !fault) return notify(said.fault, { tone: "bad" });
+  if (said.fault) return fault.say(said.fault, said.control);
   fault?.clear();
   if (said.told) notify(said.told);
   if (said.job) {
