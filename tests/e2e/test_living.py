@@ -195,6 +195,21 @@ def test_the_checkpoint_is_remembered(window: OpenWindow, empty_site: Site) -> N
     expect(page.number("img2img_width")).to_have_value("512")
 
 
+def test_a_checkpoint_that_is_taken_away_leaves_the_page_usable(
+    window: OpenWindow, empty_site: Site
+) -> None:
+    file = empty_site.folder / "models" / "dreamy.safetensors"
+    add_checkpoint(file)
+    page = window(at=empty_site)
+    box = page.page.locator("#setting_sd_model_checkpoint input")
+    expect(box).to_have_value(re.compile("^dreamy"))
+    file.unlink()
+    page.page.locator("#refresh_sd_model_checkpoint").click()
+    expect(box).to_have_value(re.compile("^starter"))
+    page.set("txt2img_steps", 2)
+    page.make("txt2img", "an owl of the starter model")
+
+
 def test_refresh_says_why_a_file_can_not_be_used(window: OpenWindow, empty_site: Site) -> None:
     page = window(at=empty_site)
     refresh = page.page.locator("#refresh_sd_model_checkpoint")

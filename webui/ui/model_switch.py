@@ -10,8 +10,8 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from webui.core.errors import GessoError
-from webui.core.model import Defaults
+from webui.core.errors import GessoError, NotFound
+from webui.core.model import Defaults, ModelInfo
 from webui.core.request import GenerationRequest, Sampling
 from webui.ui.components.topbar import model_choices
 from webui.ui.form import Form
@@ -95,14 +95,17 @@ class ModelSwitch:
         return json.dumps({"told": f"{count} checkpoint{'s' * (count != 1)} in the list."})
 
     def _follow(self, values: Mapping[Component, Any], id: str) -> dict[Component, Any]:
-        old, new = self._defaults(values[self._followed]), self._defaults(id)
-        model = self._studio.catalog.find(id)
+        """New defaults for the controls that still show the old ones. A model that was taken
+        away since changes nothing here; Generate says that it is gone."""
+        old, new = self._find(values[self._followed]), self._find(id)
+        if new is None:
+            return {}
         updates: dict[Component, Any] = {
-            self._notice: gr.update(visible=model.is_starter),
+            self._notice: gr.update(visible=new.is_starter),
             self._followed: id,
         }
         for form in self._page.forms.values():
-            before, after = (form.values(_request(d), PATHS) for d in (old, new))
+            before, after = (self._shown(form, model) for model in (old or new, new))
             updates |= {
                 part: value
                 for part, value in after.items()
@@ -110,8 +113,14 @@ class ModelSwitch:
             }
         return updates
 
-    def _defaults(self, id: str) -> Defaults:
-        return self._studio.defaults(self._studio.catalog.find(id))
+    def _find(self, id: str) -> ModelInfo | None:
+        try:
+            return self._studio.catalog.find(id)
+        except NotFound:
+            return None
+
+    def _shown(self, form: Form, model: ModelInfo) -> dict[Component, Any]:
+        return form.values(_request(self._studio.defaults(model)), PATHS)
 
 
 def _followers(form: Form) -> list[Component]:
