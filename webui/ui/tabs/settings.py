@@ -84,8 +84,10 @@ def _wire(
     def saved(values: Mapping[Component, Any]) -> str:
         return save_settings(store, {names[part]: value for part, value in values.items()})
 
-    def opened() -> list[object]:
-        return [getattr(store.current, name) for name in controls]
+    def opened(values: Mapping[Component, Any]) -> dict[Component, Any]:
+        """What was changed elsewhere; the rest is left alone, somebody may be typing already."""
+        now = {part: getattr(store.current, name) for part, name in names.items()}
+        return {part: value for part, value in now.items() if values[part] != value}
 
     save.click(saved, set(names), [answer], **quiet).then(
         None,
@@ -96,7 +98,7 @@ def _wire(
         api_visibility="private",
     )
     if page.tab is not None:
-        page.tab.select(opened, None, list(names), **quiet)
+        page.tab.select(opened, set(names), list(names), **quiet)
 
 
 def _control(setting: Setting, store: SettingsStore) -> Component:
