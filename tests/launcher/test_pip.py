@@ -30,7 +30,7 @@ LOG = Path("/program/.venv-setup/pip.log")
         ),
         (
             "There was a problem confirming the ssl certificate: HTTPSConnectionPool(host="
-            "'pypi.org'): Max retries exceeded (Caused by SSLError(SSLCertVerificationError("
+            "'index.example'): Max retries exceeded (Caused by SSLError(SSLCertVerificationError("
             "1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed')))",
             "certificate",
             "pip config set global.cert",
