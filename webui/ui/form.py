@@ -100,11 +100,6 @@ class Form:
         return shown
 
 
-def changes(updates: dict[Component, Any]) -> Any:
-    """New values as a handler gives them back. Gradio takes an empty dict for a value itself."""
-    return updates or gr.skip()
-
-
 def answers_itself(control: gr.Slider | gr.Number) -> None:
     """Switch off Gradio's own range check, whose answer is a toast far from the control.
 

@@ -14,7 +14,7 @@ from webui.core.errors import GessoError, NotFound
 from webui.core.model import Defaults, ModelInfo
 from webui.core.request import GenerationRequest, Sampling
 from webui.ui.components.topbar import model_choices
-from webui.ui.form import Form, changes
+from webui.ui.form import Form
 from webui.ui.page import Page
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class ModelSwitch:
             api_visibility="private",
         )
 
-    def _chosen(self, values: Mapping[Component, Any]) -> Any:
+    def _chosen(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
         """Remember the choice for the next time, and let the controls follow."""
         id = values[self._page.checkpoint]
         if "checkpoint" not in self._studio.settings.fixed:
@@ -77,7 +77,7 @@ class ModelSwitch:
                 self._studio.settings.update({"checkpoint": id})
             except (GessoError, OSError):
                 log.warning("The chosen checkpoint could not be remembered.", exc_info=True)
-        return changes(self._follow(values, id))
+        return self._follow(values, id)
 
     def _opened(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
         """The page was built when the server started; models may have come and gone since. The

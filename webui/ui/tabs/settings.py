@@ -15,7 +15,7 @@ from gradio.components import Component
 from webui.core.errors import InvalidRequest
 from webui.settings import Settings, SettingsStore, is_startup
 from webui.ui.fields import range_in
-from webui.ui.form import answers_itself, changes
+from webui.ui.form import answers_itself
 from webui.ui.live import live
 from webui.ui.page import Page, Tab
 
@@ -84,10 +84,8 @@ def _wire(
     def saved(values: Mapping[Component, Any]) -> str:
         return save_settings(store, {names[part]: value for part, value in values.items()})
 
-    def opened(values: Mapping[Component, Any]) -> Any:
-        """What was changed elsewhere; the rest is left alone, somebody may be typing already."""
-        now = {part: getattr(store.current, name) for part, name in names.items()}
-        return changes({part: value for part, value in now.items() if values[part] != value})
+    def opened() -> list[object]:
+        return [getattr(store.current, name) for name in controls]
 
     save.click(saved, set(names), [answer], **quiet).then(
         None,
@@ -98,7 +96,7 @@ def _wire(
         api_visibility="private",
     )
     if page.tab is not None:
-        page.tab.select(opened, set(names), list(names), **quiet)
+        page.tab.select(opened, None, list(names), **quiet)
 
 
 def _control(setting: Setting, store: SettingsStore) -> Component:
