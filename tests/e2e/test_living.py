@@ -149,8 +149,14 @@ def test_a_full_disk_holds_the_queue_until_there_is_room(
     expect(waiting).to_be_hidden()
 
 
+def open_settings(page: StudioPage) -> None:
+    """The tab, once it shows what is in force: it is filled anew at each visit."""
+    with page.page.expect_response("**/gradio_api/run/**"):
+        page.tab("settings")
+
+
 def keep_free(page: StudioPage, megabytes: int) -> None:
-    page.tab("settings")
+    open_settings(page)
     page.set("setting_keep_free_mb", megabytes)
     page.page.locator("#settings_submit").click()
     expect(page.notice("Settings saved").last).to_be_visible()
@@ -158,7 +164,7 @@ def keep_free(page: StudioPage, megabytes: int) -> None:
 
 
 def test_settings_are_saved_at_their_fields(page: StudioPage) -> None:
-    page.tab("settings")
+    open_settings(page)
     quality = page.number("setting_picture_quality")
     fault = page.page.locator("gesso-fault[mode=settings]")
     quality.fill("500")
