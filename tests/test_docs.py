@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import typing
 from pathlib import Path
 
 import pytest
 
 from webui.api.build import build_api
-from webui.core.request import GenerationRequest, Mask, Sampling, Source
+from webui.core.request import GenerationRequest
 from webui.settings import Settings
 from webui.studio import Studio
 
@@ -36,9 +37,12 @@ def test_every_route_has_a_heading_and_no_other_has(studio: Studio) -> None:
 def fields(kind: type, prefix: str = "") -> set[str]:
     """All fields of a request by path."""
     found: set[str] = set()
+    hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        part = {"sampling": Sampling, "source": Source, "mask": Mask}.get(field.name)
-        found |= fields(part, f"{field.name}.") if part else {prefix + field.name}
+        hint = hints[field.name]
+        parts = [p for p in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(p)]
+        name = prefix + field.name
+        found |= fields(typing.cast("type", parts[0]), f"{name}.") if parts else {name}
     return found
 
 

@@ -8,21 +8,45 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from webui.core.errors import InvalidRequest
 from webui.core.events import EngineEvent
-from webui.core.model import ModelInfo
+from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.core.request import InputId
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsedFile:
+    """A model file that a recipe calls `ref`: a LoRA by its name in the prompt, others by id."""
+
+    kind: ModelKind
+    ref: str
+    model: ModelInfo
+
+
+@dataclass(frozen=True, kw_only=True)
 class Work:
-    """One batch: recipes that differ only in their seeds, and where the files they name are."""
+    """One batch: recipes that differ only in their seeds and prompts, and where the files they
+    name are."""
 
     recipes: tuple[Recipe, ...]
     model: ModelInfo
     inputs: Mapping[InputId, Path]
+    files: tuple[UsedFile, ...] = ()
     preview_every_s: float = 0.5
     """Seconds between previews; 0 switches them off."""
+    is_exact: bool = False
+    """Each picture alone and its two guesses apart, so that it is to the last bit what it would be
+    without the others. Always so on a CPU."""
+
+    def file(self, kind: ModelKind, ref: str, field: str) -> ModelInfo:
+        """The file that the recipe calls `ref`. Raises InvalidRequest for `field`."""
+        for used in self.files:
+            if used.kind is kind and used.ref == ref:
+                return used.model
+        raise InvalidRequest(
+            field, f"There is no {kind.value} “{ref}” on this server. Add it or choose another."
+        )
 
 
 class EngineState(StrEnum):

@@ -13,6 +13,14 @@ class ModelKind(StrEnum):
     """What a file in models/ is. Only checkpoints make pictures by themselves."""
 
     CHECKPOINT = "checkpoint"
+    VAE = "vae"
+    LORA = "lora"
+    """Any network that changes weights: LoRA, LoHa, LoKr, IA3, OFT, GLoRA, full, norm."""
+    EMBEDDING = "embedding"
+    """A textual inversion."""
+    UPSCALER = "upscaler"
+    PREVIEW = "preview"
+    """A small decoder for previews (TAESD)."""
 
 
 @dataclass(frozen=True, kw_only=True)

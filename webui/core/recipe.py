@@ -5,20 +5,32 @@ Recipe -> request is lossless, so "make it again" is one call.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
+from annotated_types import Ge, Le
+
+from webui.core.model import ModelKind
 from webui.core.request import (
     ClipSkip,
+    Emphasis,
+    Extras,
     GenerationRequest,
     Guidance,
+    GuidanceScale,
+    Hires,
     Mask,
     Mode,
+    Noise,
+    Outpaint,
     Prompt,
+    Refiner,
+    SamplerParameters,
     Sampling,
     Seed,
-    Side,
     Source,
     Steps,
+    Tiling,
 )
 
 
@@ -38,22 +50,63 @@ class ModelRef:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileRef:
+    """A model file that a picture needs beside its checkpoint: a LoRA, a VAE, an upscaler.
+
+    `ref` is what the recipe calls it: the name in a prompt, or the id in `vae`, `refiner`,
+    `hires`. `hash` is the sha256 of the file, `short_hash` the one that A1111 writes.
+    """
+
+    kind: ModelKind
+    ref: str
+    id: str
+    name: str
+    hash: str
+    short_hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptPair:
+    """The two prompts of one picture, wildcards and styles filled in."""
+
+    prompt: Prompt
+    negative_prompt: Prompt
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How one picture is made, complete: run it again and the same pixels come out (on a CPU)."""
 
     prompt: Prompt
     negative_prompt: Prompt
     model: ModelRef
-    width: Side
-    height: Side
+    width: Annotated[int, Ge(1), Le(16384)]
+    """Of the first pass; of the whole result in a job of extras."""
+    height: Annotated[int, Ge(1), Le(16384)]
     seed: Seed
     sampler: str
     schedule: str
     steps: Steps
-    guidance_scale: Guidance
+    guidance_scale: GuidanceScale
     clip_skip: ClipSkip
+    parameters: SamplerParameters = field(default_factory=SamplerParameters)
+    template: Prompt = ""
+    """The prompt as it was typed, when styles or wildcards changed it."""
+    negative_template: Prompt = ""
+    prompts: tuple[PromptPair, ...] = ()
+    """Of a job's pictures, when wildcards make them differ. Empty in the recipe of one picture."""
+    emphasis: Emphasis = Emphasis.ORIGINAL
+    vae: str | None = None
+    noise: Noise = field(default_factory=Noise)
+    guidance: Guidance = field(default_factory=Guidance)
+    tiling: Tiling = Tiling.NONE
+    hires: Hires | None = None
+    refiner: Refiner | None = None
     source: Source | None = None
     mask: Mask | None = None
+    outpaint: Outpaint | None = None
+    extras: Extras | None = None
+    files: tuple[FileRef, ...] = ()
     version: str
     """The Gesso version that made it."""
 
@@ -67,9 +120,9 @@ class Recipe:
         return GenerationRequest(
             prompt=self.prompt,
             negative_prompt=self.negative_prompt,
-            checkpoint=self.model.id,
-            width=self.width,
-            height=self.height,
+            checkpoint=self.model.id or None,
+            width=None if self.extras else self.width,
+            height=None if self.extras else self.height,
             seed=self.seed,
             sampling=Sampling(
                 sampler=self.sampler,
@@ -77,11 +130,31 @@ class Recipe:
                 steps=self.steps,
                 guidance_scale=self.guidance_scale,
                 clip_skip=self.clip_skip,
+                parameters=self.parameters,
             ),
+            emphasis=self.emphasis,
+            vae=self.vae,
+            noise=self.noise,
+            guidance=self.guidance,
+            tiling=self.tiling,
+            hires=self.hires,
+            refiner=self.refiner,
             source=self.source,
             mask=self.mask,
+            outpaint=self.outpaint,
+            extras=self.extras,
         )
 
     def at(self, index: int) -> Recipe:
-        """The recipe of picture `index` of a job whose first picture has this recipe."""
-        return replace(self, seed=(self.seed + index) % 2**32)
+        """The recipe of picture `index` of a job whose first picture has this recipe.
+
+        With a variation strength all pictures share the seed and the variation seed counts up.
+        """
+        words = self.prompts[index % len(self.prompts)] if self.prompts else self
+        own = replace(
+            self, prompts=(), prompt=words.prompt, negative_prompt=words.negative_prompt
+        )
+        if self.noise.variation_strength == 0:
+            return replace(own, seed=(self.seed + index) % 2**32)
+        first = self.noise.variation_seed or 0
+        return replace(own, noise=replace(self.noise, variation_seed=(first + index) % 2**32))

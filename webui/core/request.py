@@ -19,11 +19,14 @@ MAX_SEED: Final = 2**32 - 1
 
 Side = Annotated[int, Ge(64), Le(2048), MultipleOf(8)]
 Steps = Annotated[int, Ge(1), Le(150)]
-Guidance = Annotated[float, Ge(1.0), Le(30.0)]
+GuidanceScale = Annotated[float, Ge(1.0), Le(30.0)]
 ClipSkip = Annotated[int, Ge(1), Le(12)]
 Seed = Annotated[int, Ge(0), Le(MAX_SEED)]
 Fraction = Annotated[float, Ge(0.0), Le(1.0)]
 Prompt = Annotated[str, MaxLen(20_000)]
+Name = Annotated[str, MaxLen(500)]
+Sigma = Annotated[float, Ge(0.0), Le(1000.0)]
+Pixels = Annotated[int, Ge(0), Le(2048)]
 
 
 class Mode(StrEnum):
@@ -32,6 +35,7 @@ class Mode(StrEnum):
     TXT2IMG = "txt2img"
     IMG2IMG = "img2img"
     INPAINT = "inpaint"
+    EXTRAS = "extras"
 
 
 class ResizeMode(StrEnum):
@@ -50,15 +54,162 @@ class MaskArea(StrEnum):
     MASKED = "masked"
 
 
+class MaskContent(StrEnum):
+    """What lies under the mask before painting begins."""
+
+    FILL = "fill"
+    """Colours from around it."""
+    ORIGINAL = "original"
+    NOISE = "noise"
+    NOTHING = "nothing"
+
+
+class Emphasis(StrEnum):
+    """What the weights in a prompt do to its encoding."""
+
+    ORIGINAL = "original"
+    """Multiply, then bring the mean back."""
+    NO_NORM = "no_norm"
+    """Multiply only."""
+    IGNORE = "ignore"
+    """Weights are read but not used."""
+    NONE = "none"
+    """Brackets are plain text."""
+
+
+class Tiling(StrEnum):
+    """Along which axes the left edge continues the right one, for seamless textures."""
+
+    NONE = "none"
+    BOTH = "both"
+    HORIZONTAL = "horizontal"
+    VERTICAL = "vertical"
+
+
+class NoiseSource(StrEnum):
+    """Where noise is drawn. Each gives other pictures for the same seed."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+    """The generator of the device: differs between makes of GPU."""
+    NV = "nv"
+    """NVIDIA's generator, computed on any device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerParameters:
+    """Fine points of samplers and schedules. Each counts only where the sampler or the schedule
+    uses it; None takes its own default."""
+
+    eta: Annotated[float, Ge(0.0), Le(2.0)] | None = None
+    """How much fresh noise each step adds, as a factor."""
+    churn: Annotated[float, Ge(0.0), Le(100.0)] = 0.0
+    """Karras et al.'s S_churn; the next three are S_tmin, S_tmax and S_noise."""
+    churn_from: Sigma = 0.0
+    churn_to: Sigma | None = None
+    noise_factor: Annotated[float, Ge(0.0), Le(2.0)] = 1.0
+    order: Annotated[int, Ge(1), Le(4)] | None = None
+    smallest_sigma: Sigma | None = None
+    largest_sigma: Sigma | None = None
+    rho: Annotated[float, Ge(0.01), Le(100.0)] | None = None
+    beta_alpha: Annotated[float, Ge(0.05), Le(5.0)] = 0.6
+    beta_beta: Annotated[float, Ge(0.05), Le(5.0)] = 0.6
+    discard_penultimate: bool | None = None
+    """Leave out the last noise level but one; None does so with samplers that need it."""
+    sgm_noise: bool = False
+    """Begin with the noise's own spread and the picture's, sqrt(1 + sigma²)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
     """How the picture is denoised. None takes the default of the model's family."""
 
-    sampler: str | None = None
-    schedule: str | None = None
+    sampler: Name | None = None
+    schedule: Name | None = None
     steps: Steps | None = None
-    guidance_scale: Guidance | None = None
+    guidance_scale: GuidanceScale | None = None
     clip_skip: ClipSkip | None = None
+    parameters: SamplerParameters = field(default_factory=SamplerParameters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Where the noise comes from, beside the seed."""
+
+    source: NoiseSource = NoiseSource.CPU
+    variation_seed: Seed | None = None
+    """None draws a random one when it is needed. Picture i of a job gets variation_seed + i, and
+    all get the same seed, as soon as `variation_strength` is not 0."""
+    variation_strength: Fraction = 0.0
+    resize_from_width: Side | None = None
+    """With the height: the size whose composition the noise keeps (A1111's seed resize)."""
+    resize_from_height: Side | None = None
+    seed_delta: Seed = 0
+    """Added to the seed for noise after the first (A1111's ENSD)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreeU:
+    """Si et al. 2023: backbone factors above 1, skip factors below 1, in the given part of the
+    run."""
+
+    b1: Annotated[float, Ge(0.0), Le(2.0)] = 1.3
+    b2: Annotated[float, Ge(0.0), Le(2.0)] = 1.4
+    s1: Annotated[float, Ge(0.0), Le(4.0)] = 0.9
+    s2: Annotated[float, Ge(0.0), Le(4.0)] = 0.2
+    start: Fraction = 0.0
+    end: Fraction = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guidance:
+    """What guides beside the scale. 0 or None switches each off."""
+
+    rescale: Fraction = 0.0
+    """Lin et al. 2023, phi: how far the spread of the unguided guess is brought back."""
+    skip_first: Fraction = 0.0
+    """The part of the run that is not guided at its beginning."""
+    skip_below: Sigma = 0.0
+    """The unguided guess is left out on every other step below this noise level (A1111's NGMS)."""
+    skip_below_always: bool = False
+    """On all steps below it, not on every other."""
+    perturbed_attention: Annotated[float, Ge(0.0), Le(30.0)] = 0.0
+    """Ahn et al. 2024: the scale."""
+    self_attention: Annotated[float, Ge(0.0), Le(5.0)] = 0.0
+    """Hong et al. 2022: the scale."""
+    self_attention_blur: Annotated[float, Ge(0.0), Le(10.0)] = 2.0
+    mimic_scale: Annotated[float, Ge(0.0), Le(30.0)] = 0.0
+    """Dynamic thresholding: the guidance scale whose range of values is kept."""
+    mimic_percentile: Annotated[float, Ge(0.5), Le(1.0)] = 1.0
+    freeu: FreeU | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hires:
+    """A second pass at a larger size. None takes the first pass's value."""
+
+    upscaler: Name = "latent"
+    """Id of an upscaler, or one of the latent modes."""
+    scale: Annotated[float, Ge(1.0), Le(8.0)] = 2.0
+    width: Side | None = None
+    """With the height: the exact size instead of `scale`; what sticks out is cut off."""
+    height: Side | None = None
+    steps: Steps | None = None
+    denoising_strength: Fraction = 0.7
+    sampler: Name | None = None
+    schedule: Name | None = None
+    guidance_scale: GuidanceScale | None = None
+    prompt: Prompt | None = None
+    negative_prompt: Prompt | None = None
+    checkpoint: Name | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refiner:
+    """A second checkpoint that takes over for the last part of the run."""
+
+    checkpoint: Name
+    switch_at: Annotated[float, Ge(0.01), Le(1.0)] = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +219,24 @@ class Source:
     image: InputId
     denoising_strength: Fraction = 0.75
     resize_mode: ResizeMode = ResizeMode.STRETCH
+    noise_multiplier: Annotated[float, Ge(0.0), Le(1.5)] = 1.0
+    extra_noise: Fraction = 0.0
+    exact_steps: bool = False
+    """Run all the steps asked for, whatever the strength."""
+    color_correction: bool = False
+    """Bring the result's colours to those of the source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SoftInpainting:
+    """Blends the painted and the kept step by step instead of at an edge."""
+
+    schedule_bias: Annotated[float, Ge(0.0), Le(8.0)] = 1.0
+    preservation_strength: Annotated[float, Ge(0.0), Le(8.0)] = 0.5
+    transition_contrast: Annotated[float, Ge(1.0), Le(32.0)] = 4.0
+    mask_influence: Fraction = 0.0
+    difference_threshold: Annotated[float, Ge(0.0), Le(8.0)] = 0.5
+    difference_contrast: Annotated[float, Ge(0.0), Le(8.0)] = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +251,38 @@ class Mask:
     area: MaskArea = MaskArea.WHOLE
     padding: Annotated[int, Ge(0), Le(256)] = 32
     inverted: bool = False
+    content: MaskContent = MaskContent.ORIGINAL
+    soft: SoftInpainting | None = None
+    conditioning_strength: Fraction = 1.0
+    """How much of the masked part a checkpoint made for inpainting is not shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outpaint:
+    """Pixels of new picture at each side of the source; the source keeps its own size."""
+
+    left: Pixels = 0
+    right: Pixels = 0
+    top: Pixels = 0
+    bottom: Pixels = 0
+    overlap: Annotated[int, Ge(0), Le(128)] = 16
+    """Pixels of the source, along the new ones, over which the two are blended."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """Work on a finished picture without painting: one or two upscalers, blended."""
+
+    image: InputId
+    upscaler: Name = "lanczos"
+    scale: Annotated[float, Ge(1.0), Le(8.0)] = 2.0
+    width: Annotated[int, Ge(1), Le(16384)] | None = None
+    """With the height: the exact size instead of `scale`."""
+    height: Annotated[int, Ge(1), Le(16384)] | None = None
+    crop: bool = True
+    """Cut off what sticks out of the exact size; otherwise the picture fits inside it."""
+    second_upscaler: Name | None = None
+    second_visibility: Fraction = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +300,28 @@ class GenerationRequest:
     batch_size: Annotated[int, Ge(1), Le(8)] = 1
     batch_count: Annotated[int, Ge(1), Le(100)] = 1
     sampling: Sampling = field(default_factory=Sampling)
+    styles: tuple[Name, ...] = ()
+    """Names of saved styles, applied in this order when the job is accepted."""
+    emphasis: Emphasis = Emphasis.ORIGINAL
+    vae: Name | None = None
+    """A VAE file in place of the checkpoint's own."""
+    noise: Noise = field(default_factory=Noise)
+    guidance: Guidance = field(default_factory=Guidance)
+    tiling: Tiling = Tiling.NONE
+    hires: Hires | None = None
+    refiner: Refiner | None = None
     source: Source | None = None
     mask: Mask | None = None
+    outpaint: Outpaint | None = None
+    extras: Extras | None = None
+    """Present: nothing is painted, and only this part counts."""
 
     @property
     def mode(self) -> Mode:
         """Which kind of job this is, told by the parts that are present."""
-        if self.mask is not None:
+        if self.extras is not None:
+            return Mode.EXTRAS
+        if self.mask is not None or self.outpaint is not None:
             return Mode.INPAINT
         return Mode.TXT2IMG if self.source is None else Mode.IMG2IMG
 
