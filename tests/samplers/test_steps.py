@@ -8,7 +8,7 @@ sqrt(s² + sigma²).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 
 from webui.samplers import load_samplers
 from webui.samplers.euler_a import ancestral_step
-from webui.samplers.sampler import Sampler, Step
+from webui.samplers.sampler import Run, Sampler, Step
 
 Floats = npt.NDArray[np.float64]
 MEAN, SPREAD = 0.3, 0.8
@@ -34,18 +34,39 @@ def exact(x: Floats, sigma: float, end: float) -> Floats:
     return MEAN + (x - MEAN) * math.sqrt((SPREAD**2 + end**2) / (SPREAD**2 + sigma**2))
 
 
-def no_noise() -> Any:
-    raise AssertionError("this sampler draws no noise")
+class Toy:
+    """The best denoiser for the Gaussian."""
+
+    def __call__(self, x: Floats, sigma: float) -> Floats:
+        return gaussian(x, sigma)
+
+    def both(self, x: Floats, sigma: float) -> tuple[Floats, Floats]:
+        guess = self(x, sigma)
+        return guess, guess
+
+
+class Draws:
+    """Noise of spread 1 in the shape of an array, or none at all."""
+
+    def __init__(self, like: Floats, scale: float = 1.0) -> None:
+        self._random, self._shape, self._scale = np.random.default_rng(0), like.shape, scale
+
+    def __call__(self) -> Floats:
+        return self._random.normal(size=self._shape) * self._scale
+
+    def between(self, sigma: float, next_sigma: float) -> Floats:
+        return self()
 
 
 def run(
     sampler: Sampler,
     x: Floats,
     sigmas: Sequence[float],
-    noise: Callable[[], Any] = no_noise,
-    denoise: Callable[[Any, float], Any] = gaussian,
+    denoise: Any = None,
+    noise: float = 0.0,
 ) -> list[Step]:
-    return list(sampler.sample(denoise, x, sigmas, noise))  # type: ignore[arg-type]
+    given: Any = Run(sigmas=sigmas, noise=Draws(x, noise))  # type: ignore[arg-type]
+    return list(sampler.sample(denoise or Toy(), x, given))  # type: ignore[arg-type]
 
 
 def geometric(first: float, last: float, steps: int) -> list[float]:
@@ -74,14 +95,13 @@ def test_a_finished_picture_lies_where_the_exact_way_ends(sampler: Sampler) -> N
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: s.id)
 def test_the_last_step_to_zero_gives_the_denoised_picture(sampler: Sampler) -> None:
-    zeros = np.zeros(3)
-    last = run(sampler, np.array([1.0, 2.0, 3.0]), [5.0, 1.0, 0.0], lambda: zeros)[-1]
+    last = run(sampler, np.array([1.0, 2.0, 3.0]), [5.0, 1.0, 0.0])[-1]
     np.testing.assert_allclose(last.x, last.denoised, rtol=1e-14)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: s.id)
 def test_one_step_for_each_sigma_but_the_first(sampler: Sampler) -> None:
-    steps = run(sampler, np.ones(2), [3.0, 2.0, 1.0, 0.0], lambda: np.zeros(2))
+    steps = run(sampler, np.ones(2), [3.0, 2.0, 1.0, 0.0])
     assert [step.index for step in steps] == [0, 1, 2]
 
 
@@ -89,21 +109,24 @@ def test_one_step_for_each_sigma_but_the_first(sampler: Sampler) -> None:
 def test_nothing_is_computed_ahead_of_the_step_asked_for(sampler: Sampler) -> None:
     seen: list[float] = []
 
-    def denoise(x: Floats, sigma: float) -> Floats:
-        seen.append(sigma)
-        return gaussian(x, sigma)
+    class Watched(Toy):
+        def __call__(self, x: Floats, sigma: float) -> Floats:
+            seen.append(sigma)
+            return gaussian(x, sigma)
 
-    steps = sampler.sample(denoise, np.ones(2), [3.0, 2.0, 1.0, 0.0], lambda: np.zeros(2))  # type: ignore[arg-type]
-    list(islice(steps, 1))
+    start: Any = np.ones(2)
+    given = Run(sigmas=[3.0, 2.0, 1.0, 0.0], noise=Draws(start))  # type: ignore[arg-type]
+    list(islice(sampler.sample(Watched(), start, given), 1))  # type: ignore[arg-type]
     assert seen == [3.0]
 
 
 def test_dpmpp_2m_is_exact_when_the_guess_never_changes() -> None:
-    def still(x: Floats, sigma: float) -> Floats:
-        return np.full_like(x, MEAN)
+    class Still(Toy):
+        def __call__(self, x: Floats, sigma: float) -> Floats:
+            return np.full_like(x, MEAN)
 
     start = np.array([4.0])
-    end = run(load_samplers()["dpmpp_2m"], start, [10, 3, 0.5], denoise=still)[-1].x
+    end = run(load_samplers()["dpmpp_2m"], start, [10, 3, 0.5], denoise=Still())[-1].x
     np.testing.assert_allclose(end, MEAN + (start - MEAN) * 0.05, rtol=1e-14)
 
 
@@ -118,8 +141,6 @@ def test_euler_a_reaches_the_spread_of_the_data() -> None:
     random = np.random.default_rng(0)
     start = random.normal(size=20_000) * 10
     sigmas = [*geometric(10, 0.01, 300), 0.0]
-    end = np.asarray(
-        run(load_samplers()["euler_a"], start, sigmas, lambda: random.normal(size=20_000))[-1].x
-    )
+    end = np.asarray(run(load_samplers()["euler_a"], start, sigmas, noise=1.0)[-1].x)
     assert end.mean() == pytest.approx(MEAN, abs=0.03)  # 5 standard errors of 20,000 draws
     assert end.std() == pytest.approx(SPREAD, rel=0.03)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webui.schedules import AUTOMATIC, load_schedules
+from webui.core.errors import InvalidRequest
+from webui.core.request import SamplerParameters
+from webui.samplers import load_samplers
+from webui.schedules import AUTOMATIC, load_schedules, walk_sigmas
 from webui.schedules.noise_levels import NoiseLevels
 
 BETAS = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
@@ -18,7 +23,13 @@ SPACINGS = [schedule for schedule in load_schedules() if schedule.sigmas is not 
 
 
 def spaced(id: str, steps: int) -> tuple[float, ...]:
-    return load_schedules().sigmas(id, "uniform", LEVELS, steps)
+    return walk("euler", id, steps)
+
+
+def walk(sampler: str, id: str, steps: int, **parameters: Any) -> tuple[float, ...]:
+    fine = SamplerParameters(**parameters)
+    chosen = load_samplers()[sampler]
+    return walk_sigmas(chosen, load_schedules(), id, LEVELS, steps, fine, "sd15")
 
 
 def test_stable_diffusion_spans_the_published_levels() -> None:
@@ -48,17 +59,24 @@ def test_levels_fall_from_the_largest_to_zero(schedule: object, steps: int) -> N
 
 
 def test_automatic_is_the_samplers_own() -> None:
-    schedules = load_schedules()
-    karras = schedules.sigmas(AUTOMATIC, "karras", LEVELS, 7)
-    assert karras == spaced("karras", 7) != spaced("uniform", 7)
-    assert schedules.sigmas("uniform", "karras", LEVELS, 7) == spaced("uniform", 7)
+    assert walk("dpmpp_2m", AUTOMATIC, 7) == spaced("karras", 7) != spaced("uniform", 7)
+    assert walk("dpmpp_2m", "uniform", 7) == spaced("uniform", 7)
 
 
 def test_an_unknown_schedule_is_an_error() -> None:
     with pytest.raises(KeyError):
         spaced("wavy", 5)
-    with pytest.raises(KeyError):
-        load_schedules().sigmas(AUTOMATIC, AUTOMATIC, LEVELS, 5)
+
+
+def test_the_last_but_one_level_can_be_left_out() -> None:
+    left = walk("euler", "karras", 10, discard_penultimate=True)
+    assert left == (*spaced("karras", 11)[:-2], 0.0)
+    assert len(left) == 11
+
+
+def test_a_range_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="not below the largest"):
+        walk("euler", "karras", 5, smallest_sigma=3.0, largest_sigma=2.0)
 
 
 def test_timesteps_between_trained_ones_lie_on_the_log_line() -> None:

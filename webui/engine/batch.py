@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -12,13 +13,14 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from webui.core.recipe import Recipe
+from webui.core.request import SamplerParameters
 from webui.engine.autoencoder import encode, scale_of
 from webui.engine.canvas import Canvas
 from webui.engine.denoise import Denoiser, blend, keep_outside
 from webui.engine.noise import PictureNoise
 from webui.engine.pipeline_manager import Pipeline
 from webui.imaging.masks import latent_mask
-from webui.samplers.sampler import Denoise, Sampler, Step
+from webui.samplers.sampler import Denoise, Run, Sampler, Step
 from webui.schedules.schedule import Sigmas
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Batch:
 
     sampler: Sampler
     sigmas: Sigmas
+    parameters: SamplerParameters
     denoise: Denoise
     shape: tuple[int, int, int]
     """Of one picture's latent."""
@@ -54,15 +57,21 @@ class Batch:
 
     def start(self, noise: PictureNoise) -> Tensor:
         """The latents to begin with, (B, 4, h, w): the noise, and the source in it."""
-        x = noise() * self.sigmas[0]
-        return x if self.source is None else x + self.source
+        if self.source is not None:
+            return self.source + noise() * self.sigmas[0]
+        if self.sampler.is_variance_preserving:
+            return noise() * math.sqrt(1 + self.sigmas[0] ** 2)
+        return noise() * self.sigmas[0]
 
     def steps(self, x: Tensor, noise: PictureNoise) -> Iterator[Step]:
         """Denoises, step by step."""
-        return self.sampler.sample(self.denoise, x, self.sigmas, noise)
+        run = Run(sigmas=self.sigmas, noise=noise, parameters=self.parameters)
+        return self.sampler.sample(self.denoise, x, run)
 
     def settle(self, latents: Tensor) -> Tensor:
         """The finished latents: what lies outside the mask is the source's again."""
+        if self.sampler.is_variance_preserving:
+            latents = latents / math.sqrt(1 + self.sigmas[-1] ** 2)
         if self.source is None or self.mask is None:
             return latents
         return blend(self.source, latents, self.mask)
@@ -76,7 +85,7 @@ def make_batch(
     scale = scale_of(vae)
     shape = (int(vae.config.latent_channels), recipe.height // scale, recipe.width // scale)
     source = mask = None
-    denoise: Denoise = _denoiser(recipe, pipeline)
+    denoise: Denoise = _denoiser(recipe, pipeline, recipe.guidance_scale * sampler.guidance_factor)
     if canvas.source is not None and recipe.source is not None:
         source = _encode(vae, canvas.source, shape)
         sigmas = last_sigmas(sigmas, recipe.source.denoising_strength)
@@ -87,6 +96,7 @@ def make_batch(
     return Batch(
         sampler=sampler,
         sigmas=sigmas,
+        parameters=recipe.parameters,
         denoise=denoise,
         shape=shape,
         device=vae.device,
@@ -104,14 +114,14 @@ def last_sigmas(sigmas: Sigmas, strength: float) -> Sigmas:
     return sigmas[steps - int(min(strength, WHOLE_STRENGTH) * steps) - 1 :]
 
 
-def _denoiser(recipe: Recipe, pipeline: Pipeline) -> Denoiser:
+def _denoiser(recipe: Recipe, pipeline: Pipeline, guidance_scale: float) -> Denoiser:
     conditioning = pipeline.encoder.condition(
         recipe.prompt,
         recipe.negative_prompt,
         recipe.clip_skip,
         is_guided=recipe.guidance_scale > 1,
     )
-    return Denoiser(pipeline.components, pipeline.levels, conditioning, recipe.guidance_scale)
+    return Denoiser(pipeline.components, pipeline.levels, conditioning, guidance_scale)
 
 
 def _encode(vae: AutoencoderKL, picture: Image.Image, shape: tuple[int, int, int]) -> Tensor:

@@ -23,3 +23,7 @@ class PictureNoise:
         """The next noise of each picture: float32, (B, 4, H/8, W/8), spread 1."""
         drawn = [torch.randn(self._shape, generator=each) for each in self._generators]
         return torch.stack(drawn).to(self._device)
+
+    def between(self, sigma: float, next_sigma: float) -> Tensor:
+        """Fresh noise, not yet that of a Brownian path."""
+        return self()

@@ -32,6 +32,7 @@ from webui.engine.pipeline_manager import Pipeline, PipelineManager, free_memory
 from webui.families import Families
 from webui.samplers.sampler import Sampler, Samplers
 from webui.schedules.schedule import Schedules
+from webui.schedules.walk import walk_sigmas
 
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
@@ -75,8 +76,14 @@ class Painter:
             yield Loading(model=work.model.name)
         pipeline = self.manager.get(work.model)
         canvas = make_canvas(recipe, work.inputs)
-        sigmas = self._schedules.sigmas(
-            recipe.schedule, sampler.default_schedule, pipeline.levels, recipe.steps
+        sigmas = walk_sigmas(
+            sampler,
+            self._schedules,
+            recipe.schedule,
+            pipeline.levels,
+            recipe.steps,
+            recipe.parameters,
+            recipe.model.family,
         )
         batch = make_batch(recipe, canvas, pipeline, sampler, sigmas)
         yield from self._paint_batch(work, pipeline, canvas, batch)
@@ -92,10 +99,11 @@ class Painter:
             noise = batch.noise([work.recipes[index].seed for index in group])
             x = batch.start(noise)
             for step in batch.steps(x, noise):
-                x, done = step.x, done + 1
-                yield Progress(step=done, steps=steps)
+                x = step.x
+                yield Progress(step=done + step.index + 1, steps=steps)
                 if clock.is_due():
                     yield from _previews(pipeline, group, step.denoised)
+            done += batch.step_count
             x = batch.settle(x)
             self._check_numbers(work, x)
             for index, latent in zip(group, x, strict=True):

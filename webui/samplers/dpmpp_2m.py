@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from webui.samplers.sampler import Denoise, Noise, Sampler, Step
+from webui.samplers.sampler import Denoise, Run, Sampler, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def sample_dpmpp_2m(
-    denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Noise
-) -> Iterator[Step]:
+def sample_dpmpp_2m(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
     """Lu et al. 2022, "DPM-Solver++", algorithm 2, with t = -log sigma. Draws no noise."""
     before: Tensor | None = None
     last_length = 0.0
-    for i, (sigma, next_sigma) in enumerate(pairwise(sigmas)):
+    for i, (sigma, next_sigma) in enumerate(pairwise(run.sigmas)):
         denoised = denoise(x, sigma)
         length = math.log(sigma / next_sigma) if next_sigma > 0 else math.inf
         target = denoised

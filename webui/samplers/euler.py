@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from webui.samplers.sampler import Denoise, Noise, Sampler, Step
+from webui.samplers.sampler import Denoise, Run, Sampler, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def sample_euler(
-    denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Noise
-) -> Iterator[Step]:
+def sample_euler(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
     """Karras et al. 2022, algorithm 2 without churn and correction. Draws no noise."""
-    for i, (sigma, next_sigma) in enumerate(pairwise(sigmas)):
+    for i, (sigma, next_sigma) in enumerate(pairwise(run.sigmas)):
         denoised = denoise(x, sigma)
         slope = (x - denoised) / sigma
         x = x + slope * (next_sigma - sigma)

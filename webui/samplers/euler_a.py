@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from webui.samplers.sampler import Denoise, Noise, Sampler, Step
+from webui.samplers.sampler import Denoise, Run, Sampler, Step
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-def sample_euler_ancestral(
-    denoise: Denoise, x: Tensor, sigmas: Sequence[float], noise: Noise
-) -> Iterator[Step]:
+def sample_euler_ancestral(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
     """Euler's method on an SDE; never settles as steps grow. Draws noise for all but a last 0."""
-    for i, (sigma, next_sigma) in enumerate(pairwise(sigmas)):
+    for i, (sigma, next_sigma) in enumerate(pairwise(run.sigmas)):
         denoised = denoise(x, sigma)
         down, up = ancestral_step(sigma, next_sigma)
         slope = (x - denoised) / sigma
         x = x + slope * (down - sigma)
         if up > 0:
-            x = x + noise() * up
+            x = x + run.noise() * up
         yield Step(index=i, x=x, denoised=denoised)
 
 

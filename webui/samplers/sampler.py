@@ -7,48 +7,107 @@ whoever iterates shows previews, counts, and cancels by no longer iterating.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import webui.samplers
 from webui.core.registry import Registry, discover
+from webui.core.request import SamplerParameters
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Denoise = Callable[["Tensor", float], "Tensor"]
-"""The model's guess of the clean latent, from a noisy one and its noise level sigma."""
-Noise = Callable[[], "Tensor"]
-"""Fresh noise of spread 1 in the shape of the latent."""
+    from webui.schedules.schedule import Sigmas, Spacing
 
-OLD_SUFFIXES: Final = ("karras",)
+OLD_SUFFIXES: Final = ("karras", "exponential", "polyexponential")
 """Schedules that A1111 before 1.9 wrote behind the sampler's name: "DPM++ 2M Karras"."""
+
+
+class Denoise(Protocol):
+    """The model's guess of the clean latent, from a noisy one and its noise level sigma."""
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """The guided guess."""
+        ...
+
+    def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """The guided guess and the one without guidance; the same twice if there is none."""
+        ...
+
+
+class Noise(Protocol):
+    """Fresh noise in the shape of the latent, each picture's from its own source."""
+
+    def __call__(self) -> Tensor:
+        """Noise of spread 1, independent of all before."""
+        ...
+
+    def between(self, sigma: float, next_sigma: float) -> Tensor:
+        """How far a Brownian path over the noise levels gets from one to the other, brought to
+        spread 1: the same for the same two levels, however often the way between is cut."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """`index` counts from 0; `x` has the noise level of `sigmas[index + 1]`, `denoised` none."""
+    """`x` has the noise level of `sigmas[index + 1]` or one above it, `denoised` none.
+
+    `index` never falls and ends at `len(sigmas) - 2`: it tells how far the run is. A sampler that
+    chooses its own steps (DPM adaptive, Restart) yields the same index several times or leaves
+    some out.
+    """
 
     index: int
     x: Tensor
     denoised: Tensor
 
 
-Sample = Callable[[Denoise, "Tensor", Sequence[float], Noise], Iterator[Step]]
-"""Walks `x` along `sigmas`, one Step for each but the first. `x` is noisy to `sigmas[0]`; the
-last sigma is 0 for a finished picture. Works on anything with arithmetic: the tests use float64."""
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What a run is given beside the denoiser and the latent.
+
+    `sigmas` falls from the noise level of the latent to that of the result: 0 for a finished
+    picture, but any last level is allowed.
+    """
+
+    sigmas: Sequence[float]
+    noise: Noise
+    parameters: SamplerParameters = field(default_factory=SamplerParameters)
+
+    def eta(self, default: float = 1.0) -> float:
+        """How much fresh noise each step adds; `default` is the sampler's own."""
+        return default if self.parameters.eta is None else self.parameters.eta
+
+
+Sample = Callable[[Denoise, "Tensor", Run], Iterator[Step]]
+"""Walks `x` along the run's sigmas. Works on anything with arithmetic: the tests use float64."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sampler:
-    """One file in samplers/. `label` is A1111's name; `aliases` are other names it goes by."""
+    """One file, or one row of a file's table. `label` is A1111's name; `aliases` are others."""
 
     id: str
     label: str
     sample: Sample
     aliases: tuple[str, ...] = ()
     default_schedule: str = "uniform"
-    """What the schedule "automatic" means with this sampler."""
+    """What the schedule "automatic" means with this sampler, unless `own_sigmas` is given."""
+    own_sigmas: Callable[[Spacing], Sigmas] | None = None
+    """The noise levels of "automatic" for samplers that bring their own timesteps (DDIM)."""
+    calls_per_step: int = 1
+    """2 for samplers that ask the denoiser twice a step: prompt schedules count calls."""
+    discards_penultimate: bool = False
+    """Runs with one level more and leaves out the last but one."""
+    default_eta: float | None = None
+    """`parameters.eta` when it is None; None here if the sampler does not read it."""
+    guidance_factor: float = 1.0
+    """What the guidance scale is multiplied with: CFG++ works with scales below 1."""
+    is_variance_preserving: bool = False
+    """Thinks in latents of variance 1, as A1111's DDIM does. So pure noise to begin with has the
+    spread sqrt(1 + sigma²), and a result is divided by sqrt(1 + sigmas[-1]²)."""
+    reads: tuple[str, ...] = ()
+    """The names of the `SamplerParameters` that count."""
 
 
 class Samplers(Registry[Sampler]):

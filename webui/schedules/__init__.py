@@ -1,5 +1,6 @@
 """Ways to space the noise levels of a run: one file each, found by scanning this folder."""
 
-from webui.schedules.schedule import AUTOMATIC, Schedules, load_schedules
+from webui.schedules.schedule import AUTOMATIC, Schedules, Sigmas, Spacing, load_schedules
+from webui.schedules.walk import walk_sigmas
 
-__all__ = ["AUTOMATIC", "Schedules", "load_schedules"]
+__all__ = ["AUTOMATIC", "Schedules", "Sigmas", "Spacing", "load_schedules", "walk_sigmas"]

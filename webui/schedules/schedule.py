@@ -3,18 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import webui.schedules
+from webui.core.errors import InvalidRequest
 from webui.core.registry import Registry, discover
+from webui.core.request import SamplerParameters
 from webui.schedules.noise_levels import NoiseLevels
 
 AUTOMATIC: Final = "automatic"
 """The id that stands for the sampler's own default."""
 
 Sigmas = tuple[float, ...]
-"""Noise levels from the first to 0, one more than there are steps."""
+"""Falling noise levels, mostly to 0, mostly one more than there are steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spacing:
+    """What a schedule spaces: the model's noise levels, the steps asked for and fine points."""
+
+    levels: NoiseLevels
+    steps: int
+    parameters: SamplerParameters = field(default_factory=SamplerParameters)
+    family: str = ""
+    """Id of the model's family, for schedules that were tuned for one."""
+
+    @property
+    def smallest(self) -> float:
+        """The level before 0: the model's, or the one asked for. Raises InvalidRequest."""
+        self._check_range()
+        return self.parameters.smallest_sigma or self.levels.smallest
+
+    @property
+    def largest(self) -> float:
+        """The level to start from: the model's, or the one asked for. Raises InvalidRequest."""
+        self._check_range()
+        return self.parameters.largest_sigma or self.levels.largest
+
+    def _check_range(self) -> None:
+        smallest = self.parameters.smallest_sigma or self.levels.smallest
+        largest = self.parameters.largest_sigma or self.levels.largest
+        if smallest >= largest:
+            raise InvalidRequest(
+                "sampling.parameters.smallest_sigma",
+                f"The smallest sigma {smallest:g} is not below the largest, {largest:g}. "
+                f"Leave both empty for the model's, {self.levels.smallest:.4f} to "
+                f"{self.levels.largest:.4f}.",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +59,11 @@ class Schedule:
 
     id: str
     label: str
-    sigmas: Callable[[NoiseLevels, int], Sigmas] | None
-    """The noise levels of a run of so many steps. None only for "automatic"."""
+    sigmas: Callable[[Spacing], Sigmas] | None
+    """The noise levels of a run. None only for "automatic"."""
     aliases: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    """The names of the `SamplerParameters` that count."""
 
 
 class Schedules(Registry[Schedule]):
@@ -38,13 +76,6 @@ class Schedules(Registry[Schedule]):
             if wanted in {n.lower() for n in (schedule.id, schedule.label, *schedule.aliases)}:
                 return schedule.id
         return None
-
-    def sigmas(self, id: str, default: str, levels: NoiseLevels, steps: int) -> Sigmas:
-        """The noise levels of a run; `default` is the sampler's schedule. Raises KeyError."""
-        spacing = self[id].sigmas or self[default].sigmas
-        if spacing is None:
-            raise KeyError(default)
-        return spacing(levels, steps)
 
 
 def load_schedules() -> Schedules:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from webui.schedules.noise_levels import NoiseLevels
-from webui.schedules.schedule import Schedule, Sigmas
+from webui.schedules.schedule import Schedule, Sigmas, Spacing
 
 
-def uniform_sigmas(levels: NoiseLevels, steps: int) -> Sigmas:
+def uniform_sigmas(spacing: Spacing) -> Sigmas:
     """From the last timestep to timestep 0, both included, then 0."""
-    parts = (i / max(steps - 1, 1) for i in range(steps))
+    levels = spacing.levels
+    parts = (i / max(spacing.steps - 1, 1) for i in range(spacing.steps))
     return (*(levels.sigma(levels.last_timestep * (1 - part)) for part in parts), 0.0)
 
 
