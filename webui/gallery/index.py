@@ -9,23 +9,22 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from webui.core.codec import from_json
+from webui.core.database import connect, open_database, transaction
 from webui.core.errors import NotFound
 from webui.core.job import JobId, PersonId
 from webui.core.recipe import Recipe
 from webui.core.request import Mode
-from webui.gallery.database import connect, open_database
 from webui.gallery.room import is_full
 
 T = TypeVar("T")
 
-VERSION: Final = 1
+LOSS: Final = "It is made anew from the pictures."
 _COLUMNS: Final = (
     "id, job_id, picture_index, owner, mode, path, width, height, words, series, number, "
     "created_at, trashed_at, digest, facts, recipe"
@@ -110,7 +109,9 @@ class Index:
         self.was_cut_short: Final = wal.exists()
         """Whether the last server that had it open did not close it."""
         self._on_full: Final = on_full
-        self._writer: Final = self._once_more(lambda: open_database(path, _SCHEMA, VERSION))
+        self._writer: Final = self._once_more(
+            lambda: open_database(path, (_SCHEMA,), loss=LOSS, is_durable=False)
+        )
         self._reader: Final = connect(path)
         self._writing, self._reading = threading.Lock(), threading.Lock()
 
@@ -156,7 +157,8 @@ class Index:
 
         Those that are known already are passed over; the number added.
         """
-        with self._transaction() as writer:
+        writer = self._writer
+        with self._writing, transaction(writer):
             writer.execute("CREATE TEMP TABLE found AS SELECT * FROM pictures WHERE 0")
             rows = (_values(entry, is_saved=True) for entry in entries)
             writer.executemany(f"INSERT INTO found {_INSERT}", rows)
@@ -267,18 +269,6 @@ class Index:
             if not (is_full(error) and self._on_full()):
                 raise
             return action()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._writing:
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
-                raise
 
 
 def _values(entry: Entry, is_saved: bool) -> dict[str, object]:

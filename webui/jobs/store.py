@@ -20,12 +20,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from webui.core.codec import from_json, to_json
+from webui.core.database import connect, full_disk_told, open_database, transaction
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.events import Cancelled, Failed, Finished, JobEvent, PictureSaved, Queued, Started
 from webui.core.job import Job, JobId, JobState, PersonId
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest, Mode
-from webui.jobs.database import open_database, transaction
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ CUT_SHORT_TWICE: Final = (
     "ran. It is not started a third time by itself. Press Generate to try it again."
 )
 UNREADABLE_JOB: Final = "This job was written by another version of Gesso and can't be read."
+LIST: Final = "The list of jobs"
+LOSS: Final = "Jobs that waited in it are gone from the queue, pictures are not touched."
 LASTING: Final[Mapping[str, type[Any]]] = MappingProxyType(
     {
         "queued": Queued,
@@ -103,7 +105,9 @@ class JobStore:
         """Opens or makes the file; one that is damaged is set aside first."""
         self.boot: Final = secrets.token_hex(8)
         """Names this life of the server: running rows of another one were cut short."""
-        self._writer, self._reader = open_database(path, MIGRATIONS)
+        with full_disk_told(LIST):
+            self._writer: Final = open_database(path, MIGRATIONS, loss=LOSS)
+            self._reader: Final = connect(path)
         self._write_lock: Final = threading.Lock()
         self._read_lock: Final = threading.Lock()
         self._parse: Final = lru_cache(maxsize=1024)(_parse)
@@ -282,7 +286,7 @@ class JobStore:
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock, transaction(self._writer):
+        with self._write_lock, full_disk_told(LIST), transaction(self._writer):
             yield self._writer
 
     def _select(self, where: str, values: Sequence[object] = ()) -> list[Job]:

@@ -1,0 +1,134 @@
+"""Opening a SQLite file that must outlive crashes: checked, versioned, set aside if damaged."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from webui.core.errors import DiskFull, GessoError
+
+log = logging.getLogger(__name__)
+
+DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+UNWRITABLE: Final = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_BUSY,
+)
+"""A full disk shows as any of the first three, depending on which of SQLite's files meets it
+first; the last is another program that holds the file, a backup for example. All may pass."""
+
+
+def open_database(
+    path: Path, migrations: Sequence[str], *, loss: str, is_durable: bool = True
+) -> sqlite3.Connection:
+    """A connection for one writer at the newest version; script i of `migrations` brings a file
+    of version i to version i + 1.
+
+    A damaged file is set aside and a new one begun; `loss` tells in the log what that costs. With
+    `is_durable` a commit survives a power cut, without it only the end of the program. Raises
+    sqlite3.Error, and GessoError for a file of a later version than this program knows.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _open(path, migrations, is_durable)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in DAMAGE:
+            raise
+    _set_aside(path, loss)
+    return _open(path, migrations, is_durable)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """One more connection to a file that is open. It commits each statement by itself and may be
+    used by any thread, by one at a time."""
+    return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, committed when it ends."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def full_disk_told(what: str) -> Iterator[None]:
+    """Turns the many faces of a full disk into DiskFull, which says that `what` can't be
+    written; every other error passes."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in UNWRITABLE:
+            raise
+        raise DiskFull(
+            f"{what} can't be written ({error}). Free some room on the disk; "
+            "everything goes on by itself then."
+        ) from error
+
+
+def _open(path: Path, migrations: Sequence[str], is_durable: bool) -> sqlite3.Connection:
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
+        _check(connection)
+        _migrate(connection, migrations, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    """Takes 0.2 s for 100,000 pictures."""
+    fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if fault != "ok":
+        damage = sqlite3.DatabaseError(fault)
+        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise damage
+
+
+def _migrate(connection: sqlite3.Connection, migrations: Sequence[str], path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(migrations):
+        raise GessoError(
+            f"{path} was written by a later version of Gesso (format {version}, this one knows "
+            f"{len(migrations)}). Update Gesso, or move the file away to begin a new one."
+        )
+    for number in range(version, len(migrations)):
+        with transaction(connection):
+            for statement in _statements(migrations[number]):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number + 1}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: executescript would commit what came before it."""
+    return (statement for part in script.split(";") if (statement := part.strip()))
+
+
+def _set_aside(path: Path, loss: str) -> None:
+    """Keep the damaged file and its journals for whoever wants to look."""
+    stamp = f"damaged-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 1_000_000:06d}"
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            os.replace(part, path.with_name(f"{path.name}.{stamp}{suffix}"))
+    log.error(
+        "%s was damaged. It was set aside as %s.%s and a new one begun. %s",
+        path, path.name, stamp, loss,
+    )  # fmt: skip
