@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from webui.core.request import Guidance
 from webui.engine.conditioning import Conditioning
 from webui.engine.denoise import Denoiser, keep_outside
 from webui.families.components import Components, Prediction
@@ -43,6 +44,16 @@ class KnowingNetwork:
         return (math.sqrt(alpha) * noise - math.sqrt(1 - alpha) * clean + said,)
 
 
+class Constant:
+    """A plan that says the same at each call."""
+
+    def __init__(self, conditioning: Conditioning) -> None:
+        self._conditioning = conditioning
+
+    def at(self, call: int) -> Conditioning:
+        return self._conditioning
+
+
 def text(value: float) -> Tensor:
     return torch.full((1, 77, 8), float(value))
 
@@ -59,7 +70,8 @@ def denoiser(
         prediction=network.prediction,
     )
     said = None if negative is None else text(negative)
-    return Denoiser(components, LEVELS, Conditioning(positive=text(positive), negative=said), scale)
+    plan = Constant(Conditioning(positive=text(positive), negative=said))
+    return Denoiser(components, LEVELS, plan, Guidance(), scale, calls_total=20, is_exact=False)
 
 
 @pytest.mark.parametrize("prediction", list(Prediction))

@@ -16,6 +16,7 @@ from webui.core.recipe import Recipe
 from webui.core.request import SamplerParameters
 from webui.engine.autoencoder import encode, scale_of
 from webui.engine.canvas import Canvas
+from webui.engine.conditioning import Conditioning
 from webui.engine.denoise import Denoiser, blend, keep_outside
 from webui.engine.noise import PictureNoise
 from webui.engine.pipeline_manager import Pipeline
@@ -85,7 +86,9 @@ def make_batch(
     scale = scale_of(vae)
     shape = (int(vae.config.latent_channels), recipe.height // scale, recipe.width // scale)
     source = mask = None
-    denoise: Denoise = _denoiser(recipe, pipeline, recipe.guidance_scale * sampler.guidance_factor)
+    calls = (len(sigmas) - 1) * sampler.calls_per_step
+    scale_of_guidance = recipe.guidance_scale * sampler.guidance_factor
+    denoise: Denoise = _denoiser(recipe, pipeline, scale_of_guidance, calls)
     if canvas.source is not None and recipe.source is not None:
         source = _encode(vae, canvas.source, shape)
         sigmas = last_sigmas(sigmas, recipe.source.denoising_strength)
@@ -114,14 +117,34 @@ def last_sigmas(sigmas: Sigmas, strength: float) -> Sigmas:
     return sigmas[steps - int(min(strength, WHOLE_STRENGTH) * steps) - 1 :]
 
 
-def _denoiser(recipe: Recipe, pipeline: Pipeline, guidance_scale: float) -> Denoiser:
+def _denoiser(
+    recipe: Recipe, pipeline: Pipeline, guidance_scale: float, calls_total: int
+) -> Denoiser:
     conditioning = pipeline.encoder.condition(
         recipe.prompt,
         recipe.negative_prompt,
         recipe.clip_skip,
         is_guided=recipe.guidance_scale > 1,
     )
-    return Denoiser(pipeline.components, pipeline.levels, conditioning, guidance_scale)
+    return Denoiser(
+        pipeline.components,
+        pipeline.levels,
+        _Constant(conditioning),
+        recipe.guidance,
+        guidance_scale,
+        calls_total=calls_total,
+        is_exact=False,
+    )
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """The plan of a prompt that says the same at each call."""
+
+    conditioning: Conditioning
+
+    def at(self, call: int) -> Conditioning:
+        return self.conditioning
 
 
 def _encode(vae: AutoencoderKL, picture: Image.Image, shape: tuple[int, int, int]) -> Tensor:

@@ -3,65 +3,178 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from itertools import groupby
+from typing import Any, Final, Protocol
 
 import torch
 from torch import Tensor
 
+from webui.core.request import Guidance
 from webui.engine.conditioning import Conditioning
+from webui.engine.guidance import load_features
+from webui.engine.guidance.feature import Answer, Effect, Moment, Round
 from webui.families.components import Components, Prediction
 from webui.samplers.sampler import Denoise
 from webui.schedules.noise_levels import NoiseLevels
 
 
+class Plan(Protocol):
+    """What the prompts say at each call of a run."""
+
+    def at(self, call: int) -> Conditioning:
+        """The prompts of call number `call`, counted from 0."""
+        ...
+
+
 class Denoiser:
-    """Guesses the clean latents of a batch, float32, (B, 4, H/8, W/8)."""
+    """Guesses the clean latents of a group of pictures, (B, 4, h, w), in one run. Counts its calls.
+
+    While a call lasts, the network may be changed (see webui.engine.guidance); after each, it is
+    as it was.
+    """
 
     def __init__(
         self,
         components: Components,
         levels: NoiseLevels,
-        conditioning: Conditioning,
+        plan: Plan,
+        guidance: Guidance,
         guidance_scale: float,
+        *,
+        calls_total: int,
+        is_exact: bool,
+        extra_channels: Tensor | None = None,
+        first_call: int = 0,
     ) -> None:
-        self._unet: Final = components.unet
-        self._prediction: Final = components.prediction
-        self._levels: Final = levels
-        self._conditioning: Final = conditioning
+        """`calls_total`: how often the sampler will call, all in all; `first_call`: how often it
+        has before, when this denoiser takes over within a run.
+
+        `is_exact`: the network sees one picture and one prompt at a time, so that no picture
+        depends on its batch in any bit; otherwise all at once. `extra_channels`: what the network
+        sees beside the latents, (1 or B, n, h, w). Raises InvalidRequest when the network lacks
+        what the guidance needs.
+        """
+        self.calls = first_call
+        self._calls_total: Final = max(1, calls_total)
+        self._plan: Final = plan
         self._guidance_scale: Final = guidance_scale
+        self._network: Final = _Network(components, levels, extra_channels, is_exact=is_exact)
+        begun = [feature.begin(guidance, components.unet) for feature in load_features()]
+        self._effects: Final[Sequence[Effect]] = [effect for effect in begun if effect is not None]
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """The guided guess for `x`, whose noise has the spread `sigma`."""
         return self.both(x, sigma)[0]
 
     def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        """The guided guess, and the one without guidance; the same twice without a negative."""
-        # the network saw pictures whose variance was 1 with their noise: Karras et al. 2022, C.1
-        scaled = x / math.sqrt(sigma**2 + 1)
+        """The guided guess, and the one without guidance; without a negative prompt that is the
+        first positive one's."""
+        moment = Moment(call=self.calls, calls_total=self._calls_total, sigma=sigma)
+        self.calls += 1
+        with ExitStack() as patches:
+            for effect in self._effects:
+                patches.enter_context(effect.patch(moment))
+            round = self._round(x, moment)
+            guess = round.guided(round.scale)
+            for effect in self._effects:
+                guess = effect.apply(round, guess)
+        return guess, round.base.clean
+
+    def _round(self, x: Tensor, moment: Moment) -> Round:
+        """The prompts' answers: cond first, uncond last, as A1111 has them."""
+        given = self._plan.at(moment.call)
+        texts = _weighted(given)
+        is_guided = given.negative is not None and not self._skips(moment)
+        if given.negative is not None and is_guided:
+            texts.append((given.negative, 1.0))
+        ask = partial(self._network.ask, moment.sigma)
+        with ExitStack() as watches:
+            for effect in self._effects:
+                watches.enter_context(effect.watch())
+            guesses = ask(x, [text for text, _ in texts])
+        answers = [
+            Answer(text=text, weight=weight, clean=clean)
+            for (text, weight), clean in zip(texts, guesses, strict=True)
+        ]
+        return Round(
+            moment=moment,
+            x=x,
+            positives=tuple(answers[:-1] if is_guided else answers),
+            negative=answers[-1] if is_guided else None,
+            scale=self._guidance_scale,
+            ask=ask,
+        )
+
+    def _skips(self, moment: Moment) -> bool:
+        return any(effect.skips(moment) for effect in self._effects)
+
+
+def _weighted(given: Conditioning) -> list[tuple[Tensor, float]]:
+    positive: Any = given.positive
+    if isinstance(positive, Tensor):
+        return [(positive, 1.0)]
+    return [(part.embedding, part.weight) for part in positive]
+
+
+class _Network:
+    """The UNet, asked for clean latents."""
+
+    def __init__(
+        self,
+        components: Components,
+        levels: NoiseLevels,
+        extra_channels: Tensor | None,
+        *,
+        is_exact: bool,
+    ) -> None:
+        self._unet: Final = components.unet
+        self._is_velocity: Final = components.prediction is Prediction.VELOCITY
+        self._levels: Final = levels
+        self._extra: Final = extra_channels
+        self._is_exact: Final = is_exact
+
+    def ask(self, sigma: float, x: Tensor, texts: Sequence[Tensor]) -> list[Tensor]:
+        """The guess for each text."""
         timestep = torch.tensor(self._levels.timestep(sigma), dtype=torch.float32, device=x.device)
-        guided, unguided = self._guided(scaled.to(self._unet.dtype), timestep)
-        clean = self._clean(x, sigma, guided)
-        return clean, clean if unguided is guided else self._clean(x, sigma, unguided)
+        answer = self._apart if self._is_exact else self._together
+        return [
+            self._clean(x, sigma, each.to(x.dtype))
+            for each in answer(self._input(x, sigma), timestep, texts)
+        ]
+
+    def _input(self, x: Tensor, sigma: float) -> Tensor:
+        # the network saw pictures whose variance was 1 with their noise: Karras et al. 2022, C.1
+        seen = x / math.sqrt(sigma**2 + 1)
+        if self._extra is not None:
+            extra = self._extra.to(seen).expand(len(x), -1, -1, -1)
+            seen = torch.cat([seen, extra], dim=1)
+        return seen.to(self._unet.dtype)
+
+    def _together(
+        self, seen: Tensor, timestep: Tensor, texts: Sequence[Tensor]
+    ) -> Iterator[Tensor]:
+        """Neighbours of one length in one call, (count * B) rows."""
+        for _, same in groupby(texts, key=lambda text: text.shape[1]):
+            several = list(same)
+            rows = torch.cat([text.expand(len(seen), -1, -1) for text in several])
+            answer = self._answer(torch.cat([seen] * len(several)), timestep, rows)
+            yield from answer.chunk(len(several))
+
+    def _apart(self, seen: Tensor, timestep: Tensor, texts: Sequence[Tensor]) -> Iterator[Tensor]:
+        for text in texts:
+            yield torch.cat([self._answer(one, timestep, text) for one in seen.split(1)])
+
+    def _answer(self, seen: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
+        answer: Tensor = self._unet(seen, timestep, text, return_dict=False)[0]
+        return answer
 
     def _clean(self, x: Tensor, sigma: float, answer: Tensor) -> Tensor:
-        if self._prediction is Prediction.VELOCITY:
-            return x / (sigma**2 + 1) - answer * sigma / math.sqrt(sigma**2 + 1)
+        if self._is_velocity:
+            return x / (sigma**2 + 1) - answer * (sigma / math.sqrt(sigma**2 + 1))
         return x - answer * sigma
-
-    def _guided(self, scaled: Tensor, timestep: Tensor) -> tuple[Tensor, Tensor]:
-        """The answer with guidance, and without."""
-        count, given = len(scaled), self._conditioning
-        positive = given.positive.expand(count, -1, -1)
-        if given.negative is None:
-            answer = self._ask(scaled, timestep, positive)
-            return answer, answer
-        texts = torch.cat([positive, given.negative.expand(count, -1, -1)])
-        wanted, unwanted = self._ask(torch.cat([scaled, scaled]), timestep, texts).chunk(2)
-        return unwanted + (wanted - unwanted) * self._guidance_scale, unwanted
-
-    def _ask(self, scaled: Tensor, timestep: Tensor, texts: Tensor) -> Tensor:
-        answer: Tensor = self._unet(scaled, timestep, texts, return_dict=False)[0]
-        return answer.float()
 
 
 def keep_outside(denoise: Denoise, kept: Tensor, mask: Tensor) -> Denoise:
