@@ -7,26 +7,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from webui.core.errors import InvalidRequest, UnreadablePicture
 from webui.core.recipe import Recipe
-from webui.core.request import InputId, Mask, MaskArea, ResizeMode
-from webui.imaging.fit import fit, flatten
+from webui.core.request import InputId, Mask, MaskArea, MaskContent, Outpaint, ResizeMode
+from webui.imaging.colors import corrected
+from webui.imaging.fill import filled
+from webui.imaging.fit import fit, flatten, reshape
 from webui.imaging.masks import (
     fit_mask,
     masked_area,
     overlay_alpha,
     paste_back,
-    paste_crop,
+    paste_part,
     prepare_mask,
 )
+from webui.imaging.outpaint import (
+    extended,
+    outpaint_mask,
+    outpaint_size,
+    place_of,
+    result_size,
+)
+from webui.imaging.soft import changed_alpha
 from webui.imaging.upload import open_upload
 
 LARGEST_SIDE: Final = 2048
 """Of a source whose latent is resized: a picture of 50 megapixels can't be encoded at once."""
 
+OUTPAINT_CONTENT: Final = MaskContent.ORIGINAL
+"""Of new sides, when no mask says otherwise."""
+
 Inputs = Mapping[InputId, Path]
+Finish = Callable[[Image.Image], Image.Image]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +48,15 @@ class Canvas:
     """What is there before painting, and what happens to each picture after it.
 
     `source` is RGB of the recipe's size, or of its own when the latent is to be resized; None for
-    txt2img. `mask` is "L" of the recipe's size, None where all is painted.
+    txt2img. `mask` is "L" of the recipe's size, None where all is painted. `content` says what
+    lies under the mask; FILL is already done in `source`, noise and nothing are the latents'.
+    `finish` takes the decoded picture and gives the one to be saved.
     """
 
     source: Image.Image | None = None
     mask: Image.Image | None = None
-    finish: Callable[[Image.Image], Image.Image] = lambda painted: painted
+    content: MaskContent = MaskContent.ORIGINAL
+    finish: Finish = lambda painted: painted
 
 
 def make_canvas(recipe: Recipe, inputs: Inputs) -> Canvas:
@@ -47,23 +64,36 @@ def make_canvas(recipe: Recipe, inputs: Inputs) -> Canvas:
     if recipe.source is None:
         return Canvas()
     picture = flatten(_open(inputs, "source.image", recipe.source.image))
-    mode = recipe.source.resize_mode
-    if recipe.mask is None:
-        return Canvas(source=_source(picture, recipe, mode))
-    mask = _mask(inputs, recipe.mask, picture.size)
+    mask = None if recipe.mask is None else _mask(inputs, recipe.mask, picture.size)
+    if recipe.outpaint is not None:
+        return _outpainted(recipe, recipe.outpaint, picture, mask)
+    if recipe.mask is None or mask is None:
+        return _unmasked(recipe, picture, recipe.source.resize_mode)
     if recipe.mask.area is MaskArea.MASKED:
         return _masked_part(recipe, recipe.mask.padding, picture, mask)
-    return _whole(recipe, mode, picture, mask)
+    return _whole(recipe, recipe.source.resize_mode, picture, mask)
+
+
+def _unmasked(recipe: Recipe, picture: Image.Image, mode: ResizeMode) -> Canvas:
+    def finish(painted: Image.Image) -> Image.Image:
+        return _recolored(recipe, painted, fit(picture, *painted.size, _visible(mode)), None)
+
+    return Canvas(source=_source(picture, recipe, mode), finish=finish)
 
 
 def _whole(recipe: Recipe, mode: ResizeMode, picture: Image.Image, mask: Image.Image) -> Canvas:
     shown = fit(picture, recipe.width, recipe.height, _visible(mode))
     fitted = fit_mask(mask, recipe.width, recipe.height, mode)
-    alpha = overlay_alpha(fitted)
+    content = _content(recipe)
+
+    def finish(painted: Image.Image) -> Image.Image:
+        painted = _recolored(recipe, painted, shown, fitted)
+        return paste_back(shown, painted, _alpha(recipe, shown, painted, fitted))
+
+    # a fill needs the mask on the picture, so it is laid into what is seen of it
+    source = shown if content is MaskContent.FILL else _source(picture, recipe, mode)
     return Canvas(
-        source=_source(picture, recipe, mode),
-        mask=fitted,
-        finish=lambda painted: paste_back(shown, painted, alpha),
+        source=_begun(source, fitted, content), mask=fitted, content=content, finish=finish
     )
 
 
@@ -71,11 +101,94 @@ def _masked_part(recipe: Recipe, padding: int, picture: Image.Image, mask: Image
     """The mask's surroundings at the recipe's size; the result has the size of the picture."""
     size = (recipe.width, recipe.height)
     box = masked_area(mask, *size, padding)
+    part, content = picture.crop(box), _content(recipe)
+    shown = fit(part, *size, ResizeMode.FILL)
+    fitted = fit_mask(mask.crop(box), *size, ResizeMode.FILL)
+
+    def finish(painted: Image.Image) -> Image.Image:
+        painted = _recolored(recipe, painted, shown, fitted)
+        back = reshape(painted, box.width, box.height, ResizeMode.CROP)
+        return paste_part(picture, back, _part_alpha(recipe, part, back, mask.crop(box)), box)
+
     return Canvas(
-        source=fit(picture.crop(box), *size, ResizeMode.FILL),
-        mask=fit_mask(mask.crop(box), *size, ResizeMode.FILL),
-        finish=lambda painted: paste_crop(picture, painted, mask, box),
+        source=_begun(shown, fitted, content), mask=fitted, content=content, finish=finish
     )
+
+
+def _outpainted(
+    recipe: Recipe, outpaint: Outpaint, picture: Image.Image, drawn: Image.Image | None
+) -> Canvas:
+    """The source in its own size with new sides, and what a mask on it covers besides."""
+    size = (recipe.width, recipe.height)
+    _check_outpaint(recipe, outpaint, picture.size)
+    place = place_of(size, picture.size, outpaint)
+    shown, content = extended(picture, size, place), _content(recipe)
+    mask = outpaint_mask(size, picture.size, outpaint)
+    if drawn is not None:
+        mask.paste(ImageChops.lighter(drawn, mask.crop((*place, *_end(place, drawn.size)))), place)
+    left, top = place[0] - outpaint.left, place[1] - outpaint.top
+    result = (left, top, *_end((left, top), result_size(picture.size, outpaint)))
+
+    def finish(painted: Image.Image) -> Image.Image:
+        painted = _recolored(recipe, painted, shown, mask)
+        return paste_back(shown, painted, overlay_alpha(mask)).crop(result)
+
+    return Canvas(source=_begun(shown, mask, content), mask=mask, content=content, finish=finish)
+
+
+def _check_outpaint(recipe: Recipe, outpaint: Outpaint, source_size: tuple[int, int]) -> None:
+    wanted = outpaint_size(source_size, outpaint)
+    if (recipe.width, recipe.height) != wanted:
+        raise InvalidRequest(
+            "outpaint",
+            f"A source of {source_size[0]}×{source_size[1]} with these new sides is painted at "
+            f"{wanted[0]}×{wanted[1]}, not at {recipe.width}×{recipe.height}. "
+            "Leave width and height empty.",
+        )
+    if recipe.mask is not None and recipe.mask.area is MaskArea.MASKED:
+        raise InvalidRequest(
+            "mask.area",
+            "New sides need the whole picture, and “only masked” paints a part of it. "
+            "Choose the whole picture, or do one after the other.",
+        )
+
+
+def _content(recipe: Recipe) -> MaskContent:
+    return recipe.mask.content if recipe.mask is not None else OUTPAINT_CONTENT
+
+
+def _begun(source: Image.Image, mask: Image.Image, content: MaskContent) -> Image.Image:
+    """The source with what is laid under the mask before it is encoded."""
+    return filled(source, mask) if content is MaskContent.FILL else source
+
+
+def _recolored(
+    recipe: Recipe, painted: Image.Image, shown: Image.Image, mask: Image.Image | None
+) -> Image.Image:
+    """The painted picture in the source's colours, where that was asked for."""
+    if recipe.source is None or not recipe.source.color_correction:
+        return painted
+    return corrected(painted, shown, mask)
+
+
+def _alpha(
+    recipe: Recipe, shown: Image.Image, painted: Image.Image, mask: Image.Image
+) -> Image.Image:
+    """How much of the painted picture shows, for a mask over the whole picture."""
+    soft = None if recipe.mask is None else recipe.mask.soft
+    return overlay_alpha(mask) if soft is None else changed_alpha(shown, painted, mask, soft)
+
+
+def _part_alpha(
+    recipe: Recipe, part: Image.Image, painted: Image.Image, mask: Image.Image
+) -> Image.Image:
+    """The same for a crop, where the blurred mask itself is the alpha."""
+    soft = None if recipe.mask is None else recipe.mask.soft
+    return mask if soft is None else changed_alpha(part, painted, mask, soft)
+
+
+def _end(start: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+    return start[0] + size[0], start[1] + size[1]
 
 
 def _source(picture: Image.Image, recipe: Recipe, mode: ResizeMode) -> Image.Image:

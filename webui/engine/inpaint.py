@@ -6,55 +6,148 @@ Latents are float32, (B, 4, h, w), a source's (1, 4, h, w); masks (1, 1, h, w), 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from webui.core.recipe import Recipe
+from webui.core.request import MaskContent, ResizeMode, SoftInpainting
+from webui.engine.autoencoder import encode
 from webui.engine.canvas import Canvas
+from webui.imaging.fit import fit
 from webui.imaging.masks import latent_mask
 from webui.samplers.sampler import Denoise
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
+INPAINT_CHANNELS: Final = 9
+"""Of a UNet made for inpainting: four of the noisy latents, the mask, four of the picture."""
+GREY: Final = (128, 128, 128)
+"""What the masked part of the picture looks like to it."""
+
 
 def mask_latent(canvas: Canvas, recipe: Recipe, source_latent: Tensor) -> Tensor | None:
-    """Which cells are painted; None where all are. On the source's device."""
+    """Which cells are painted, on the source's device; None where all are.
+
+    0 or 1, but for soft inpainting, which takes the values between as they are.
+    """
     if canvas.mask is None:
         return None
     height, width = source_latent.shape[-2:]
-    return torch.from_numpy(latent_mask(canvas.mask, width, height))[None, None].to(source_latent)
+    small = latent_mask(canvas.mask, width, height, is_soft=_soft(recipe) is not None)
+    return torch.from_numpy(small)[None, None].to(source_latent)
 
 
 def begin(
     canvas: Canvas, recipe: Recipe, source_latent: Tensor, mask: Tensor | None, noise: Tensor
 ) -> Tensor:
     """The latents that the first noise is laid over. `noise` is that noise, of spread 1."""
+    if mask is None:
+        return source_latent
+    match canvas.content:
+        case MaskContent.NOISE:
+            return _blend(source_latent, noise, mask)
+        case MaskContent.NOTHING:
+            return _blend(source_latent, torch.zeros_like(source_latent), mask)
     return source_latent
 
 
 def masked(denoise: Denoise, recipe: Recipe, source_latent: Tensor, mask: Tensor) -> Denoise:
     """A denoiser that leaves the source where nothing is painted, at every step."""
-
-    def blended(x: Tensor, sigma: float) -> Tensor:
-        return _blend(source_latent, denoise(x, sigma), mask)
-
-    return blended
+    return _Kept(denoise, source_latent, mask, _soft(recipe))
 
 
 def settle(recipe: Recipe, source_latent: Tensor, latents: Tensor, mask: Tensor) -> Tensor:
-    """The finished latents: what lies outside the mask is the source's again."""
-    return _blend(source_latent, latents, mask)
+    """The finished latents: what lies outside the mask is the source's again.
+
+    Soft inpainting leaves them as they are: there the pixels decide what is kept.
+    """
+    return latents if _soft(recipe) is not None else _blend(source_latent, latents, mask)
 
 
 def extra_channels(
     unet_channels: int, vae: AutoencoderKL, canvas: Canvas, recipe: Recipe
 ) -> Tensor | None:
-    """What the UNet sees beside the noisy latents, (1, C, h, w); None for plain models."""
-    return None
+    """What the UNet sees beside the noisy latents, (1, C, h, w); None for plain models.
+
+    Of inpainting checkpoints: the mask, and the latent of the picture with the masked part in
+    grey, as far as `conditioning_strength` says. Without a source all is grey and masked.
+    """
+    if unet_channels != INPAINT_CHANNELS:
+        return None
+    size = (recipe.width, recipe.height)
+    if canvas.source is None or canvas.mask is None:
+        hidden, shown = Image.new("L", size, 255), Image.new("RGB", size, GREY)
+    else:
+        hidden = canvas.mask.point([0] * 128 + [255] * 128)
+        shown = fit(canvas.source, *size, ResizeMode.STRETCH)
+        strength = 1.0 if recipe.mask is None else recipe.mask.conditioning_strength
+        greyed = Image.blend(shown, Image.new("RGB", size, GREY), strength)
+        shown = Image.composite(greyed, shown, hidden)
+    latent = encode(vae, shown)
+    cells = interpolate(_pixels(hidden).to(latent), size=latent.shape[-2:], mode="nearest")
+    return torch.cat([cells, latent], dim=1)
+
+
+class _Kept:
+    """The denoiser of `masked`."""
+
+    def __init__(
+        self, denoise: Denoise, kept: Tensor, mask: Tensor, soft: SoftInpainting | None
+    ) -> None:
+        self._denoise: Final = denoise
+        self._kept: Final = kept
+        self._mask: Final = mask
+        self._soft: Final = soft
+
+    def __call__(self, x: Tensor, sigma: float) -> Tensor:
+        """As Denoise."""
+        return self._blended(self._denoise(x, sigma), sigma)
+
+    def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
+        """As Denoise: what is kept is kept in both."""
+        guided, unguided = self._denoise.both(x, sigma)
+        return self._blended(guided, sigma), self._blended(unguided, sigma)
+
+    def _blended(self, painted: Tensor, sigma: float) -> Tensor:
+        if self._soft is None:
+            return _blend(self._kept, painted, self._mask)
+        return soft_blend(self._kept, painted, self._mask, sigma, self._soft)
+
+
+def soft_blend(
+    kept: Tensor, painted: Tensor, mask: Tensor, sigma: float, soft: SoftInpainting
+) -> Tensor:
+    """The two mixed where the mask lies between 0 and 1, the more of `kept` the noisier the step.
+
+    A mean of two unlike vectors is shorter than either, which looks washed out; so the length of
+    each cell's vector is mixed apart, by a power mean that leans to the longer one.
+    """
+    exponent = soft.preservation_strength * sigma**soft.schedule_bias
+    share = torch.where(mask == 0, mask, mask**exponent)
+    mixed = _blend(kept, painted, share)
+    power = soft.transition_contrast
+    lengths = [each.norm(dim=1, keepdim=True) for each in (kept, painted)]
+    largest = torch.maximum(*lengths).clamp(min=1e-6)  # keeps the powers within float32
+    mean = _blend((lengths[0] / largest) ** power, (lengths[1] / largest) ** power, share)
+    wanted = mean ** (1 / power) * largest
+    stretched = mixed * wanted / mixed.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    return torch.where(share == 0, kept, torch.where(share == 1, painted, stretched))
 
 
 def _blend(kept: Tensor, painted: Tensor, mask: Tensor) -> Tensor:
     return kept * (1 - mask) + painted * mask
+
+
+def _pixels(mask: Image.Image) -> Tensor:
+    """(1, 1, H, W), 0..1."""
+    return torch.from_numpy(np.asarray(mask, dtype=np.float32) / 255)[None, None]
+
+
+def _soft(recipe: Recipe) -> SoftInpainting | None:
+    return None if recipe.mask is None else recipe.mask.soft

@@ -88,10 +88,13 @@ def overlay_alpha(mask: Image.Image) -> Image.Image:
     return mask.point([min(2 * value, 255) for value in range(256)])
 
 
-def latent_mask(mask: Image.Image, latent_width: int, latent_height: int) -> Floats:
-    """Which latent cells are made anew: float32 (H/8, W/8), each 0 or 1."""
+def latent_mask(
+    mask: Image.Image, latent_width: int, latent_height: int, is_soft: bool = False
+) -> Floats:
+    """Which latent cells are made anew: float32 (H/8, W/8), each 0 or 1; soft ones between."""
     small = mask.resize((latent_width, latent_height), Image.Resampling.BICUBIC)
-    return np.around(np.asarray(small, dtype=np.float32) / 255)
+    cells: Floats = np.asarray(small, dtype=np.float32) / np.float32(255)
+    return cells if is_soft else np.around(cells)
 
 
 def masked_area(mask: Image.Image, width: int, height: int, padding: int) -> Box:
@@ -127,8 +130,13 @@ def paste_crop(
     `alpha` has the size of `source`; where it is 0 and outside the box the source is untouched.
     """
     part = reshape(painted, box.width, box.height, ResizeMode.CROP)
+    return paste_part(source, part, alpha.crop(box), box)
+
+
+def paste_part(source: Image.Image, part: Image.Image, alpha: Image.Image, box: Box) -> Image.Image:
+    """`part` over what `box` covers of `source`; it and `alpha` have the size of the box."""
     whole = source.copy()
-    whole.paste(part, (box.left, box.top), alpha.crop(box))
+    whole.paste(part, (box.left, box.top), alpha)
     return whole
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from webui.core.errors import InvalidRequest
@@ -56,6 +57,16 @@ def place_of(
         outpaint.left + _spare(painted_size[0] - width, outpaint.left, outpaint.right),
         outpaint.top + _spare(painted_size[1] - height, outpaint.top, outpaint.bottom),
     )
+
+
+def extended(
+    source: Image.Image, painted_size: tuple[int, int], place: tuple[int, int]
+) -> Image.Image:
+    """The source at its place, its edges repeated around it."""
+    right = painted_size[0] - place[0] - source.width
+    bottom = painted_size[1] - place[1] - source.height
+    sides = ((place[1], bottom), (place[0], right), (0, 0))
+    return Image.fromarray(np.pad(np.asarray(source), sides, mode="edge"))
 
 
 def outpaint_mask(
