@@ -91,7 +91,7 @@ def test_a_changed_file_gets_a_new_hash(catalog: Catalog, folder: Path) -> None:
 def test_files_that_cannot_be_used_are_named_with_the_reason(
     catalog: Catalog, folder: Path
 ) -> None:
-    write(folder / "lora.safetensors", {"lora_unet_down.lora_up.weight": [4, 4]})
+    write(folder / "language.safetensors", {"lm_head.weight": [4, 4, 4]})
     (folder / "text.safetensors").write_text("not a model at all")
     short = write(folder / "short.safetensors", SD15_KEYS)
     short.write_bytes(short.read_bytes()[:40])
@@ -101,9 +101,9 @@ def test_files_that_cannot_be_used_are_named_with_the_reason(
     assert [model.id for model in catalog.models()] == ["starter"]
     problems = {problem.name: problem.why for problem in catalog.problems()}
     assert set(problems) == {
-        "lora.safetensors", "text.safetensors", "short.safetensors", "broken",
+        "language.safetensors", "text.safetensors", "short.safetensors", "broken",
     }  # fmt: skip
-    assert "none of the kinds" in problems["lora.safetensors"]
+    assert "none of the kinds" in problems["language.safetensors"]
 
 
 def test_a_file_cut_short_says_how_much_is_missing(folder: Path) -> None:

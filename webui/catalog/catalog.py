@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from webui.catalog.hashes import HashCache, weight_files
-from webui.catalog.header import read_header
-from webui.core.errors import ModelUnreadable, NotFound
+from webui.catalog.hashes import LEGACY_DIGITS, HashCache, Look, legacy_hash, look
+from webui.catalog.header import read_front
+from webui.catalog.index import Finding, FindingIndex
+from webui.catalog.recognise import SAFETENSORS, recognise
+from webui.catalog.walk import SUFFIXES, model_files
+from webui.core.errors import NotFound
 from webui.core.model import ModelFamily, ModelInfo, ModelKind
+from webui.core.recipe import FileRef
 
 log = logging.getLogger(__name__)
 
 STARTER: Final = "starter"
-MAX_DEPTH: Final = 8
-"""Folders below folders; a link that points back up ends here."""
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "models" / STARTER
+LIBRARY_STEMS: Final = frozenset({"diffusion_pytorch_model", "pytorch_lora_weights", "model"})
+"""What libraries call every file they write; its folder has the telling name."""
+HASH: Final = re.compile(r"[0-9a-f]{8,64}")
+TITLE_HASH: Final = re.compile(r"^(?P<name>.+?)\s*\[[0-9a-fA-F]{8,64}\]$")
+"""A1111 writes checkpoints as "folder/name.safetensors [0123456789]"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +39,11 @@ class Problem:
 
 
 class Catalog:
-    """Models by id, found below one folder; the starter model that ships is always among them.
+    """Models by kind and id, found below one folder; the starter model that ships is always among
+    them.
 
-    Usable from any thread. `refresh` reads headers only; hashes are computed when asked for.
+    Usable from any thread. `refresh` reads headers only, and those only once; hashes are computed
+    when asked for.
     """
 
     def __init__(
@@ -44,54 +53,64 @@ class Catalog:
         self._shipped = shipped
         self._families = tuple(families)
         self._hashes = HashCache(database)
+        self._index = FindingIndex(database, [family.id for family in self._families])
         self._lock = threading.Lock()
-        self._models: dict[str, ModelInfo] = {}
+        self._refreshing = threading.Lock()
+        self._models: Mapping[ModelKind, Mapping[str, ModelInfo]] = {}
+        self._claims: Mapping[Path, str] = {}
         self._problems: tuple[Problem, ...] = ()
 
-    def models(self) -> tuple[ModelInfo, ...]:
-        """All usable models, by name, the starter model last."""
-        return tuple(self._models.values())
+    def models(self, kind: ModelKind = ModelKind.CHECKPOINT) -> tuple[ModelInfo, ...]:
+        """All usable models of a kind, by name, the starter model last."""
+        return tuple(self._models.get(kind, {}).values())
 
     def problems(self) -> tuple[Problem, ...]:
         """The files that can't be used."""
         return self._problems
 
     def refresh(self) -> None:
-        """Look again at what lies in the folder."""
-        found: list[ModelInfo] = []
-        problems: list[Problem] = []
-        for path in _candidates(self.folder, self._shipped):
-            try:
-                found.append(self._recognise(path))
-            except ModelUnreadable as error:
-                problems.append(Problem(name=error.name, why=str(error)))
-                log.info("%s", error)
+        """Look again at what lies in the folder. Files that did not change are not opened."""
+        with self._refreshing:
+            seen = self._look_around()
+        hashes = self._hashes.all()
+        found = [
+            self._entry(file, hashes.get(str(file.path))) for file in seen if file.finding.kind
+        ]
         found.sort(key=lambda model: (model.is_starter, model.id.lower()))
-        self._models = {model.id: model for model in found}
-        self._problems = tuple(problems)
+        self._models = {
+            kind: {model.id: model for model in found if model.kind is kind} for kind in ModelKind
+        }
+        self._claims = {file.path: claim for file in seen if (claim := file.finding.claimed_hash)}
+        self._problems = tuple(
+            Problem(name=file.path.name, why=file.finding.problem)
+            for file in seen
+            if file.finding.problem
+        )
+        for problem in self._problems:
+            log.info("%s", problem.why)
 
-    def find(self, ref: str) -> ModelInfo:
-        """The model with this id, name, or hash (at least 8 digits). Raises NotFound."""
-        if ref in self._models:
-            return self._models[ref]
-        by_name = [m for m in self.models() if ref in (m.name, m.path.name)]
-        if by_name:
-            return by_name[0]
-        if len(ref) >= 8:
-            for model in self.models():
-                if (self._hashes.known(model.path) or "").startswith(ref.lower()):
-                    return model
-        raise NotFound("model", ref)
+    def find(self, ref: str, kind: ModelKind = ModelKind.CHECKPOINT) -> ModelInfo:
+        """The model of this kind with this id, name, alias or hash (at least 8 digits; with or
+        without header, whole or shortened). Upper and lower case count only if two would be
+        meant. Raises NotFound."""
+        ref = ref.strip()
+        if (titled := TITLE_HASH.match(ref)) and (found := self._named(titled["name"], kind)):
+            return found
+        found = self._named(ref, kind) or self._hashed_as(ref.lower(), kind)
+        if found is None:
+            raise NotFound("model" if kind is ModelKind.CHECKPOINT else kind.value, ref)
+        return found
 
     def default(self, chosen: str = "") -> ModelInfo:
         """The chosen model if it is there, else the newest real one, else the starter model."""
-        if chosen and chosen in self._models:
-            return self._models[chosen]
-        real = [model for model in self.models() if not model.is_starter]
+        checkpoints = self._models.get(ModelKind.CHECKPOINT, {})
+        if chosen and chosen in checkpoints:
+            return checkpoints[chosen]
+        real = [model for model in checkpoints.values() if not model.is_starter]
         if real:
-            return max(real, key=lambda model: model.path.stat().st_mtime)
-        if STARTER in self._models:
-            return self._models[STARTER]
+            return max(real, key=lambda model: model.modified)
+        if STARTER in checkpoints:
+            return checkpoints[STARTER]
         raise NotFound("model", chosen or STARTER)
 
     def hashed(self, model: ModelInfo) -> ModelInfo:
@@ -99,57 +118,117 @@ class Catalog:
         with self._lock:
             return replace(model, hash=self._hashes.compute(model.path))
 
+    def short_hash(self, model: ModelInfo) -> str:
+        """The hash that A1111 writes: 12 digits of a LoRA's weights alone, else 10 of the file."""
+        if model.kind is ModelKind.LORA:
+            with self._lock:
+                return self._hashes.compute_body(model.path)[:12]
+        return (self.hashed(model).hash or "")[:10]
+
+    def file_ref(self, kind: ModelKind, ref: str) -> FileRef:
+        """What a recipe records of the file that it calls `ref`. Raises NotFound."""
+        model = self.hashed(self.find(ref, kind))
+        return FileRef(
+            kind=kind,
+            ref=ref,
+            id=model.id,
+            name=model.name,
+            hash=model.hash or "",
+            short_hash=self.short_hash(model),
+        )
+
+    def metadata(self, model: ModelInfo) -> Mapping[str, str]:
+        """What the maker of a safetensors file wrote into it; empty for others. Anybody may have
+        written anything there. Raises ModelUnreadable."""
+        if model.path.suffix.lower() != SAFETENSORS:
+            return {}
+        return read_front(model.path).metadata
+
     def close(self) -> None:
         """Close the database."""
         self._hashes.close()
+        self._index.close()
 
-    def _recognise(self, path: Path) -> ModelInfo:
+    def _look_around(self) -> list[_Seen]:
+        """All files as they are now; what is learnt of new ones is remembered."""
+        known = self._index.all()
+        seen: list[_Seen] = []
+        fresh: dict[str, tuple[str, Finding]] = {}
+        for path in model_files(self.folder, self._shipped):
+            try:
+                files = look(path)
+            except OSError:
+                continue  # gone since the folder was listed
+            stamp, finding = known.get(str(path), ("", Finding()))
+            if not stamp or stamp != files.stamp:
+                finding = recognise(path, self._parents(path), self._families)
+                fresh[str(path)] = (files.stamp, finding)
+            seen.append(_Seen(path=path, files=files, finding=finding))
+        self._index.change(fresh, known.keys() - {str(file.path) for file in seen})
+        return seen
+
+    def _entry(self, seen: _Seen, known: tuple[str, str] | None) -> ModelInfo:
+        path, parents = seen.path, self._parents(seen.path)
         is_starter = path == self._shipped
+        stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
         return ModelInfo(
-            id=STARTER if is_starter else path.relative_to(self.folder).as_posix(),
-            name=path.stem if path.is_file() else path.name,
-            kind=ModelKind.CHECKPOINT,
-            family=self._family(path).id,
+            id=STARTER if is_starter else "/".join((*parents, path.name)),
+            name=parents[-1] if stem in LIBRARY_STEMS and parents else stem,
+            kind=ModelKind(seen.finding.kind),
+            family=seen.finding.family,
             path=path,
-            size_bytes=sum(file.stat().st_size for file in weight_files(path)),
-            hash=self._hashes.known(path),
+            size_bytes=seen.files.size_bytes,
+            hash=known[1] if known is not None and known[0] == seen.files.stamp else None,
             is_starter=is_starter,
+            folder="/".join(parents),
+            modified=seen.files.modified,
+            alias=seen.finding.alias,
         )
 
-    def _family(self, path: Path) -> ModelFamily:
-        if path.is_dir():
-            try:
-                index = json.loads((path / "model_index.json").read_text("utf-8"))
-            except (OSError, ValueError) as error:
-                raise ModelUnreadable(path.name, "its model_index.json can't be read.") from error
-            matches = [f for f in self._families if f.detect_folder(index)]
-        else:
-            header = read_header(path)
-            matches = [f for f in self._families if f.detect(header)]
-        if not matches:
-            labels = ", ".join(family.label for family in self._families)
-            raise ModelUnreadable(
-                path.name, f"it is none of the kinds this version knows ({labels})."
-            )
-        return matches[0]
+    def _parents(self, path: Path) -> tuple[str, ...]:
+        """The folders between the models folder and a file."""
+        return () if path == self._shipped else path.relative_to(self.folder).parts[:-1]
+
+    def _named(self, ref: str, kind: ModelKind) -> ModelInfo | None:
+        models = self._models.get(kind, {})
+        if ref in models:
+            return models[ref]
+        for fold in (str, str.casefold):
+            for names in (_names, _aliases):
+                for model in models.values():
+                    if fold(ref) in map(fold, names(model)):
+                        return model
+        return None
+
+    def _hashed_as(self, ref: str, kind: ModelKind) -> ModelInfo | None:
+        """Hashes that were computed, then those that files claim of themselves, then A1111's old
+        ones, of a few bytes each."""
+        if not HASH.fullmatch(ref):
+            return None
+        by_path = {model.path: model for model in self.models(kind)}
+        computed = self._hashes.matching(ref)
+        claimed = [path for path, claim in self._claims.items() if claim.startswith(ref)]
+        for path in (*computed, *claimed):
+            if path in by_path:
+                return by_path[path]
+        if len(ref) == LEGACY_DIGITS and kind is ModelKind.CHECKPOINT:
+            files = [model for model in by_path.values() if model.path.is_file()]
+            return next((model for model in files if legacy_hash(model.path) == ref), None)
+        return None
 
 
-def _candidates(folder: Path, shipped: Path) -> Iterator[Path]:
-    """Single files and diffusers folders below `folder`, and the shipped starter model."""
-    if shipped.is_dir():
-        yield shipped
-    if folder.is_dir():
-        yield from _below(folder, shipped)
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    path: Path
+    files: Look
+    finding: Finding
 
 
-def _below(folder: Path, shipped: Path, depth: int = MAX_DEPTH) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path == shipped or path.name.startswith("."):
-            continue
-        if path.is_file() and path.suffix.lower() == ".safetensors":
-            yield path
-        elif path.is_dir():
-            if (path / "model_index.json").exists():
-                yield path
-            elif depth > 0:
-                yield from _below(path, shipped, depth - 1)
+def _names(model: ModelInfo) -> tuple[str, ...]:
+    """A1111 calls files by their names, with or without ending and folder."""
+    without_ending = model.id.removesuffix(model.path.suffix)
+    return (model.id, without_ending, model.name, model.path.name, model.path.stem)
+
+
+def _aliases(model: ModelInfo) -> tuple[str, ...]:
+    return (model.alias,) if model.alias else ()

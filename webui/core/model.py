@@ -37,7 +37,11 @@ Header = Mapping[str, TensorHeader]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelInfo:
-    """One entry of the catalog. `path` is a .safetensors file or a diffusers folder."""
+    """One entry of the catalog. `path` is a file or a diffusers folder.
+
+    `family` is a family's id for a checkpoint; for the other kinds the one it was made for, as far
+    as the file tells, else empty.
+    """
 
     id: str
     """Path below the models folder with forward slashes, or its own name: stable, unique."""
@@ -50,6 +54,12 @@ class ModelInfo:
     hash: str | None = None
     """sha256 of the weights, 64 hex digits; None until it has been computed."""
     is_starter: bool = False
+    folder: str = ""
+    """Where it lies below the models folder, with forward slashes."""
+    modified: float = 0.0
+    """When the file was last changed, in seconds since 1970."""
+    alias: str = ""
+    """The name its maker gave it, where the file says so; prompts may use it for a LoRA."""
 
 
 @dataclass(frozen=True, kw_only=True)

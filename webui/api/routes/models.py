@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from webui.api.context import the_studio
 from webui.api.views import ModelView, model_view
+from webui.core.model import ModelKind
 from webui.gate.access import Access, needs
 
 ROUTER = APIRouter(prefix="/api/v1/models", tags=["models"])
@@ -13,9 +14,9 @@ ROUTER = APIRouter(prefix="/api/v1/models", tags=["models"])
 
 @ROUTER.get("")
 @needs(Access.PERSON)
-def list_models(request: Request) -> list[ModelView]:
-    """All models that can be used."""
-    return [model_view(model) for model in the_studio(request).catalog.models()]
+def list_models(request: Request, kind: ModelKind = ModelKind.CHECKPOINT) -> list[ModelView]:
+    """All models of a kind that can be used; checkpoints if none is named."""
+    return [model_view(model) for model in the_studio(request).catalog.models(kind)]
 
 
 @ROUTER.post("/refresh")

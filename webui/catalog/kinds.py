@@ -1,0 +1,137 @@
+"""What a model file is, told by the names and shapes of its tensors, never by its own name.
+
+Only where the tensors leave it open does the folder decide, by the names that A1111 uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from webui.core.model import Header, ModelKind
+from webui.networks.keys import is_network
+
+UPSCALER_FOLDERS: Final = frozenset(
+    {"esrgan", "realesrgan", "swinir", "scunet", "dat", "hat", "upscalers", "upscale_models"}
+)
+EMBEDDING_FOLDERS: Final = frozenset({"embeddings", "embedding", "textual_inversion"})
+UPSCALER_MARKS: Final = (
+    ".RDB1.conv1.0.weight",
+    ".rdb1.conv1.weight",
+    "conv_first.weight",
+    "upsampler.0.weight",
+    "params_ema",
+)
+EMBEDDING_NAMES: Final = frozenset({"emb_params", "clip_l", "clip_g", "string_to_param"})
+MAX_VECTORS: Final = 1000
+CONTEXT_KEYS: Final = ("attn2_to_k", "attn2.to_k", "attn2_to_v", "attn2.to_v")
+DOWN_ENDINGS: Final = (
+    ".lora_down.weight",
+    ".lora.down.weight",
+    ".lora_A.weight",
+    ".hada_w1_b",
+    ".diff",
+)
+FAMILY_OF_WIDTH: Final[Mapping[int, str]] = MappingProxyType(
+    {768: "sd15", 1024: "sd2", 1280: "sdxl", 2048: "sdxl"}
+)
+"""How wide the text is that a family's UNet listens to, or one of its text encoders."""
+
+
+def kind_of(header: Header, folders: Iterable[str]) -> ModelKind | None:
+    """What a safetensors file is, checkpoints left out; None if it can't be told. `folders` are
+    the names of those it lies in."""
+    if is_network(header):
+        return ModelKind.LORA
+    if _is_preview(header):
+        return ModelKind.PREVIEW
+    if _is_vae(header):
+        return ModelKind.VAE
+    if _is_embedding(header):
+        return ModelKind.EMBEDDING
+    if _is_upscaler(header) or _lie_in(folders, UPSCALER_FOLDERS):
+        return ModelKind.UPSCALER
+    return None
+
+
+def kind_of_pickle(names: Collection[str], folders: Iterable[str]) -> ModelKind | None:
+    """What a pickled file is that holds these strings; None if it is nothing we can use."""
+    folders = tuple(folders)
+    if "string_to_param" in names:
+        return ModelKind.EMBEDDING
+    if is_refused_pickle(names):
+        return None
+    if _is_original_taesd(names):
+        return ModelKind.PREVIEW
+    if any(name.endswith(UPSCALER_MARKS) for name in names):
+        return ModelKind.UPSCALER
+    if names and _lie_in(folders, EMBEDDING_FOLDERS):
+        return ModelKind.EMBEDDING
+    if names and _lie_in(folders, UPSCALER_FOLDERS):
+        return ModelKind.UPSCALER
+    return None
+
+
+def is_refused_pickle(names: Collection[str]) -> bool:
+    """Whether these strings name a checkpoint, a network or a VAE: kinds that exist without
+    pickles."""
+    roots = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.", "lora_")
+    has_root = any(name.startswith(roots) for name in names)
+    return has_root or is_network(names) or _is_vae(names)
+
+
+def family_of(kind: ModelKind, header: Header) -> str:
+    """The family that a file was made for, as far as its shapes tell; else empty."""
+    if kind is ModelKind.EMBEDDING:
+        if "clip_g" in header:
+            return "sdxl"
+        widths = {tensor.shape[-1] for tensor in header.values() if tensor.shape}
+        return FAMILY_OF_WIDTH.get(max(widths, default=0), "")
+    if kind is ModelKind.LORA:
+        return _family_of_network(header)
+    return ""
+
+
+def _family_of_network(header: Header) -> str:
+    for key, tensor in header.items():
+        if any(part in key for part in CONTEXT_KEYS) and key.endswith(DOWN_ENDINGS):
+            return FAMILY_OF_WIDTH.get(tensor.shape[1], "") if len(tensor.shape) > 1 else ""
+    return "sdxl" if any(key.startswith(("lora_te2_", "text_encoder_2.")) for key in header) else ""
+
+
+def _is_vae(names: Collection[str]) -> bool:
+    return any(
+        f"{prefix}decoder.conv_in.weight" in names and f"{prefix}decoder.conv_out.weight" in names
+        for prefix in ("", "first_stage_model.", "vae.")
+    )
+
+
+def _is_preview(header: Header) -> bool:
+    return "decoder.layers.0.weight" in header or _is_original_taesd(header)
+
+
+def _is_original_taesd(names: Collection[str]) -> bool:
+    """The decoder as its author published it: a numbered row of layers, the first a clamp that
+    has no weights. The encoder's row begins with a convolution."""
+    return "1.weight" in names and "3.conv.0.weight" in names and "0.weight" not in names
+
+
+def _is_embedding(header: Header) -> bool:
+    flat = all(len(tensor.shape) in (1, 2) for tensor in header.values())
+    if not header or not flat:
+        return False
+    if header.keys() & EMBEDDING_NAMES:
+        return True
+    rows = [tensor.shape[0] for tensor in header.values() if len(tensor.shape) == 2]
+    return len(header) == 1 and all(count <= MAX_VECTORS for count in rows)
+
+
+def _is_upscaler(header: Header) -> bool:
+    first = header.get("body.0.weight")  # the compact kind: (features, 3, 3, 3)
+    is_compact = first is not None and first.shape[1:] == (3, 3, 3)
+    return is_compact or any(key.endswith(UPSCALER_MARKS) for key in header)
+
+
+def _lie_in(folders: Iterable[str], names: frozenset[str]) -> bool:
+    return any(folder.lower() in names for folder in folders)
