@@ -164,8 +164,9 @@ class _Network:
             yield from answer.chunk(len(several))
 
     def _apart(self, seen: Tensor, timestep: Tensor, texts: Sequence[Tensor]) -> Iterator[Tensor]:
+        pictures = [seen[i : i + 1] for i in range(len(seen))]
         for text in texts:
-            yield torch.cat([self._answer(one, timestep, text) for one in seen.split(1)])
+            yield torch.cat([self._answer(one, timestep, text) for one in pictures])
 
     def _answer(self, seen: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
         answer: Tensor = self._unet(seen, timestep, text, return_dict=False)[0]

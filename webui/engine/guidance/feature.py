@@ -124,5 +124,5 @@ def each_picture(function: Callable[..., Tensor], *batches: Tensor) -> Tensor:
     Sums over many values round differently by how many pictures are summed at once; so they
     would make a picture depend on its batch.
     """
-    pictures = zip(*(batch.split(1) for batch in batches), strict=True)
-    return torch.cat([function(*picture) for picture in pictures])
+    pictures = range(len(batches[0]))
+    return torch.cat([function(*(batch[i : i + 1] for batch in batches)) for i in pictures])
