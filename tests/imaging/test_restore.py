@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.imaging.strategies import parts, recipe_of
+from webui.core.model import ModelKind
 from webui.core.recipe import ModelRef, Recipe
 from webui.core.request import GenerationRequest, InputId, Mask, MaskArea, Sampling, Source
 from webui.imaging.infotext import Labels, write_infotext
 from webui.imaging.restore import Lookups, Restored, request_from_infotext
 
-SAMPLERS = {
+SAMPLERS: dict[str, tuple[str, str | None]] = {
+    "DDIM": ("ddim", None),
     "Euler a": ("euler_a", None),
     "DPM++ 2M": ("dpmpp_2m", None),
     "DPM++ 2M Karras": ("dpmpp_2m", "karras"),
 }
+CHECKPOINTS = {
+    "0123456789": "sd/model.safetensors",
+    "model": "sd/model.safetensors",
+    "ffffffffff": "other.safetensors",
+}
 LOOKUPS = Lookups(
     sampler=SAMPLERS.get,
     schedule={"Karras": "karras", "Automatic": "automatic"}.get,
-    checkpoint={"0123456789": "sd/model.safetensors", "model": "sd/model.safetensors"}.get,
+    checkpoint=CHECKPOINTS.get,
+    upscaler={"Latent": "latent", "Lanczos": "lanczos"}.get,
+    file=lambda kind, name: {(ModelKind.VAE, "a"): "vae/a.safetensors"}.get((kind, name)),
 )
-LABELS = Labels(samplers={"dpmpp_2m": "DPM++ 2M"}, schedules={"karras": "Karras"})
+LABELS = Labels(
+    samplers={"dpmpp_2m": "DPM++ 2M", "euler_a": "Euler a", "ddim": "DDIM"},
+    schedules={"karras": "Karras", "automatic": "Automatic"},
+    upscalers={"latent": "Latent", "lanczos": "Lanczos"},
+)
 
 
-def restore(settings: str) -> Restored:
-    return request_from_infotext(f"a cat\nNegative prompt: a dog\n{settings}", LOOKUPS)
+def restore(line: str) -> Restored:
+    return request_from_infotext(f"a cat\nNegative prompt: a dog\n{line}", LOOKUPS)
 
 
 def test_a_text_of_a1111_becomes_a_request() -> None:
@@ -84,6 +100,32 @@ def test_our_own_text_gives_the_recipes_request() -> None:
     assert restored.ignored == {}
 
 
+@settings(max_examples=60)
+@given(parts(GenerationRequest))
+def test_every_field_of_every_request_survives_the_text(request: GenerationRequest) -> None:
+    recipe = recipe_of(request)
+    restored = request_from_infotext(write_infotext(recipe, LABELS), LOOKUPS)
+    wanted = recipe.request()
+    assert restored.ignored == {}
+    if wanted.extras is not None:
+        assert restored.extras == _given(wanted.extras, restored.extras)
+        return
+    assert restored.request == replace(wanted, source=None, mask=None)
+    for part, found in ((wanted.source, restored.source), (wanted.mask, restored.mask)):
+        assert found == ({} if part is None else _given(part, found))
+
+
+def _given(part: object, keys: Mapping[str, object] | None = None) -> dict[str, object]:
+    """The fields of a part but for its picture: those that differ from their defaults, and
+    `keys`."""
+    return {
+        field.name: getattr(part, field.name)
+        for field in dataclasses.fields(part)  # type: ignore[arg-type]
+        if field.name != "image"
+        and (getattr(part, field.name) != field.default or field.name in (keys or ()))
+    }
+
+
 def test_old_combined_name_carries_its_schedule() -> None:
     sampling = restore("Steps: 20, Sampler: DPM++ 2M Karras, Seed: 1").request.sampling
     assert (sampling.sampler, sampling.schedule) == ("dpmpp_2m", "karras")
@@ -100,7 +142,7 @@ def test_blanks_mean_a1111s_defaults() -> None:
 
 
 def test_model_is_found_by_name_when_its_hash_is_unknown() -> None:
-    request = restore("Steps: 20, Seed: 1, Model hash: ffffffffff, Model: model").request
+    request = restore("Steps: 20, Seed: 1, Model hash: eeeeeeeeee, Model: model").request
     assert request.checkpoint == "sd/model.safetensors"
 
 
@@ -121,8 +163,11 @@ def test_model_is_found_by_name_when_its_hash_is_unknown() -> None:
         ("Denoising strength", "1.5"),
         ("Mask mode", "Upside down"),
         ("Model", "unknown"),
-        ("Hires upscale", "2"),
-        ("RNG", "NV"),
+        ("Hires upscale", "20"),
+        ("Hires upscaler", "Unknown"),
+        ("Refiner", "unknown"),
+        ("Emphasis", "Loud"),
+        ("RNG", "TPU"),
         ("Clip skip", ""),
     ],
 )

@@ -11,13 +11,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from webui.core.model import ModelKind
 from webui.core.recipe import Recipe
-from webui.core.request import Mask, MaskArea
+from webui.core.request import GenerationRequest
+from webui.imaging.infotext_fields import (
+    AFTER_MODEL,
+    BEFORE_MODEL,
+    OF_EXTRAS,
+    InfotextField,
+    Named,
+)
 
 NEGATIVE: Final = "Negative prompt:"
 FEWEST_SETTINGS: Final = 3
@@ -31,10 +39,11 @@ _SETTING: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """A1111's names of our samplers and schedules by id; an id that is missing names itself."""
+    """A1111's names of our parts by id; an id that is missing names itself."""
 
     samplers: Mapping[str, str] = field(default_factory=dict)
     schedules: Mapping[str, str] = field(default_factory=dict)
+    upscalers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,34 +88,71 @@ def read_infotext(text: str) -> Infotext:
 
 
 def _settings(recipe: Recipe, labels: Labels) -> Iterator[tuple[str, str | None]]:
-    """In A1111's order. The noise always comes from the CPU generator, so RNG says so."""
-    yield "Steps", str(recipe.steps)
-    yield "Sampler", labels.samplers.get(recipe.sampler, recipe.sampler)
-    yield "Schedule type", labels.schedules.get(recipe.schedule, recipe.schedule)
-    yield "CFG scale", _number(recipe.guidance_scale)
-    yield "Seed", str(recipe.seed)
-    yield "Size", f"{recipe.width}x{recipe.height}"
-    yield "Model hash", recipe.model.short_hash or None
-    yield "Model", recipe.model.name or None
-    if recipe.source is not None:
-        yield "Denoising strength", _number(recipe.source.denoising_strength)
-    yield "Clip skip", str(recipe.clip_skip) if recipe.clip_skip > 1 else None
-    yield "RNG", "CPU"
-    if recipe.mask is not None:
-        yield from _mask_settings(recipe.mask)
+    """In A1111's order."""
+    request, names = recipe.request(), _Names(recipe, labels)
+    if recipe.extras is not None:
+        yield from _rows(OF_EXTRAS, request, names)
+    else:
+        yield from _rows(BEFORE_MODEL, request, names)
+        yield "Model hash", recipe.model.short_hash or None
+        yield "Model", recipe.model.name or None
+        yield "VAE hash", names.short_hash(ModelKind.VAE, recipe.vae)
+        yield from _rows(AFTER_MODEL, request, names)
+        yield "Lora hashes", names.hashes(ModelKind.LORA)
+        yield "TI hashes", names.hashes(ModelKind.EMBEDDING)
+        yield "Template", recipe.template or None
+        yield "Negative Template", recipe.negative_template or None
     yield "Version", f"Gesso {recipe.version}"
 
 
-def _mask_settings(mask: Mask) -> Iterator[tuple[str, str | None]]:
-    yield "Mask mode", "Inpaint not masked" if mask.inverted else None
-    yield "Mask blur", str(mask.blur)
-    if mask.area is MaskArea.MASKED:
-        yield "Inpaint area", "Only masked"
-        yield "Masked area padding", str(mask.padding)
+def _rows(
+    rows: Iterable[InfotextField], request: GenerationRequest, names: _Names
+) -> Iterator[tuple[str, str]]:
+    for row in rows:
+        value = row.value(request)
+        if value is not None:
+            yield row.key, names.of(row.named, str(value)) if row.named else row.write(value)
 
 
-def _number(value: float) -> str:
-    return repr(float(value)).removesuffix(".0")
+class _Names:
+    """What a text calls the things that a recipe knows by their ids."""
+
+    def __init__(self, recipe: Recipe, labels: Labels) -> None:
+        self._files: Final = recipe.files
+        self._model: Final = recipe.model
+        self._labels: Final = MappingProxyType(
+            {
+                Named.SAMPLER: labels.samplers,
+                Named.SCHEDULE: labels.schedules,
+                Named.UPSCALER: labels.upscalers,
+            }
+        )
+
+    def of(self, kind: Named, id: str) -> str:
+        """The name of one thing; a checkpoint's has its short hash behind it."""
+        if kind in self._labels and id in self._labels[kind]:
+            return self._labels[kind][id]
+        if kind is Named.CHECKPOINT and id == self._model.id:
+            return _title(self._model.name, self._model.short_hash)
+        for file in self._files:
+            if file.kind.value == kind.value and file.ref == id:
+                is_checkpoint = kind is Named.CHECKPOINT
+                return _title(file.name, file.short_hash) if is_checkpoint else file.name
+        return id
+
+    def short_hash(self, kind: ModelKind, ref: str | None) -> str | None:
+        """The short hash of a file of the recipe, None where there is none."""
+        hashes = [f.short_hash for f in self._files if f.kind is kind and f.ref == ref]
+        return hashes[0] if hashes and hashes[0] else None
+
+    def hashes(self, kind: ModelKind) -> str | None:
+        """All files of a kind as A1111 lists them: "name: hash, name: hash"."""
+        listed = [f"{f.ref}: {f.short_hash}" for f in self._files if f.kind is kind]
+        return ", ".join(listed) or None
+
+
+def _title(name: str, short_hash: str) -> str:
+    return f"{name} [{short_hash}]" if short_hash else name
 
 
 def _quote(value: str) -> str:
