@@ -256,7 +256,7 @@ def test_a_file_that_lacks_a_part_says_which(
         load(without(tensors, prefix))
 
 
-@pytest.mark.parametrize(("channels", "kind"), [(9, "inpainting"), (8, "editing"), (5, "another")])
+@pytest.mark.parametrize(("channels", "kind"), [(8, "editing"), (5, "another")])
 def test_models_with_other_inputs_are_refused_by_name(
     load: Callable[[Tensors], Components], tensors: Tensors, channels: int, kind: str
 ) -> None:
@@ -265,9 +265,29 @@ def test_models_with_other_inputs_are_refused_by_name(
 
 
 def test_a_folder_with_other_inputs_is_refused_by_name(folder: Path) -> None:
-    change(folder / "unet" / "config.json", in_channels=9)
-    with pytest.raises(ModelUnreadable, match="inpainting"):
+    change(folder / "unet" / "config.json", in_channels=8)
+    with pytest.raises(ModelUnreadable, match="editing"):
         FAMILY.load(folder, PLACEMENT)
+
+
+def test_an_inpainting_file_keeps_its_nine_inputs(
+    load: Callable[[Tensors], Components], tensors: Tensors
+) -> None:
+    wide = torch.randn(32, 9, 3, 3, generator=torch.Generator().manual_seed(0))
+    unet = load(tensors | {FIRST_LAYER: wide}).unet
+    assert torch.equal(unet.conv_in.weight, wide)
+    answer = unet(torch.zeros(1, 9, 8, 8), 500, torch.zeros(1, 77, 32), return_dict=False)[0]
+    assert answer.shape == (1, 4, 8, 8)
+
+
+def test_an_inpainting_folder_is_its_file(
+    load: Callable[[Tensors], Components], tensors: Tensors, folder: Path
+) -> None:
+    wide = torch.randn(32, 9, 3, 3, generator=torch.Generator().manual_seed(0))
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file(load_file(weights) | {"conv_in.weight": wide}, weights)
+    change(folder / "unet" / "config.json", in_channels=9)
+    assert_same(load(tensors | {FIRST_LAYER: wide}), FAMILY.load(folder, PLACEMENT))
 
 
 def test_a_tensor_of_the_wrong_shape_is_named(

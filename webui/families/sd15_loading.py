@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 VELOCITY_MARK: Final = "v_pred"
 """A tensor of this name marks single files that predict velocity."""
 
+INPUTS: Final = (4, 9)
+"""Channels that a UNet may take: plain, and for inpainting."""
+
 TEXT_ROOT: Final = "embeddings.token_embedding.weight"
 OLD_VAE_NAMES: Final = (
     (".to_q.", ".query."),
@@ -72,8 +75,10 @@ def load_file(path: Path, description: Path, placement: Placement) -> Components
         unet_names = partial(ldm_layout.unet_names, layers_per_block=layers)
         prefixes = (ldm_layout.TEXT_ENCODER + "text_model.", ldm_layout.TEXT_ENCODER)
         text_names = partial(_text_names, _text_prefix(files, prefixes))
+        inputs = files.shape(ldm_layout.FIRST_LAYER)[1]
+        unet_config = config("unet") | {"in_channels": inputs}
         return Components(
-            unet=_unet(config("unet"), unet_names, files, placement),
+            unet=_unet(unet_config, unet_names, files, placement),
             vae=_vae(config("vae"), ldm_layout.vae_names, files, placement),
             text_encoder=_text_encoder(config("text_encoder"), text_names, files, placement),
             tokenizer=_tokenizer(name, description),
@@ -163,12 +168,12 @@ def _check_parts(files: TensorFiles) -> None:
 
 
 def _check_inputs(name: str, channels: int) -> None:
-    if channels != 4:
-        kind = {8: "an editing (pix2pix)", 9: "an inpainting"}.get(channels, "another")
+    if channels not in INPUTS:
+        kind = "an editing (pix2pix)" if channels == 8 else "another"
         raise ModelUnreadable(
             name,
-            f"its UNet takes {channels} channels, not 4: it is {kind} model, which this version "
-            "can't run yet. The plain version of the model can inpaint too.",
+            f"its UNet takes {channels} channels, not 4 or 9: it is {kind} model, which this "
+            "version can't run yet. Choose a plain or an inpainting version.",
         )
 
 

@@ -17,8 +17,8 @@ def filled(picture: Image.Image, mask: Image.Image) -> Image.Image:
 
     `mask` is "L" of the picture's size; where it is 0 the pixels stay as they are.
     """
-    kept = Image.new("RGBA", picture.size)
-    kept.paste(picture, mask=ImageChops.invert(mask))
+    kept = picture.convert("RGBA")
+    kept.putalpha(ImageChops.invert(mask))
     # premultiplied: the holes' own colour takes no part in the blur
     kept = kept.convert("RGBa")
     result = Image.new("RGBA", picture.size, (*NEUTRAL, 255))
