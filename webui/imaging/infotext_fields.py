@@ -29,6 +29,7 @@ from webui.core.request import (
 )
 
 Settings = Mapping[str, str]
+HIRES_STRENGTH: Final = "Hires denoising strength"
 DDIM_LIKE: Final = ("ddim", "ddim_cfgpp", "plms")
 """Samplers whose eta A1111 keeps apart."""
 
@@ -141,8 +142,10 @@ def _part(key: str, path: str, **more: Any) -> InfotextField:
     return _row(key, path, write=lambda _: "True", read=read, at_default=True, **more)
 
 
-def _has_hires(settings: Settings) -> bool:
-    return any(key in settings for key in ("Hires upscale", "Hires resize", "Hires upscaler"))
+def _means_hires(settings: Settings) -> bool:
+    """Whether "Denoising strength" is that of the second pass: there is no source then."""
+    keys = ("Hires upscale", "Hires resize", "Hires upscaler")
+    return HIRES_STRENGTH not in settings and any(key in settings for key in keys)
 
 
 def _is_ddim(request: GenerationRequest) -> bool:
@@ -166,14 +169,14 @@ _CORE: Final = (
         "Denoising strength",
         "source.denoising_strength",
         at_default=True,
-        is_read=lambda settings: not _has_hires(settings),
+        is_read=lambda settings: not _means_hires(settings),
     ),
     _row(
         "Denoising strength",
         "hires.denoising_strength",
         at_default=True,
         is_written=lambda request: request.source is None,
-        is_read=_has_hires,
+        is_read=_means_hires,
     ),
     _row("Conditional mask weight", "mask.conditioning_strength"),
     _row(
@@ -274,7 +277,7 @@ _HIRES: Final = (
     _row("Hires negative prompt", "hires.negative_prompt"),
     _row("Hires CFG Scale", "hires.guidance_scale"),
     _row(
-        "Hires denoising strength",
+        HIRES_STRENGTH,
         "hires.denoising_strength",
         at_default=True,
         is_written=lambda request: request.source is not None,
