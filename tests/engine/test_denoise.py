@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.engine.denoisers import (
+    LEVELS,
+    Part,
+    Plan,
+    Said,
+    make_denoiser,
+    noise,
+    said,
+    small_unet,
+)
 from webui.core.request import Guidance
-from webui.engine.conditioning import Conditioning
 from webui.engine.denoise import Denoiser, keep_outside
-from webui.families.components import Components, Prediction
-from webui.schedules.noise_levels import NoiseLevels
+from webui.families.components import Prediction
 
 pytestmark = pytest.mark.torch
 
-LEVELS = NoiseLevels([(0.03 + 0.0001 * i) ** 2 for i in range(1000)])
-CLEAN = torch.full((2, 4, 3, 3), 0.25)
-NOISE = torch.randn((2, 4, 3, 3), generator=torch.Generator().manual_seed(0))
+CLEAN = torch.full((2, 4, 3, 3), 0.25, dtype=torch.float64)
+NOISE = noise(2, 4, 3, 3)
 
 
 class KnowingNetwork:
     """A UNet that knows the clean picture and answers perfectly, plus what the text says."""
 
-    dtype = torch.float32
+    dtype = torch.float64
 
-    def __init__(self, prediction: Prediction) -> None:
+    def __init__(self, prediction: Prediction = Prediction.EPSILON) -> None:
         self.prediction = prediction
         self.rows: list[int] = []
         self.timesteps: list[float] = []
+        self.seen: list[Tensor] = []
 
     def __call__(self, x: Tensor, timestep: Tensor, text: Tensor, **_: Any) -> tuple[Tensor]:
         self.rows.append(len(x))
         self.timesteps.append(float(timestep))
+        self.seen.append(x)
+        x = x[:, :4]
         alpha = 1 / (LEVELS.sigma(float(timestep)) ** 2 + 1)
-        clean = CLEAN.repeat(len(x) // 2, 1, 1, 1)
+        clean = CLEAN[:1]
         noise = (x - math.sqrt(alpha) * clean) / math.sqrt(1 - alpha)
         said = text.mean(dim=(1, 2))[:, None, None, None]
         if self.prediction is Prediction.EPSILON:
@@ -44,71 +54,154 @@ class KnowingNetwork:
         return (math.sqrt(alpha) * noise - math.sqrt(1 - alpha) * clean + said,)
 
 
-class Constant:
-    """A plan that says the same at each call."""
-
-    def __init__(self, conditioning: Conditioning) -> None:
-        self._conditioning = conditioning
-
-    def at(self, call: int) -> Conditioning:
-        return self._conditioning
-
-
-def text(value: float) -> Tensor:
-    return torch.full((1, 77, 8), float(value))
+def text(value: float, tokens: int = 77) -> Tensor:
+    return torch.full((1, tokens, 8), float(value), dtype=torch.float64)
 
 
 def denoiser(
-    network: KnowingNetwork, positive: float, negative: float | None, scale: float
+    network: KnowingNetwork, positive: float, negative: float | None, scale: float, **more: Any
 ) -> Denoiser:
-    components = Components(
-        unet=cast("Any", network),
-        vae=cast("Any", None),
-        text_encoder=cast("Any", None),
-        tokenizer=cast("Any", None),
-        betas=(),
-        prediction=network.prediction,
-    )
-    said = None if negative is None else text(negative)
-    plan = Constant(Conditioning(positive=text(positive), negative=said))
-    return Denoiser(components, LEVELS, plan, Guidance(), scale, calls_total=20, is_exact=False)
+    said = Said((Part(text(positive)),), None if negative is None else text(negative))
+    return make_denoiser(network, said, scale=scale, prediction=network.prediction, **more)
+
+
+def close(found: Tensor, expected: Tensor, atol: float = 1e-6) -> None:
+    """float32 timesteps limit how well the network knows sigma."""
+    torch.testing.assert_close(found, expected.expand_as(found), atol=atol, rtol=0)
 
 
 @pytest.mark.parametrize("prediction", list(Prediction))
 @pytest.mark.parametrize("sigma", [0.05, 0.7, 5.0])
 def test_a_perfect_network_gives_the_clean_picture(prediction: Prediction, sigma: float) -> None:
     denoise = denoiser(KnowingNetwork(prediction), 0, 0, 7)
-    torch.testing.assert_close(denoise(CLEAN + sigma * NOISE, sigma), CLEAN, atol=2e-4, rtol=0)
+    close(denoise(CLEAN + sigma * NOISE, sigma), CLEAN, atol=1e-4)
 
 
 def test_guidance_goes_beyond_the_prompt_away_from_the_negative_one() -> None:
-    denoise = denoiser(KnowingNetwork(Prediction.EPSILON), 0.5, 0.2, 3)
+    denoise = denoiser(KnowingNetwork(), 0.5, 0.2, 3)
     expected = CLEAN - 2.0 * (0.2 + 3 * (0.5 - 0.2))
-    torch.testing.assert_close(denoise(CLEAN + 2 * NOISE, 2.0), expected, atol=1e-4, rtol=0)
+    close(denoise(CLEAN + 2 * NOISE, 2.0), expected, atol=1e-4)
 
 
-def test_both_prompts_go_through_the_network_at_once() -> None:
-    network = KnowingNetwork(Prediction.EPSILON)
-    denoiser(network, 0, 0, 7)(CLEAN, 1.0)
-    assert network.rows == [4]
+def test_both_gives_the_unguided_guess_too() -> None:
+    denoise = denoiser(KnowingNetwork(), 0.5, 0.2, 3)
+    guided, unguided = denoise.both(CLEAN + 2 * NOISE, 2.0)
+    close(guided, CLEAN - 2.0 * (0.2 + 3 * (0.5 - 0.2)), atol=1e-4)
+    close(unguided, CLEAN - 2.0 * 0.2, atol=1e-4)
+
+
+def test_without_a_negative_prompt_both_are_the_positive_one() -> None:
+    guided, unguided = denoiser(KnowingNetwork(), 0.5, None, 3).both(CLEAN + NOISE, 1.0)
+    assert torch.equal(guided, unguided)
+    close(guided, CLEAN - 0.5, atol=1e-4)
+
+
+def test_each_part_of_and_pulls_with_its_weight() -> None:
+    parts = (Part(text(0.5), 1.0), Part(text(0.8), 0.6), Part(text(0.1), -0.4))
+    denoise = make_denoiser(KnowingNetwork(), Said(parts, text(0.2)), scale=3)
+    pull = 1.0 * (0.5 - 0.2) + 0.6 * (0.8 - 0.2) - 0.4 * (0.1 - 0.2)
+    close(denoise(CLEAN + 2 * NOISE, 2.0), CLEAN - 2.0 * (0.2 + 3 * pull), atol=1e-4)
+
+
+def test_parts_without_a_negative_prompt_pull_away_from_the_first() -> None:
+    parts = (Part(text(0.5)), Part(text(0.8), 0.6))
+    denoise = make_denoiser(KnowingNetwork(), Said(parts, None), scale=7)
+    close(denoise(CLEAN + 2 * NOISE, 2.0), CLEAN - 2.0 * (0.5 + 0.6 * 0.3), atol=1e-4)
+
+
+def test_all_prompts_go_through_the_network_at_once() -> None:
+    network = KnowingNetwork()
+    make_denoiser(network, said((1, 1, 1)))(CLEAN, 1.0)
+    assert network.rows == [8]
+
+
+def test_prompts_of_other_lengths_are_asked_apart() -> None:
+    """The network takes any number of chunks, but one number at a time."""
+    parts = (Part(text(0.5, tokens=154)), Part(text(0.3)))
+    network = KnowingNetwork()
+    denoise = make_denoiser(network, Said(parts, text(0.2)), scale=3)
+    expected = CLEAN - 2.0 * (0.2 + 3 * (0.3 + 0.1))
+    close(denoise(CLEAN + 2 * NOISE, 2.0), expected, atol=1e-4)
+    assert network.rows == [2, 4]
 
 
 def test_without_a_negative_prompt_the_network_does_half_the_work() -> None:
-    network = KnowingNetwork(Prediction.EPSILON)
+    network = KnowingNetwork()
     denoiser(network, 0, None, 1)(CLEAN, 1.0)
     assert network.rows == [2]
 
 
 def test_the_network_is_told_timesteps_between_whole_ones() -> None:
-    network = KnowingNetwork(Prediction.EPSILON)
+    network = KnowingNetwork()
     denoiser(network, 0, 0, 7)(CLEAN, LEVELS.sigma(412.25))
     assert network.timesteps == pytest.approx([412.25], abs=1e-3)
+
+
+def test_the_prompt_may_change_at_each_call() -> None:
+    denoise = make_denoiser(KnowingNetwork(), lambda call: Said((Part(text(call)),), None), scale=1)
+    guesses = [float(denoise(CLEAN + 2 * NOISE, 2.0).mean()) for _ in range(3)]
+    assert guesses == pytest.approx([0.25, 0.25 - 2, 0.25 - 4], abs=1e-4)
+
+
+def test_a_denoiser_that_takes_over_goes_on_counting() -> None:
+    plan = Plan(said())
+    first = make_denoiser(KnowingNetwork(), plan)
+    first(CLEAN, 5.0)
+    second = make_denoiser(KnowingNetwork(), plan, first_call=first.calls)
+    second(CLEAN, 4.0)
+    second(CLEAN, 3.0)
+    assert plan.calls == [0, 1, 2]
+
+
+def test_extra_channels_are_seen_beside_each_latent() -> None:
+    network = KnowingNetwork()
+    extra = noise(1, 5, 3, 3, seed=3)
+    denoiser(network, 0, 0, 7, extra_channels=extra)(CLEAN, 1.0)
+    (seen,) = network.seen
+    close(seen[:, 4:], extra)
+    close(seen[:, :4], CLEAN[:1] / math.sqrt(2))
 
 
 def test_outside_the_mask_the_source_is_kept() -> None:
     mask = torch.zeros(1, 1, 3, 3)
     mask[..., 1, 1] = 1
     kept = torch.full((1, 4, 3, 3), 9.0)
-    blended = keep_outside(lambda x, sigma: CLEAN, kept, mask)(NOISE, 1.0)
-    assert (blended[..., 1, 1] == 0.25).all()
+    blended = keep_outside(denoiser(KnowingNetwork(), 0, 0, 1), kept, mask)(CLEAN, 1.0)
+    close(blended[..., 1, 1], CLEAN[..., 1, 1], atol=1e-4)
     assert (blended[..., 0, :] == 9).all()
+
+
+EVERYTHING = Guidance(
+    rescale=0.5,
+    perturbed_attention=2.0,
+    self_attention=0.75,
+    mimic_scale=2.0,
+    mimic_percentile=0.95,
+)
+
+
+@pytest.mark.parametrize("guidance", [Guidance(), EVERYTHING], ids=["plain", "everything"])
+def test_in_exact_mode_a_picture_does_not_depend_on_its_batch(guidance: Guidance) -> None:
+    unet, x = small_unet().float(), noise(3, 4, 8, 8).float()
+    say = said((1.0, 0.5))
+    single = Said(
+        tuple(Part(p.embedding.float(), p.weight) for p in say.positive),
+        None if say.negative is None else say.negative.float(),
+    )
+
+    def guess(x: Tensor) -> Tensor:
+        return make_denoiser(unet, single, guidance=guidance, is_exact=True)(x, 1.5)
+
+    with torch.inference_mode():
+        together = guess(x)
+        assert all(torch.equal(together[i : i + 1], guess(x[i : i + 1])) for i in range(3))
+
+
+def test_exact_mode_means_the_same() -> None:
+    unet, x = small_unet(), noise(2, 4, 8, 8)
+    with torch.inference_mode():
+        exact, quick = (
+            make_denoiser(unet, said((1.0, 0.5)), guidance=EVERYTHING, is_exact=is_exact)(x, 1.5)
+            for is_exact in (True, False)
+        )
+    torch.testing.assert_close(exact, quick, atol=1e-9, rtol=1e-9)

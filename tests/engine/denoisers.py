@@ -1,0 +1,120 @@
+"""Denoisers over small networks, for the tests of guidance: nothing of a whole engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import torch
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from torch import Tensor
+
+from webui.core.request import Guidance
+from webui.engine.denoise import Denoiser
+from webui.families.components import Components, Prediction
+from webui.schedules.noise_levels import NoiseLevels
+
+LEVELS: Final = NoiseLevels([(0.03 + 0.0001 * i) ** 2 for i in range(1000)])
+WIDTH: Final = 8
+"""Of a text, for small networks."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a prompt."""
+
+    embedding: Tensor
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the prompts say."""
+
+    positive: tuple[Part, ...]
+    negative: Tensor | None
+
+
+class Plan:
+    """Says the same at each call, or asks a function what it is; remembers the calls."""
+
+    def __init__(self, say: Said | Callable[[int], Said]) -> None:
+        self._say = say
+        self.calls: list[int] = []
+
+    def at(self, call: int) -> Any:
+        """What is said at this call."""
+        self.calls.append(call)
+        return self._say(call) if callable(self._say) else self._say
+
+
+def parts(unet: Any, prediction: Prediction = Prediction.EPSILON) -> Components:
+    """Components with nothing but a UNet."""
+    nothing = cast("Any", None)
+    return Components(
+        unet=unet,
+        vae=nothing,
+        text_encoder=nothing,
+        tokenizer=nothing,
+        betas=(),
+        prediction=prediction,
+    )
+
+
+def make_denoiser(
+    unet: Any,
+    say: Said | Callable[[int], Said] | Plan,
+    *,
+    guidance: Guidance | None = None,
+    scale: float = 3.0,
+    prediction: Prediction = Prediction.EPSILON,
+    calls_total: int = 20,
+    is_exact: bool = False,
+    **more: Any,
+) -> Denoiser:
+    """A denoiser over this network."""
+    return Denoiser(
+        parts(unet, prediction),
+        LEVELS,
+        say if isinstance(say, Plan) else Plan(say),
+        guidance or Guidance(),
+        scale,
+        calls_total=calls_total,
+        is_exact=is_exact,
+        **more,
+    )
+
+
+def small_unet(**changes: Any) -> UNet2DConditionModel:
+    """Two blocks down, two up, attention in the middle; random, the same at each call; float64."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        settings: dict[str, Any] = {
+            "sample_size": 16,
+            "block_out_channels": (16, 32),
+            "norm_num_groups": 8,
+            "layers_per_block": 1,
+            "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+            "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+            "cross_attention_dim": WIDTH,
+            "attention_head_dim": 2,
+        }
+        return UNet2DConditionModel(**(settings | changes)).double().eval()
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    """float64, spread 1."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def text(seed: int, tokens: int = 7) -> Tensor:
+    """(1, tokens, WIDTH): a random text."""
+    return noise(1, tokens, WIDTH, seed=seed)
+
+
+def said(weights: Sequence[float] = (1.0,), *, is_guided: bool = True) -> Said:
+    """As many random positive texts as weights, and a negative one."""
+    positive = tuple(Part(text(10 + i), weight) for i, weight in enumerate(weights))
+    return Said(positive, text(5) if is_guided else None)
