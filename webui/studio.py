@@ -31,6 +31,8 @@ from webui.imaging.restore import Lookups, request_from_infotext
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.store import JobStore
+from webui.plans.doors import Doors
+from webui.plans.plans import Plans
 from webui.samplers import load_samplers
 from webui.schedules import load_schedules
 from webui.settings import Settings, SettingsStore
@@ -75,27 +77,35 @@ class Studio:
         self.dispatcher: Final = Dispatcher(
             self.jobs, self.bus, self.engines, album=self.gallery, prepare=self._prepare
         )
+        self.plans: Final = Plans(
+            data / "plans.sqlite", self._doors(), gallery=self.gallery, bus=self.bus
+        )
 
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
         self.gallery.recover()
         self.catalog.refresh()
         self.dispatcher.start()
+        self.plans.start()
 
     def close(self) -> None:
         """End in order: the running job goes back to the queue, engines end, files close."""
+        self.plans.close()
         self.dispatcher.close()
         self.gallery.close()
         self.jobs.close()
         self.catalog.close()
 
-    def submit(self, request: GenerationRequest, person: PersonId = LOCAL) -> Job:
-        """Accept a request: when this returns, it is stored and will run, whatever happens.
+    def submit(
+        self, request: GenerationRequest, person: PersonId = LOCAL, key: str | None = None
+    ) -> Job:
+        """Accept a request: when this returns, it is stored and will run, whatever happens. A
+        second one with the same `key` gives back the first job.
 
         Raises InvalidRequest, which names the field, and accepts nothing then.
         """
         request = replace(check(request), seed=_fixed_seed(request.seed))
-        return self.dispatcher.submit(request, self.resolve(request), person)
+        return self.dispatcher.submit(request, self.resolve(request), person, key)
 
     def cancel(self, job_id: JobId, person: PersonId = LOCAL) -> Job:
         """End a job that waits or runs; the pictures it finished stay. Raises NotFound."""
@@ -169,6 +179,23 @@ class Studio:
     def statuses(self) -> list[EngineStatus]:
         """What each engine is doing."""
         return [engine.status() for engine in self.engines]
+
+    def _doors(self) -> Doors:
+        return Doors(
+            submit=self.submit,
+            job=self.jobs.get,
+            cancel=self.cancel,
+            check=self.resolve,
+            keep=self.inputs.add,
+            told_by=self._told_by,
+        )
+
+    def _told_by(self, id: InputId) -> GenerationRequest | None:
+        """What an uploaded picture says of how it was made; None when it says nothing."""
+        try:
+            return self.read_picture(self.inputs.path(id).read_bytes())
+        except UnreadablePicture:
+            return None
 
     def _known_model(self, ref: str) -> str | None:
         try:

@@ -90,6 +90,11 @@ class Gallery:
         self._saves: Final = _OneAtATime()
         self._moves: Final = threading.Lock()
 
+    @property
+    def folder(self) -> Path:
+        """Where all pictures lie."""
+        return self._outputs
+
     def recover(self) -> None:
         """Settle what a crash left behind. Once, before anything else.
 
@@ -113,9 +118,16 @@ class Gallery:
         self._reserve.restore()
 
     def save(
-        self, job: Job, index: int, image: Image.Image, facts: Mapping[str, str] | None = None
+        self,
+        job: Job,
+        index: int,
+        image: Image.Image,
+        facts: Mapping[str, str] | None = None,
+        *,
+        is_grid: bool = False,
     ) -> Picture:
-        """The picture, on disk. A second save of the same picture of a job gives the first.
+        """The picture, on disk. A second save of the same picture of a job gives the first. A
+        grid, put together from other pictures, lies in a folder for grids.
 
         Raises DiskFull; then nothing is left behind and the save may be tried again.
         """
@@ -126,7 +138,7 @@ class Gallery:
                     self._settle(leftover)
             if (entry := self._index.find(job.id, index)) is not None:
                 return self._picture(entry)
-            entry = self._save_new(job, index, image, dict(facts or {}))
+            entry = self._save_new(job, index, image, dict(facts or {}), is_grid)
         self._make_thumbnail(id, image)
         return self._picture(entry)
 
@@ -201,7 +213,9 @@ class Gallery:
         for entry in self._index.trashed():
             self._settle_trashed(entry)
 
-    def _save_new(self, job: Job, index: int, image: Image.Image, facts: dict[str, str]) -> Entry:
+    def _save_new(
+        self, job: Job, index: int, image: Image.Image, facts: dict[str, str], is_grid: bool
+    ) -> Entry:
         now, settings = self._clock(), self._settings()
         recipe = job.recipe.at(index)
         record = PictureRecord(
@@ -215,7 +229,7 @@ class Gallery:
         format = PictureFormat(name=settings.picture_format, quality=settings.picture_quality)
         encoded = encode_picture(image, record, self._labels, format)
         self._room.check(len(encoded.data))
-        name = self._name(job, index, image, now)
+        name = replace(self._name(job, index, image, now), is_grid=is_grid)
         draft = Entry(
             id=picture_id(job.id, index),
             job_id=job.id,

@@ -34,7 +34,11 @@ TAB_FOLDERS: Final = MappingProxyType(
         Mode.TXT2IMG: "txt2img-images",
         Mode.IMG2IMG: "img2img-images",
         Mode.INPAINT: "img2img-images",
+        Mode.EXTRAS: "extras-images",
     }
+)
+GRID_FOLDERS: Final = MappingProxyType(
+    {mode: folder.replace("-images", "-grids") for mode, folder in TAB_FOLDERS.items()}
 )
 
 _WINDOWS_DEVICES: Final = frozenset(
@@ -95,6 +99,7 @@ class PictureName:
     folder_pattern: str
     file_pattern: str
     facts: NameFacts
+    is_grid: bool = False
 
     @cached_property
     def is_numbered(self) -> bool:
@@ -119,7 +124,8 @@ class PictureName:
         folder = expand(self.folder_pattern, self.facts, number)
         file = expand(self.file_pattern, self.facts, number)
         *folders, stem = [part for part in (*folder, *file[:-1]) if part][:MAX_FOLDERS] + file[-1:]
-        return PurePosixPath(TAB_FOLDERS[self.facts.recipe.mode], *folders, stem or "picture")
+        tabs = GRID_FOLDERS if self.is_grid else TAB_FOLDERS
+        return PurePosixPath(tabs[self.facts.recipe.mode], *folders, stem or "picture")
 
 
 def expand(pattern: str, facts: NameFacts, number: int) -> list[str]:

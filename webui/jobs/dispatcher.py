@@ -36,7 +36,7 @@ from webui.core.events import (
     Started,
     Waiting,
 )
-from webui.core.job import Job, JobId, PersonId
+from webui.core.job import Job, JobId, JobState, PersonId
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
 from webui.core.result import Picture
@@ -132,11 +132,19 @@ class Dispatcher:
         """Look again now: there may be a new job, or room on the disk."""
         self._hold.ring()
 
-    def submit(self, request: GenerationRequest, recipe: Recipe, owner: PersonId) -> Job:
-        """Accept a job: stored when this returns. Raises DiskFull; then nothing is accepted."""
+    def submit(
+        self,
+        request: GenerationRequest,
+        recipe: Recipe,
+        owner: PersonId,
+        dedupe_key: str | None = None,
+    ) -> Job:
+        """Accept a job: stored when this returns. A second one with the same `dedupe_key` gives
+        back the first. Raises DiskFull; then nothing is accepted."""
         with self._turn:
-            job = self._store.add(request, recipe, owner)
-            self._publish(Queued(), job)
+            job = self._store.add(request, recipe, owner, dedupe_key)
+            if job.state is JobState.QUEUED:
+                self._publish(Queued(), job)
         self.wake()
         return job
 
