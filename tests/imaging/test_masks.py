@@ -151,6 +151,28 @@ def test_area_at_the_border_is_moved_inside() -> None:
     assert masked_area(mask, 64, 64, 10) == Box(60, 30, 100, 70)
 
 
+@pytest.mark.parametrize(
+    ("picture", "masked", "size", "padding", "box"),
+    [
+        ((512, 512), (200, 200, 300, 260), (512, 512), 32, Box(168, 148, 332, 312)),
+        ((640, 480), (0, 0, 50, 50), (768, 512), 32, Box(0, 0, 123, 82)),  # moved inside
+        ((300, 200), (250, 150, 300, 200), (512, 768), 0, Box(250, 125, 300, 200)),
+        ((200, 40), (60, 0, 140, 40), (256, 256), 8, Box(52, 0, 148, 40)),  # clipped
+        ((512, 512), (10, 100, 41, 400), (1024, 512), 16, Box(0, 84, 512, 416)),
+    ],
+)
+def test_area_is_a1111s(
+    picture: tuple[int, int],
+    masked: tuple[int, int, int, int],
+    size: tuple[int, int],
+    padding: int,
+    box: Box,
+) -> None:
+    """Worked out by hand: bounds, padding clipped to the picture, widened by whole pixels with
+    the odd one at the far side, moved inside, and clipped last."""
+    assert masked_area(rectangle(picture, masked), *size, padding) == box
+
+
 @given(masks(), st.integers(0, 6), st.integers(0, 2**32))
 def test_whole_picture_paste_keeps_the_outside_bit_identical(
     mask: Image.Image, blur: int, seed: int
@@ -200,6 +222,11 @@ def test_latent_mask_is_zero_or_one(mask: Image.Image, width: int, height: int) 
     assert cells.shape == (height, width)
     assert cells.dtype == np.float32
     assert set(np.unique(cells)) <= {0.0, 1.0}
+
+
+def test_a_soft_latent_mask_keeps_what_lies_between() -> None:
+    half = Image.new("L", (64, 64), 102)
+    assert (latent_mask(half, 8, 8, is_soft=True) == np.float32(0.4)).all()
 
 
 def test_latent_mask_covers_the_masked_cells() -> None:

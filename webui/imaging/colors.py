@@ -8,18 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from webui.imaging.lab import from_lab, to_lab
+
 Floats = npt.NDArray[np.float32]
 
 SMALLEST_SAMPLE: Final = 0.02
 """The share of a picture that has to be kept for its colours to stand for the whole."""
 
-_WHITE: Final = (0.95047, 1.0, 1.08883)  # D65
-_TO_XYZ: Final = (
-    (0.4124564, 0.3575761, 0.1804375),
-    (0.2126729, 0.7151522, 0.0721750),
-    (0.0193339, 0.1191920, 0.9503041),
-)
-_EDGE: Final = 6 / 29  # below it Lab's root becomes a line
 _LUMA: Final = (0.3, 0.59, 0.11)  # the weights of W3C's "luminosity" blend
 _STEP: Final = 0.02  # of Lab: finer than 8-bit colours are apart
 
@@ -33,11 +28,11 @@ def corrected(
     one size. With a mask ("L", white is new) the spread is that of the kept part, which both
     pictures show: what was painted has its own colours and only loses the drift.
     """
-    ours, theirs = _lab(painted), _lab(source)
+    ours, theirs = to_lab(painted), to_lab(source)
     sample = _kept(mask, painted.size)
     axes = [_bent(ours[..., axis], theirs[..., axis], sample) for axis in range(3)]
     light = np.divide(np.asarray(painted), 255, dtype=np.float32)
-    return _lit(_rgb(np.stack(axes, axis=-1)), light)
+    return _lit(from_lab(np.stack(axes, axis=-1)), light)
 
 
 def _kept(mask: Image.Image | None, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -83,24 +78,3 @@ def _lit(colours: Floats, light: Floats) -> Image.Image:
     )
     fitted = luma + (moved - luma) * squeeze
     return Image.fromarray((fitted.clip(0, 1) * 255).round().astype(np.uint8))
-
-
-def _lab(picture: Image.Image) -> Floats:
-    """(H, W, 3): 0..100 and about -128..127."""
-    encoded = np.asarray(picture, dtype=np.float32) / 255
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-    ratio = linear @ np.array(_TO_XYZ, np.float32).T / np.array(_WHITE, np.float32)
-    root = np.where(ratio > _EDGE**3, np.cbrt(ratio), ratio / (3 * _EDGE**2) + 4 / 29)
-    x, y, z = np.moveaxis(root, -1, 0)
-    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
-
-
-def _rgb(lab: Floats) -> Floats:
-    """(H, W, 3), about 0..1; colours that sRGB lacks lie outside."""
-    y = (lab[..., 0] + 16) / 116
-    root = np.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
-    ratio = np.where(root > _EDGE, root**3, 3 * _EDGE**2 * (root - 4 / 29))
-    linear = (ratio * np.array(_WHITE, np.float32)) @ np.linalg.inv(_TO_XYZ).T.astype(np.float32)
-    bright = 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
-    encoded: Floats = np.where(linear <= 0.0031308, linear * 12.92, bright)
-    return encoded.astype(np.float32)

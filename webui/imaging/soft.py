@@ -46,6 +46,8 @@ def _share(difference: Floats, mask: Floats, soft: SoftInpainting) -> Floats:
     weighted = difference * (1 - soft.mask_influence * (1 - mask))
     if soft.difference_threshold == 0:
         return np.ones_like(weighted)
-    with np.errstate(over="ignore"):
-        ratio = (weighted / soft.difference_threshold) ** (2 * soft.difference_contrast)
-        return np.where(np.isinf(ratio), 1.0, ratio / (1 + ratio))
+    largest = np.maximum(weighted, soft.difference_threshold)  # keeps the powers within range
+    power = 2 * soft.difference_contrast
+    changed = (weighted / largest) ** power
+    share: Floats = changed / (changed + (soft.difference_threshold / largest) ** power)
+    return share
