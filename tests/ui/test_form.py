@@ -226,3 +226,11 @@ def test_a_file_that_is_no_picture_is_refused_at_its_place(
     with pytest.raises(InvalidRequest) as refused:
         form.request(typed(form, img2img_image=str(tmp_path / "evil.png")))
     assert refused.value.field == "source.image"
+
+
+def test_a_control_that_gradio_makes_anew_reads_as_before(forms: dict[str, Form]) -> None:
+    for form in forms.values():
+        for part in form.inputs:
+            assert set(vars(part)) & {"preprocess", "convert_and_format_image"} == set(), (
+                part.elem_id
+            )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import gradio as gr
 from gradio.components import Component
 
 from webui.core.codec import decode
@@ -98,14 +97,6 @@ class Form:
             if value is not KEEP:
                 shown[binding.components[0]] = value
         return shown
-
-
-def answers_itself(control: gr.Slider | gr.Number) -> None:
-    """Switch off Gradio's own range check, whose answer is a toast far from the control.
-
-    Ours names the field, and is shown beside it.
-    """
-    control.preprocess = _same
 
 
 def _put(fields: dict[str, Any], path: str, value: object) -> None:

@@ -99,7 +99,7 @@ class ModelSwitch:
         away since changes nothing here; Generate says that it is gone."""
         old, new = self._find(values[self._followed]), self._find(id)
         if new is None:
-            return {}
+            return {self._followed: values[self._followed]}
         updates: dict[Component, Any] = {
             self._notice: gr.update(visible=new.is_starter),
             self._followed: id,

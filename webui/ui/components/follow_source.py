@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
-from gradio.components import Component
 from PIL import Image
 
 from webui.core.errors import NotFound, UnreadablePicture
@@ -23,14 +22,14 @@ ON_ITS_SIDE: Final = (5, 6, 7, 8)
 def follow_source(page: Page, size: Size, source: gr.Image | gr.ImageEditor) -> None:
     """Wire it. A file that can't be read changes nothing here; Generate says what is wrong."""
 
-    def follow(values: Values) -> dict[Component, Any]:
+    def follow(values: Values) -> Any:
         try:
             pixels = size_of(values[source])
             model = page.studio.catalog.find(values[page.checkpoint])
         except (UnreadablePicture, NotFound, OSError):
-            return {}
+            return gr.skip()
         if pixels is None:
-            return {}
+            return gr.skip()
         width, height = size_for(pixels, page.studio.defaults(model))
         return {size.width: width, size.height: height}
 

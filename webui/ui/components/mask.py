@@ -16,6 +16,7 @@ from webui.imaging.upload import open_upload
 from webui.studio import Studio
 from webui.ui.components.slider import slider
 from webui.ui.components.source import FIELD, keep_upload, picture_place, shower
+from webui.ui.controls import Canvas
 from webui.ui.form import Form
 
 MASK_FIELD: Final = "mask.image"
@@ -24,11 +25,11 @@ INK_OPACITY: Final = 0.65
 PAINTED: Final = 64
 """From this alpha (of 255) on, a pixel counts as painted; below it is the soft rim of the brush."""
 
-Canvas = Mapping[str, Any]
+Painting = Mapping[str, Any]
 """What the editor gives: "background" as bytes or None, "layers" as a list of bytes."""
 
 
-def mask_canvas(studio: Studio, form: Form) -> gr.ImageEditor:
+def mask_canvas(studio: Studio, form: Form) -> Canvas:
     """The picture to paint on, with brush, eraser and undo; and a place for a mask file."""
     editor = _editor()
     with gr.Accordion("Use a mask file", open=False, elem_id="inpaint_mask_accordion"):
@@ -80,8 +81,8 @@ def mask_controls(form: Form) -> None:
     form.bind("mask.area", area)
 
 
-def _editor() -> gr.ImageEditor:
-    editor = gr.ImageEditor(
+def _editor() -> Canvas:
+    return Canvas(
         label="Picture and mask",
         type="pil",
         format="png",
@@ -96,25 +97,15 @@ def _editor() -> gr.ImageEditor:
         buttons=[],
         elem_id="img2maskimg",
     )
-    # As with `picture_place`: nothing is decoded before our own limits have been checked.
-    editor.convert_and_format_image = _bytes_of
-    return editor
 
 
-def _bytes_of(file: Any, flatten_on_white: bool = False) -> bytes | None:
-    """A part of the editor's value as it came: bytes from memory, or a file of an upload."""
-    if file is None or isinstance(file, bytes):
-        return file
-    return Path(file.path).read_bytes()
-
-
-def _background(studio: Studio, canvas: Canvas | None) -> InputId:
+def _background(studio: Studio, canvas: Painting | None) -> InputId:
     if not canvas or canvas["background"] is None:
         raise InvalidRequest(FIELD, "There is no picture. Drop one or choose a file.")
     return keep_upload(studio, FIELD, canvas["background"])
 
 
-def _mask(studio: Studio, path: str | None, canvas: Canvas | None) -> InputId:
+def _mask(studio: Studio, path: str | None, canvas: Painting | None) -> InputId:
     """The mask file, with what was painted added to it."""
     painted = _painted(canvas)
     if not path:
@@ -123,7 +114,7 @@ def _mask(studio: Studio, path: str | None, canvas: Canvas | None) -> InputId:
     return studio.inputs.add_image(ImageChops.lighter(brought.resize(painted.size), painted))
 
 
-def _painted(canvas: Canvas | None) -> Image.Image:
+def _painted(canvas: Painting | None) -> Image.Image:
     """White where a stroke lies, at the size of the picture."""
     if not canvas or canvas["background"] is None:
         raise InvalidRequest(FIELD, "There is no picture. Drop one or choose a file.")

@@ -6,7 +6,8 @@ from typing import Final
 
 import gradio as gr
 
-from webui.ui.form import Form, answers_itself
+from webui.ui.controls import Number
+from webui.ui.form import Form
 
 RANDOM: Final = -1
 
@@ -15,7 +16,7 @@ def seed_controls(form: Form) -> None:
     """Draw and bind them. Reuse is wired by the client, which knows the picture on show."""
     mode = form.mode
     with gr.Row(elem_id=f"{mode}_seed_row", elem_classes="gesso-seed"):
-        seed = gr.Number(
+        seed = Number(
             RANDOM,
             precision=0,
             label="Seed (−1 = random)",
@@ -25,7 +26,6 @@ def seed_controls(form: Form) -> None:
         )
         randomise = gr.Button("Random", size="sm", elem_id=f"{mode}_random_seed", min_width=44)
         gr.Button("Reuse", size="sm", elem_id=f"{mode}_reuse_seed", min_width=44)
-    answers_itself(seed)
     randomise.click(None, None, [seed], js=f"() => {RANDOM}", queue=False, api_visibility="private")
     form.bind("seed", seed, read=_seed, blank=RANDOM)
 

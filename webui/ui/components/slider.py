@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gradio as gr
-
+from webui.ui.controls import Slider
 from webui.ui.fields import range_of
-from webui.ui.form import Form, answers_itself
+from webui.ui.form import Form
 
 
 def slider(
     form: Form, path: str, label: str, value: float, name: str, *, step: float = 0.01
-) -> gr.Slider:
+) -> Slider:
     """Draw and bind it. `name` is the end of its element id; a full id when it has its own tab's
     name in it. `step` counts for numbers that are not whole."""
     span = range_of(path, fine=step)
-    control = gr.Slider(
+    control = Slider(
         span.minimum,
         span.maximum,
         value=value,
@@ -24,6 +23,5 @@ def slider(
         min_width=120,
         buttons=[],
     )
-    answers_itself(control)
     form.bind(path, control)
     return control

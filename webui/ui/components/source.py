@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import gradio as gr
 from gradio.components import Component
@@ -14,6 +14,7 @@ from webui.core.request import InputId, Mode, ResizeMode, Source
 from webui.imaging.upload import media_type
 from webui.studio import Studio
 from webui.ui.components.slider import slider
+from webui.ui.controls import PicturePlace
 from webui.ui.form import Form
 
 FIELD: Final = "source.image"
@@ -25,7 +26,7 @@ RESIZE_LABELS: Final = (
 )
 
 
-def source_picture(studio: Studio, form: Form) -> gr.Image:
+def source_picture(studio: Studio, form: Form) -> PicturePlace:
     """A place for the picture: drop, paste or choose it. The file is kept as it came."""
     picture = picture_place("Source picture", "img2img_image", height=240)
     form.bind(FIELD, picture, read=_taker(studio), show=shower(studio, picture))
@@ -51,13 +52,9 @@ def source_controls(form: Form) -> None:
     form.bind("source.resize_mode", resize)
 
 
-def picture_place(label: str, elem_id: str, height: int) -> gr.Image:
-    """A place for a picture file whose value is the path of the file, unread.
-
-    Gradio would open the file to see what it is; ours are opened by the input store only, which
-    refuses what is too large or no picture with words that are shown beside the control.
-    """
-    place = gr.Image(
+def picture_place(label: str, elem_id: str, height: int) -> PicturePlace:
+    """A place for a picture file."""
+    return PicturePlace(
         label=label,
         type="filepath",
         image_mode=None,
@@ -68,8 +65,6 @@ def picture_place(label: str, elem_id: str, height: int) -> gr.Image:
         elem_id=elem_id,
         elem_classes="gesso-source",
     )
-    place.preprocess = _path_of
-    return place
 
 
 def keep_upload(studio: Studio, field: str, data: bytes) -> InputId:
@@ -109,7 +104,3 @@ def _taker(studio: Studio) -> Callable[[str | None], InputId]:
         return keep_upload(studio, FIELD, Path(path).read_bytes())
 
     return take
-
-
-def _path_of(payload: Any) -> str | None:
-    return payload.path if payload else None

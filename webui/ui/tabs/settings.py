@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from itertools import groupby
 from typing import Any, Final, get_type_hints
@@ -14,8 +14,8 @@ from gradio.components import Component
 
 from webui.core.errors import InvalidRequest
 from webui.settings import Settings, SettingsStore, is_startup
+from webui.ui.controls import Number
 from webui.ui.fields import range_in
-from webui.ui.form import answers_itself
 from webui.ui.live import live
 from webui.ui.page import Page, Tab
 
@@ -79,13 +79,25 @@ def _wire(
     answer: gr.Textbox,
 ) -> None:
     names = {control: name for name, control in controls.items()}
+    seen = gr.Textbox(
+        json.dumps(_shown(store, controls)),
+        visible="hidden",
+        elem_id="gesso_seen_settings",
+        label="Settings",
+    )
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
     def saved(values: Mapping[Component, Any]) -> str:
         return save_settings(store, {names[part]: value for part, value in values.items()})
 
-    def opened() -> list[object]:
-        return [getattr(store.current, name) for name in controls]
+    def opened(values: Mapping[Component, Any]) -> dict[Component, Any]:
+        before, now = json.loads(values[seen]), _shown(store, controls)
+        changed = {
+            part: now[name]
+            for part, name in names.items()
+            if now[name] != before[name] and values[part] == before[name]
+        }
+        return {seen: json.dumps(now), **changed}
 
     save.click(saved, set(names), [answer], **quiet).then(
         None,
@@ -96,7 +108,13 @@ def _wire(
         api_visibility="private",
     )
     if page.tab is not None:
-        page.tab.select(opened, None, list(names), **quiet)
+        page.tab.select(opened, {seen, *names}, [seen, *names], **quiet)
+
+
+def _shown(store: SettingsStore, names: Iterable[str]) -> dict[str, object]:
+    """What is in force, as the page shows it. Kept beside the controls, so that a visit changes
+    only what was changed elsewhere and leaves alone what somebody is typing."""
+    return {name: getattr(store.current, name) for name in names}
 
 
 def _control(setting: Setting, store: SettingsStore) -> Component:
@@ -115,15 +133,13 @@ def _control(setting: Setting, store: SettingsStore) -> Component:
     if hint is bool:
         return gr.Checkbox(**common)
     if (span := range_in(hint)) is not None:
-        number = gr.Number(
+        return Number(
             minimum=span.minimum,
             maximum=span.maximum,
             step=span.step,
             precision=0 if span.step == 1 else None,
             **common,
         )
-        answers_itself(number)
-        return number
     return gr.Textbox(lines=1, **common)
 
 
