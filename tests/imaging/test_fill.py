@@ -30,7 +30,7 @@ def test_a_plain_picture_stays_plain_under_any_edge() -> None:
     for blur in (0, 6):
         mask = hole(plain.size, (20, 10, 100, 80), blur)
         values = np.asarray(filled(covered, mask), int)
-        assert np.abs(values - (40, 200, 90)).max() <= 6  # bytes are rounded at each layer
+        assert np.abs(values - (40, 200, 90)).max() <= 10  # thin layers round coarsely
 
 
 def test_each_side_of_the_hole_takes_the_colour_next_to_it() -> None:
