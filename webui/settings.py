@@ -81,6 +81,13 @@ class Settings:
         group="Models",
         label="Checkpoint",
     )
+    exact_batches: bool = _setting(
+        False,
+        "On a GPU, each picture of a batch alone: slower, and to the last bit what it would be "
+        "without the others. Always so on a processor.",
+        group="Models",
+        label="Exact batches",
+    )
     picture_format: str = _setting(
         "png",
         "PNG keeps every pixel; JPEG and WebP are smaller.",

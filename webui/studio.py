@@ -5,27 +5,22 @@ A test makes its own: `Studio(store, engines=[FakeEngine(...)])`.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
-from PIL import Image
-
-from webui import __version__
 from webui.catalog.catalog import Catalog
 from webui.core.codec import check
-from webui.core.engine import Engine, EngineStatus, Work
+from webui.core.engine import Engine, EngineStatus, UsedFile, Work
 from webui.core.errors import InvalidRequest, NotFound, NotPermitted, UnreadablePicture
 from webui.core.job import LOCAL, Job, JobId, PersonId
-from webui.core.model import Defaults, ModelInfo
-from webui.core.recipe import ModelRef, Recipe
-from webui.core.request import MAX_SEED, GenerationRequest, InputId
+from webui.core.model import Defaults, ModelInfo, ModelKind
+from webui.core.recipe import FileRef, Recipe
+from webui.core.request import GenerationRequest, InputId
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
 from webui.imaging.infotext import Labels, write_infotext
-from webui.imaging.masks import prepare_mask
 from webui.imaging.picture_text import read_picture_text
 from webui.imaging.restore import Lookups, request_from_infotext
 from webui.jobs.bus import EventBus
@@ -33,22 +28,12 @@ from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.store import JobStore
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
+from webui.resolver.resolver import Resolver, settle
+from webui.resolver.words import Words
 from webui.samplers import load_samplers
 from webui.schedules import load_schedules
 from webui.settings import Settings, SettingsStore
-
-SIDE_MULTIPLE: Final = 8
-SMALLEST_SIDE: Final = 64
-LARGEST_SIDE: Final = 2048
-
-
-class Labelled(Protocol):
-    """A part that has a name for people."""
-
-    @property
-    def label(self) -> str:
-        """What the page calls it."""
-        ...
+from webui.upscalers import load_upscalers
 
 
 class Studio:
@@ -62,12 +47,24 @@ class Studio:
         self.families: Final = load_families()
         self.samplers: Final = load_samplers()
         self.schedules: Final = load_schedules()
+        self.upscalers: Final = load_upscalers()
         self.labels: Final = Labels(
             samplers={sampler.id: sampler.label for sampler in self.samplers},
             schedules={schedule.id: schedule.label for schedule in self.schedules},
+            upscalers={upscaler.id: upscaler.label for upscaler in self.upscalers},
         )
         self.catalog: Final = Catalog(now.models, data / "models.sqlite", self.families)
         self.inputs: Final = InputStore(data / "inputs")
+        self._resolver: Final = Resolver(
+            catalog=self.catalog,
+            families=self.families,
+            samplers=self.samplers,
+            schedules=self.schedules,
+            upscalers=self.upscalers,
+            inputs=self.inputs,
+            words=Words(),
+            chosen=lambda: settings.current.checkpoint,
+        )
         self.gallery: Final = Gallery(
             now.outputs, data, lambda: settings.current, labels=self.labels
         )
@@ -104,7 +101,7 @@ class Studio:
 
         Raises InvalidRequest, which names the field, and accepts nothing then.
         """
-        request = replace(check(request), seed=_fixed_seed(request.seed))
+        request = settle(check(request))
         return self.dispatcher.submit(request, self.resolve(request), person, key)
 
     def cancel(self, job_id: JobId, person: PersonId = LOCAL) -> Job:
@@ -135,7 +132,11 @@ class Studio:
                 "This picture does not say how it was made. Drop one that Gesso or A1111 saved."
             )
         lookups = Lookups(
-            sampler=self.samplers.find, schedule=self.schedules.find, checkpoint=self._known_model
+            sampler=self.samplers.find,
+            schedule=self.schedules.find,
+            checkpoint=self._known_model,
+            upscaler=self._known_upscaler,
+            file=self._known_file,
         )
         return request_from_infotext(text.infotext, lookups).request
 
@@ -145,32 +146,11 @@ class Studio:
 
     def resolve(self, request: GenerationRequest) -> Recipe:
         """The recipe of the request's first picture, every blank filled."""
-        model = self._model(request.checkpoint)
-        defaults = self.defaults(model)
-        self._check_pictures(request)
-        width, height = self._size(request, defaults)
-        sampling = request.sampling
-        sampler, implied = self._sampler(sampling.sampler or defaults.sampler)
-        return Recipe(
-            prompt=request.prompt,
-            negative_prompt=request.negative_prompt,
-            model=_ref(self.catalog.hashed(model)),
-            width=width,
-            height=height,
-            seed=_fixed_seed(request.seed),
-            sampler=sampler,
-            schedule=self._schedule(sampling.schedule or implied or defaults.schedule),
-            steps=sampling.steps or defaults.steps,
-            guidance_scale=_given(sampling.guidance_scale, defaults.guidance_scale),
-            clip_skip=sampling.clip_skip or defaults.clip_skip,
-            source=request.source,
-            mask=request.mask,
-            version=__version__,
-        )
+        return self._resolver.resolve(request)
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """What a model does best when a field is left blank."""
-        return self.families[model.family].defaults(model)
+        return self._resolver.defaults(model)
 
     def current_model(self) -> ModelInfo:
         """The model used by requests that name none."""
@@ -203,86 +183,40 @@ class Studio:
         except NotFound:
             return None
 
-    def _model(self, ref: str | None) -> ModelInfo:
+    def _known_file(self, kind: ModelKind, ref: str) -> str | None:
         try:
-            return self.catalog.find(ref) if ref else self.current_model()
-        except NotFound as error:
-            raise InvalidRequest(
-                "checkpoint",
-                f"There is no model “{error.id}”. Choose one that is in the list, "
-                f"or put the file into {self.catalog.folder}.",
-            ) from error
+            return self.catalog.find(ref, kind).id
+        except NotFound:
+            return None
 
-    def _size(self, request: GenerationRequest, defaults: Defaults) -> tuple[int, int]:
-        if request.source is None or (request.width and request.height):
-            return request.width or defaults.width, request.height or defaults.height
-        source = self.inputs.open(request.source.image)
-        return (
-            request.width or _nearest_side(source.width),
-            request.height or _nearest_side(source.height),
-        )
-
-    def _sampler(self, name: str) -> tuple[str, str | None]:
-        """The sampler's id, and the schedule's name when an old combined name gives one."""
-        found = self.samplers.find(name)
-        if found is None:
-            raise InvalidRequest("sampling.sampler", _unknown("sampler", name, self.samplers))
-        return found
-
-    def _schedule(self, name: str) -> str:
-        found = self.schedules.find(name)
-        if found is None:
-            raise InvalidRequest("sampling.schedule", _unknown("schedule", name, self.schedules))
-        return found
-
-    def _check_pictures(self, request: GenerationRequest) -> None:
-        if request.mask is not None and request.source is None:
-            raise InvalidRequest("source.image", "There is a mask but no picture. Add a picture.")
-        if request.source is not None:
-            self._open("source.image", request.source.image)
-        if (mask := request.mask) is not None:
-            picture = self._open("mask.image", mask.image)
-            if prepare_mask(picture, inverted=mask.inverted, blur=0).getbbox() is None:
-                raise InvalidRequest(
-                    "mask.image", "The mask is empty. Paint over the part that should change."
-                )
-
-    def _open(self, field: str, id: InputId) -> Image.Image:
-        try:
-            return self.inputs.open(id)
-        except NotFound as error:
-            raise InvalidRequest(
-                field, "The picture that belongs here is not on this server any more. Add it again."
-            ) from error
+    def _known_upscaler(self, name: str) -> str | None:
+        return self.upscalers.find(name) or self._known_file(ModelKind.UPSCALER, name)
 
     def _prepare(self, job: Job, indices: Sequence[int]) -> Work:
         """The batch of these pictures of a job, with the files it needs."""
         recipe, settings = job.recipe, self.settings.current
-        ids = [part.image for part in (recipe.source, recipe.mask) if part is not None]
         return Work(
             recipes=tuple(recipe.at(index) for index in indices),
-            model=self._model(recipe.model.id),
-            inputs={id: self.inputs.path(id) for id in ids},
+            model=self._resolver.model(recipe.model.id),
+            inputs={id: self.inputs.path(id) for id in _pictures(recipe)},
+            files=tuple(self._used(file) for file in recipe.files),
             preview_every_s=settings.preview_interval_s if settings.show_previews else 0,
+            is_exact=settings.exact_batches,
+        )
+
+    def _used(self, file: FileRef) -> UsedFile:
+        """A file of a recipe where it is now: under its id, or moved and known by its hash."""
+        for ref in (file.id, file.hash, file.name):
+            if ref and (id := self._known_file(file.kind, ref)) is not None:
+                return UsedFile(
+                    kind=file.kind, ref=file.ref, model=self.catalog.find(id, file.kind)
+                )
+        raise InvalidRequest(
+            "prompt" if file.kind in (ModelKind.LORA, ModelKind.EMBEDDING) else file.kind.value,
+            f"The {file.kind.value} “{file.name}” is not on this server any more. Put it back.",
         )
 
 
-def _fixed_seed(seed: int | None) -> int:
-    return random.SystemRandom().randint(0, MAX_SEED) if seed is None else seed
-
-
-def _ref(model: ModelInfo) -> ModelRef:
-    return ModelRef(id=model.id, name=model.name, family=model.family, hash=model.hash or "")
-
-
-def _given(value: float | None, default: float) -> float:
-    return default if value is None else value
-
-
-def _nearest_side(pixels: int) -> int:
-    rounded = round(pixels / SIDE_MULTIPLE) * SIDE_MULTIPLE
-    return min(max(rounded, SMALLEST_SIDE), LARGEST_SIDE)
-
-
-def _unknown(kind: str, name: str, parts: Iterable[Labelled]) -> str:
-    return f"There is no {kind} “{name}”. Choose one of: {', '.join(p.label for p in parts)}."
+def _pictures(recipe: Recipe) -> list[InputId]:
+    parts = (recipe.source, recipe.mask, recipe.extras)
+    return [part.image for part in parts if part is not None]

@@ -1,0 +1,82 @@
+"""The model files that a recipe needs beside its checkpoint, found and hashed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from webui.catalog.catalog import Catalog
+from webui.core.errors import InvalidRequest, NotFound
+from webui.core.model import ModelInfo, ModelKind
+from webui.core.recipe import FileRef, PromptPair
+from webui.prompting import network_tags
+from webui.prompting.embeddings import find_embeddings
+
+
+class Files:
+    """Collects the files of one recipe, each once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog: Final = catalog
+        self._refs: Final[dict[tuple[ModelKind, str], FileRef]] = {}
+
+    @property
+    def refs(self) -> tuple[FileRef, ...]:
+        """All that were found."""
+        return tuple(self._refs.values())
+
+    def take(self, field: str, kind: ModelKind, name: str) -> str:
+        """The id of a file, which is recorded. Raises InvalidRequest for `field`."""
+        try:
+            model = self._catalog.find(name, kind)
+        except NotFound as error:
+            raise InvalidRequest(
+                field,
+                f"There is no {_noun(kind)} “{name}” on this server. Choose one that is in the "
+                f"list, or put the file into {self._catalog.folder}.",
+            ) from error
+        self._record(kind, model.id, model.id)
+        return model.id
+
+    def take_networks(self, pairs: Iterable[PromptPair]) -> None:
+        """Record the networks and embeddings that these prompts name; networks in a negative
+        prompt do nothing, as in A1111. Raises InvalidRequest."""
+        embeddings = self._catalog.models(ModelKind.EMBEDDING)
+        for pair in pairs:
+            self._take_tags(pair.prompt)
+            self._take_embeddings(pair.prompt, embeddings)
+            self._take_embeddings(pair.negative_prompt, embeddings)
+
+    def _take_tags(self, text: str) -> None:
+        tags, _ = network_tags(text)
+        for tag in tags:
+            try:
+                model = self._catalog.find(tag.name, ModelKind.LORA)
+            except NotFound as error:
+                raise InvalidRequest(
+                    "prompt",
+                    f"At character {tag.position + 1}: there is no network “{tag.name}” on this "
+                    "server. Take the tag out, or add the file to the models folder.",
+                ) from error
+            self._record(ModelKind.LORA, tag.name, model.id)
+
+    def _take_embeddings(self, text: str, embeddings: Iterable[ModelInfo]) -> None:
+        by_name = {model.name: model for model in embeddings}
+        for found in find_embeddings(text, by_name.keys()):
+            self._record(ModelKind.EMBEDDING, found.name, by_name[found.name].id)
+
+    def _record(self, kind: ModelKind, ref: str, id: str) -> None:
+        if (kind, ref) not in self._refs:
+            found = self._catalog.file_ref(kind, id)
+            self._refs[kind, ref] = FileRef(
+                kind=kind,
+                ref=ref,
+                id=found.id,
+                name=found.name,
+                hash=found.hash,
+                short_hash=found.short_hash,
+            )
+
+
+def _noun(kind: ModelKind) -> str:
+    return {ModelKind.VAE: "VAE", ModelKind.LORA: "network"}.get(kind, kind.value)

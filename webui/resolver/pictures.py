@@ -1,0 +1,85 @@
+"""The pictures of a request: whether they are there, and the size that follows from them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from PIL import Image
+
+from webui.core.errors import InvalidRequest, NotFound
+from webui.core.model import Defaults
+from webui.core.request import Extras, GenerationRequest, InputId
+from webui.gallery.inputs import InputStore
+from webui.imaging.masks import prepare_mask
+from webui.imaging.outpaint import outpaint_size
+
+SIDE_MULTIPLE: Final = 8
+SMALLEST_SIDE: Final = 64
+LARGEST_SIDE: Final = 2048
+LARGEST_RESULT: Final = 16384
+
+
+class Pictures:
+    """Checks and measures the pictures of requests."""
+
+    def __init__(self, inputs: InputStore) -> None:
+        self._inputs: Final = inputs
+
+    def check(self, request: GenerationRequest) -> None:
+        """Raises InvalidRequest for a picture that is missing, or a mask that masks nothing."""
+        if request.extras is not None:
+            self._open("extras.image", request.extras.image)
+            return
+        if request.source is not None:
+            self._open("source.image", request.source.image)
+        elif request.mask is not None or request.outpaint is not None:
+            part = "a mask" if request.mask is not None else "an outpainting"
+            raise InvalidRequest("source.image", f"There is {part} but no picture. Add a picture.")
+        if (mask := request.mask) is not None:
+            picture = self._open("mask.image", mask.image)
+            if prepare_mask(picture, inverted=mask.inverted, blur=0).getbbox() is None:
+                raise InvalidRequest(
+                    "mask.image", "The mask is empty. Paint over the part that should change."
+                )
+
+    def size(self, request: GenerationRequest, defaults: Defaults) -> tuple[int, int]:
+        """The size that is painted first, or that extras work towards. Raises InvalidRequest."""
+        if request.extras is not None:
+            return self._extras_size(request.extras)
+        if request.source is None or (
+            request.width and request.height and request.outpaint is None
+        ):
+            return request.width or defaults.width, request.height or defaults.height
+        source = self._open("source.image", request.source.image)
+        if request.outpaint is not None:
+            return outpaint_size(source.size, request.outpaint)
+        return (
+            request.width or _nearest_side(source.width),
+            request.height or _nearest_side(source.height),
+        )
+
+    def _extras_size(self, extras: Extras) -> tuple[int, int]:
+        if extras.width and extras.height:
+            return extras.width, extras.height
+        source = self._open("extras.image", extras.image)
+        width, height = (max(1, int(side * extras.scale)) for side in source.size)
+        if max(width, height) > LARGEST_RESULT:
+            raise InvalidRequest(
+                "extras.scale",
+                f"The picture would get {width} x {height} pixels; a side may have "
+                f"{LARGEST_RESULT}. Choose a smaller factor.",
+            )
+        return width, height
+
+    def _open(self, field: str, id: InputId) -> Image.Image:
+        try:
+            return self._inputs.open(id)
+        except NotFound as error:
+            raise InvalidRequest(
+                field, "The picture that belongs here is not on this server any more. Add it again."
+            ) from error
+
+
+def _nearest_side(pixels: int) -> int:
+    rounded = round(pixels / SIDE_MULTIPLE) * SIDE_MULTIPLE
+    return min(max(rounded, SMALLEST_SIDE), LARGEST_SIDE)
