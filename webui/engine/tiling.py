@@ -6,9 +6,9 @@ zeros. Attention and norms don't know about edges, so nothing else has to change
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from diffusers.models.downsampling import Downsample2D
@@ -22,85 +22,90 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
 STAND_IN: Final = "_conv_forward"
-"""The method of a convolution that a function of the same name stands in for."""
+"""The method of a convolution that a function of the same name on the object stands in for."""
+
+Forward = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+"""What a convolution makes of an input, its weight and its bias."""
 
 
 @contextmanager
 def tiled(unet: UNet2DConditionModel, vae: AutoencoderKL, mode: Tiling) -> Iterator[None]:
     """Both networks without edges along the axes of `mode`; afterwards as they were."""
-    changed: list[nn.Conv2d] = []
-    is_wide = mode in (Tiling.BOTH, Tiling.HORIZONTAL)
-    is_high = mode in (Tiling.BOTH, Tiling.VERTICAL)
-    try:
+    axes = _Axes(
+        is_wide=mode in (Tiling.BOTH, Tiling.HORIZONTAL),
+        is_high=mode in (Tiling.BOTH, Tiling.VERTICAL),
+    )
+    with ExitStack() as changes:
         if mode is not Tiling.NONE:
             for network in (unet, vae):
-                changed += _without_edges(network, is_wide=is_wide, is_high=is_high)
+                for convolution, forward in _without_edges(network, axes):
+                    changes.callback(_put_back, convolution, vars(convolution).get(STAND_IN))
+                    setattr(convolution, STAND_IN, forward)
         yield
-    finally:
-        for convolution in changed:
-            vars(convolution).pop(STAND_IN, None)
 
 
-def _without_edges(network: nn.Module, *, is_wide: bool, is_high: bool) -> Iterator[nn.Conv2d]:
-    framed = {id(c) for c in _framed_convolutions(network)}
+@dataclass(frozen=True, kw_only=True)
+class _Axes:
+    """Which edges meet: left and right when `is_wide`, top and bottom when `is_high`."""
+
+    is_wide: bool
+    is_high: bool
+
+
+def _put_back(convolution: nn.Conv2d, before: Forward | None) -> None:
+    if before is None:
+        delattr(convolution, STAND_IN)
+    else:
+        setattr(convolution, STAND_IN, before)
+
+
+def _without_edges(network: nn.Module, axes: _Axes) -> Iterator[tuple[nn.Conv2d, Forward]]:
+    framed = {id(convolution) for convolution in _framed(network)}
     for module in network.modules():
         if not isinstance(module, nn.Conv2d):
             continue
-        forward = _wrap_frame if id(module) in framed else _wrap
-        if id(module) in framed or _has_padding(module):
-            yield module
-            setattr(module, STAND_IN, partial(forward, module, is_wide=is_wide, is_high=is_high))
+        if id(module) in framed:
+            yield module, _wrapping_frame(module, axes)
+        elif not isinstance(module.padding, str) and any(module.padding):
+            yield module, _wrapping(module, axes)
 
 
-def _framed_convolutions(network: nn.Module) -> Iterator[nn.Module]:
-    """Those whose input has a row of zeros below and a column at the right, put there before: the
+def _framed(network: nn.Module) -> Iterator[nn.Module]:
+    """Convolutions whose input got a row of zeros below and a column at the right before: the
     encoder's way of halving the size."""
     for module in network.modules():
         if isinstance(module, Downsample2D) and module.use_conv and module.padding == 0:
             yield module.conv
 
 
-def _has_padding(convolution: nn.Conv2d) -> bool:
-    return not isinstance(convolution.padding, str) and any(convolution.padding)
-
-
-def _wrap(
-    convolution: nn.Conv2d,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    *,
-    is_wide: bool,
-    is_high: bool,
-) -> Tensor:
+def _wrapping(convolution: nn.Conv2d, axes: _Axes) -> Forward:
     rows, columns = (int(width) for width in convolution.padding)
-    if is_wide:
-        x, columns = pad(x, (columns, columns, 0, 0), mode="circular"), 0
-    if is_high:
-        x, rows = pad(x, (0, 0, rows, rows), mode="circular"), 0
-    return conv2d(
-        x,
-        weight,
-        bias,
-        convolution.stride,
-        (rows, columns),
-        convolution.dilation,
-        convolution.groups,
-    )
+    # left, right, top, bottom
+    frame = (columns, columns, 0, 0) if axes.is_wide else (0, 0, 0, 0)
+    frame = (*frame[:2], rows, rows) if axes.is_high else frame
+    zeros = (0 if axes.is_high else rows, 0 if axes.is_wide else columns)
+
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return conv2d(
+            pad(x, frame, mode="circular"),
+            weight,
+            bias,
+            convolution.stride,
+            zeros,
+            convolution.dilation,
+            convolution.groups,
+        )
+
+    return forward
 
 
-def _wrap_frame(
-    convolution: nn.Conv2d,
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    *,
-    is_wide: bool,
-    is_high: bool,
-) -> Tensor:
-    x = x.clone()
-    if is_wide:
-        x[..., :, -1] = x[..., :, 0]
-    if is_high:
-        x[..., -1, :] = x[..., 0, :]
-    return conv2d(x, weight, bias, convolution.stride)
+def _wrapping_frame(convolution: nn.Conv2d, axes: _Axes) -> Forward:
+    def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        x = x.clone()
+        if axes.is_wide:
+            x[..., :, -1] = x[..., :, 0]
+        if axes.is_high:
+            x[..., -1, :] = x[..., 0, :]
+        return conv2d(x, weight, bias, convolution.stride)
+
+    return forward
