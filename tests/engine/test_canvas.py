@@ -12,8 +12,19 @@ from PIL import Image, ImageDraw
 from tests.engine.work import RECIPE, pixels
 from webui.core.errors import InvalidRequest
 from webui.core.recipe import Recipe
-from webui.core.request import InputId, Mask, MaskArea, ResizeMode, Source
+from webui.core.request import (
+    InputId,
+    Mask,
+    MaskArea,
+    MaskContent,
+    Outpaint,
+    ResizeMode,
+    SoftInpainting,
+    Source,
+)
 from webui.engine.canvas import make_canvas
+from webui.imaging.masks import prepare_mask
+from webui.imaging.outpaint import outpaint_size, result_size
 
 PICTURE, MASK = InputId("1" * 64), InputId("2" * 64)
 RED = Image.new("RGB", (128, 64), "red")
@@ -147,3 +158,139 @@ def test_a_photo_that_lies_on_its_side_is_taken_upright(tmp_path: Path) -> None:
     top, bottom = canvas.source.getpixel((64, 5)), canvas.source.getpixel((64, 58))
     assert top == pytest.approx((254, 0, 0), abs=3)
     assert bottom == pytest.approx((0, 0, 254), abs=3)
+
+
+@pytest.mark.parametrize("area", list(MaskArea))
+@pytest.mark.parametrize("content", list(MaskContent))
+@pytest.mark.parametrize("soft", [None, SoftInpainting()])
+@pytest.mark.parametrize("color_correction", [False, True])
+def test_what_is_not_masked_keeps_every_pixel_however_it_is_painted(
+    inputs: dict[InputId, Path],
+    area: MaskArea,
+    content: MaskContent,
+    soft: SoftInpainting | None,
+    color_correction: bool,
+) -> None:
+    """A picture painted in one colour stands for any that came back from the VAE."""
+    mask = Mask(image=MASK, area=area, blur=3, padding=6, content=content, soft=soft)
+    asked = recipe(mask=mask)
+    assert asked.source is not None
+    asked = replace(
+        asked,
+        width=120,
+        height=80,
+        source=replace(asked.source, color_correction=color_correction),
+    )
+    canvas = make_canvas(asked, inputs)
+    assert canvas.content is content
+    painted = Image.new("RGB", (120, 80), "red")
+    finished, original = pixels(canvas.finish(painted)), pixels(Image.open(inputs[PICTURE]))
+    prepared = np.asarray(prepare_mask(Image.open(inputs[MASK]), False, 3))
+    assert (finished[prepared == 0] == original[prepared == 0]).all()
+    assert (finished[prepared == 255] != original[prepared == 255]).any()
+
+
+def test_fill_hides_the_source_under_the_mask_and_only_there(inputs: dict[InputId, Path]) -> None:
+    blocks = Image.new("RGB", (128, 64), "blue")
+    blocks.paste("yellow", (50, 20, 78, 44))
+    blocks.save(inputs[PICTURE])
+    mask = Image.new("L", (128, 64))
+    mask.paste(255, (40, 10, 88, 54))
+    mask.save(inputs[MASK])
+    canvas = make_canvas(recipe(mask=Mask(image=MASK, blur=0, content=MaskContent.FILL)), inputs)
+    assert canvas.source is not None
+    assert np.abs(pixels(canvas.source) - (0, 0, 255)).max() <= 10
+
+
+@pytest.mark.parametrize("area", list(MaskArea))
+def test_a_soft_mask_gives_back_what_did_not_change(
+    inputs: dict[InputId, Path], area: MaskArea
+) -> None:
+    """Repainted almost as it was, not a pixel is taken from the painted picture."""
+    ramp = np.linspace(20, 230, 120)[None, :, None].repeat(80, 0).repeat(3, 2)
+    Image.fromarray(ramp.astype(np.uint8)).save(inputs[PICTURE])
+    soft = recipe(mask=Mask(image=MASK, area=area, padding=10, soft=SoftInpainting()))
+    canvas = make_canvas(replace(soft, width=120, height=80), inputs)
+    assert canvas.source is not None
+    nearly = canvas.source.point([min(255, value + 3) for value in range(256)] * 3)
+    assert canvas.finish(nearly).tobytes() == Image.open(inputs[PICTURE]).tobytes()
+
+
+def test_colour_correction_takes_the_colours_of_the_source(tmp_path: Path) -> None:
+    y, x = np.mgrid[0:64, 0:128] / 128
+    source = Image.fromarray((np.dstack([80 + 90 * x, 90 + 80 * y, 150 - 60 * x])).astype(np.uint8))
+    source.save(tmp_path / "picture.png")
+    plain = recipe()
+    assert plain.source is not None
+    asked = replace(plain, source=replace(plain.source, color_correction=True))
+    tinted = source.point([min(255, value + 12) for value in range(256)] + list(range(256)) * 2)
+    inputs = {PICTURE: tmp_path / "picture.png"}
+    as_it_is, corrected = (make_canvas(which, inputs).finish(tinted) for which in (plain, asked))
+    assert as_it_is is tinted
+    tint = (pixels(corrected) - pixels(source)).mean(axis=(0, 1))
+    assert np.ptp(tint) < 1  # it was 12; what is left is light, the same in all three
+
+
+def outpainted(outpaint: Outpaint, mask: Mask | None = None) -> Recipe:
+    width, height = outpaint_size((120, 80), outpaint)
+    return replace(recipe(mask=mask), width=width, height=height, outpaint=outpaint)
+
+
+OUTPAINTS = [
+    Outpaint(left=30),
+    Outpaint(right=13, overlap=0),
+    Outpaint(top=8, bottom=50, overlap=24),
+    Outpaint(left=5, right=6, top=7, bottom=9),
+]
+
+
+@pytest.mark.parametrize("outpaint", OUTPAINTS)
+def test_new_sides_add_exactly_what_was_asked_and_leave_the_source_alone(
+    inputs: dict[InputId, Path], outpaint: Outpaint
+) -> None:
+    asked = outpainted(outpaint)
+    canvas = make_canvas(asked, inputs)
+    assert canvas.source is not None
+    assert canvas.mask is not None
+    assert canvas.source.size == canvas.mask.size == (asked.width, asked.height)
+    finished = canvas.finish(Image.new("RGB", canvas.source.size, "red"))
+    assert finished.size == result_size((120, 80), outpaint)
+    values, original = pixels(finished), pixels(Image.open(inputs[PICTURE]))
+    left, top, overlap = outpaint.left, outpaint.top, outpaint.overlap
+    within = values[top : top + 80, left : left + 120]
+    rows = slice(overlap * bool(top), 80 - overlap * bool(outpaint.bottom))
+    columns = slice(overlap * bool(left), 120 - overlap * bool(outpaint.right))
+    assert (within[rows, columns] == original[rows, columns]).all()
+    is_new = np.ones(values.shape[:2], bool)
+    is_new[top : top + 80, left : left + 120] = False
+    assert (values[is_new] == (255, 0, 0)).all()
+
+
+def test_new_sides_start_from_the_edge(inputs: dict[InputId, Path]) -> None:
+    canvas = make_canvas(outpainted(Outpaint(left=40)), inputs)
+    assert canvas.source is not None
+    values = pixels(canvas.source)
+    assert (values[:, :40] == values[:, 40:41]).all()
+
+
+def test_a_mask_on_the_source_is_painted_besides_the_new_sides(inputs: dict[InputId, Path]) -> None:
+    outpaint = Outpaint(right=40, overlap=0)
+    canvas = make_canvas(outpainted(outpaint, Mask(image=MASK, blur=0)), inputs)
+    finished = pixels(canvas.finish(Image.new("RGB", (160, 80), "red")))
+    masked = np.asarray(Image.open(inputs[MASK])) == 255
+    assert (finished[:, :120][masked] == (255, 0, 0)).all()
+    assert (finished[:, :120][~masked] == pixels(Image.open(inputs[PICTURE]))[~masked]).all()
+
+
+def test_new_sides_and_only_masked_exclude_each_other(inputs: dict[InputId, Path]) -> None:
+    asked = outpainted(Outpaint(right=40), Mask(image=MASK, area=MaskArea.MASKED))
+    with pytest.raises(InvalidRequest, match="whole picture") as refused:
+        make_canvas(asked, inputs)
+    assert refused.value.field == "mask.area"
+
+
+def test_a_size_that_new_sides_dont_give_is_refused(inputs: dict[InputId, Path]) -> None:
+    asked = replace(outpainted(Outpaint(right=40)), width=256)
+    with pytest.raises(InvalidRequest, match="160×80") as refused:
+        make_canvas(asked, inputs)
+    assert refused.value.field == "outpaint"
