@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import torch
@@ -11,6 +10,7 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
 from webui.core.request import Guidance
+from webui.engine.conditioning import Conditioning, Weighted
 from webui.engine.denoise import Denoiser
 from webui.families.components import Components, Prediction
 from webui.schedules.noise_levels import NoiseLevels
@@ -20,30 +20,14 @@ WIDTH: Final = 8
 """Of a text, for small networks."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part of a prompt."""
-
-    embedding: Tensor
-    weight: float = 1.0
-
-
-@dataclass(frozen=True)
-class Said:
-    """What the prompts say."""
-
-    positive: tuple[Part, ...]
-    negative: Tensor | None
-
-
 class Plan:
     """Says the same at each call, or asks a function what it is; remembers the calls."""
 
-    def __init__(self, say: Said | Callable[[int], Said]) -> None:
+    def __init__(self, say: Conditioning | Callable[[int], Conditioning]) -> None:
         self._say = say
         self.calls: list[int] = []
 
-    def at(self, call: int) -> Any:
+    def at(self, call: int) -> Conditioning:
         """What is said at this call."""
         self.calls.append(call)
         return self._say(call) if callable(self._say) else self._say
@@ -64,7 +48,7 @@ def parts(unet: Any, prediction: Prediction = Prediction.EPSILON) -> Components:
 
 def make_denoiser(
     unet: Any,
-    say: Said | Callable[[int], Said] | Plan,
+    say: Conditioning | Callable[[int], Conditioning] | Plan,
     *,
     guidance: Guidance | None = None,
     scale: float = 3.0,
@@ -114,7 +98,15 @@ def text(seed: int, tokens: int = 7) -> Tensor:
     return noise(1, tokens, WIDTH, seed=seed)
 
 
-def said(weights: Sequence[float] = (1.0,), *, is_guided: bool = True) -> Said:
+def said(weights: Sequence[float] = (1.0,), *, is_guided: bool = True) -> Conditioning:
     """As many random positive texts as weights, and a negative one."""
-    positive = tuple(Part(text(10 + i), weight) for i, weight in enumerate(weights))
-    return Said(positive, text(5) if is_guided else None)
+    return prompts(
+        [(text(10 + i), weight) for i, weight in enumerate(weights)],
+        text(5) if is_guided else None,
+    )
+
+
+def prompts(positive: Sequence[tuple[Tensor, float]], negative: Tensor | None) -> Conditioning:
+    """What these encoded texts say, with their weights."""
+    parts = tuple(Weighted(embedding=text, weight=weight) for text, weight in positive)
+    return Conditioning(positive=parts, negative=negative)

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from tests.engine.denoisers import (
     LEVELS,
-    Part,
     Plan,
-    Said,
     make_denoiser,
     noise,
+    prompts,
     said,
     small_unet,
 )
@@ -61,8 +60,8 @@ def text(value: float, tokens: int = 77) -> Tensor:
 def denoiser(
     network: KnowingNetwork, positive: float, negative: float | None, scale: float, **more: Any
 ) -> Denoiser:
-    said = Said((Part(text(positive)),), None if negative is None else text(negative))
-    return make_denoiser(network, said, scale=scale, prediction=network.prediction, **more)
+    say = prompts([(text(positive), 1.0)], None if negative is None else text(negative))
+    return make_denoiser(network, say, scale=scale, prediction=network.prediction, **more)
 
 
 def close(found: Tensor, expected: Tensor, atol: float = 1e-6) -> None:
@@ -97,15 +96,15 @@ def test_without_a_negative_prompt_both_are_the_positive_one() -> None:
 
 
 def test_each_part_of_and_pulls_with_its_weight() -> None:
-    parts = (Part(text(0.5), 1.0), Part(text(0.8), 0.6), Part(text(0.1), -0.4))
-    denoise = make_denoiser(KnowingNetwork(), Said(parts, text(0.2)), scale=3)
+    parts = [(text(0.5), 1.0), (text(0.8), 0.6), (text(0.1), -0.4)]
+    denoise = make_denoiser(KnowingNetwork(), prompts(parts, text(0.2)), scale=3)
     pull = 1.0 * (0.5 - 0.2) + 0.6 * (0.8 - 0.2) - 0.4 * (0.1 - 0.2)
     close(denoise(CLEAN + 2 * NOISE, 2.0), CLEAN - 2.0 * (0.2 + 3 * pull), atol=1e-4)
 
 
 def test_parts_without_a_negative_prompt_pull_away_from_the_first() -> None:
-    parts = (Part(text(0.5)), Part(text(0.8), 0.6))
-    denoise = make_denoiser(KnowingNetwork(), Said(parts, None), scale=7)
+    parts = [(text(0.5), 1.0), (text(0.8), 0.6)]
+    denoise = make_denoiser(KnowingNetwork(), prompts(parts, None), scale=7)
     close(denoise(CLEAN + 2 * NOISE, 2.0), CLEAN - 2.0 * (0.5 + 0.6 * 0.3), atol=1e-4)
 
 
@@ -117,9 +116,9 @@ def test_all_prompts_go_through_the_network_at_once() -> None:
 
 def test_prompts_of_other_lengths_are_asked_apart() -> None:
     """The network takes any number of chunks, but one number at a time."""
-    parts = (Part(text(0.5, tokens=154)), Part(text(0.3)))
+    parts = [(text(0.5, tokens=154), 1.0), (text(0.3), 1.0)]
     network = KnowingNetwork()
-    denoise = make_denoiser(network, Said(parts, text(0.2)), scale=3)
+    denoise = make_denoiser(network, prompts(parts, text(0.2)), scale=3)
     expected = CLEAN - 2.0 * (0.2 + 3 * (0.3 + 0.1))
     close(denoise(CLEAN + 2 * NOISE, 2.0), expected, atol=1e-4)
     assert network.rows == [2, 4]
@@ -138,7 +137,9 @@ def test_the_network_is_told_timesteps_between_whole_ones() -> None:
 
 
 def test_the_prompt_may_change_at_each_call() -> None:
-    denoise = make_denoiser(KnowingNetwork(), lambda call: Said((Part(text(call)),), None), scale=1)
+    denoise = make_denoiser(
+        KnowingNetwork(), lambda call: prompts([(text(call), 1.0)], None), scale=1
+    )
     guesses = [float(denoise(CLEAN + 2 * NOISE, 2.0).mean()) for _ in range(3)]
     assert guesses == pytest.approx([0.25, 0.25 - 2, 0.25 - 4], abs=1e-4)
 
@@ -184,8 +185,8 @@ EVERYTHING = Guidance(
 def test_in_exact_mode_a_picture_does_not_depend_on_its_batch(guidance: Guidance) -> None:
     unet, x = small_unet().float(), noise(3, 4, 8, 8).float()
     say = said((1.0, 0.5))
-    single = Said(
-        tuple(Part(p.embedding.float(), p.weight) for p in say.positive),
+    single = prompts(
+        [(part.embedding.float(), part.weight) for part in say.positive],
         None if say.negative is None else say.negative.float(),
     )
 

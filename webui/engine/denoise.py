@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import groupby
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
@@ -86,7 +86,7 @@ class Denoiser:
     def _round(self, x: Tensor, moment: Moment) -> Round:
         """The prompts' answers: cond first, uncond last, as A1111 has them."""
         given = self._plan.at(moment.call)
-        texts = _weighted(given)
+        texts = [(part.embedding, part.weight) for part in given.positive]
         is_guided = given.negative is not None and not self._skips(moment)
         if given.negative is not None and is_guided:
             texts.append((given.negative, 1.0))
@@ -110,13 +110,6 @@ class Denoiser:
 
     def _skips(self, moment: Moment) -> bool:
         return any(effect.skips(moment) for effect in self._effects)
-
-
-def _weighted(given: Conditioning) -> list[tuple[Tensor, float]]:
-    positive: Any = given.positive
-    if isinstance(positive, Tensor):
-        return [(positive, 1.0)]
-    return [(part.embedding, part.weight) for part in positive]
 
 
 class _Network:
