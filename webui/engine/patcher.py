@@ -1,0 +1,228 @@
+"""Changes a model's weights by networks, and changes them back to the last bit.
+
+The first change of a weight keeps a copy of it; every later one is computed anew from that copy,
+in float32, and written over the weight in place. So nothing drifts, weights cost a picture nothing
+while it is made, and what was compiled or captured stays valid.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+from torch import Tensor
+
+from webui.core.errors import ModelUnreadable
+from webui.core.model import ModelInfo
+from webui.engine.network_fit import Fit, fit
+from webui.engine.network_layers import BASE, Target, layers_of
+from webui.families.components import Components
+from webui.networks import dora, lora
+from webui.networks.format import Parts
+from webui.networks.keys import UNET
+from webui.networks.network import Layer, read_network
+from webui.prompting.networks import NetworkTag
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkUse:
+    """One network that a picture is made with: how the prompt asks for it, and its file."""
+
+    tag: NetworkTag
+    model: ModelInfo
+
+
+class _Source(NamedTuple):
+    """A file as it was when it was read."""
+
+    path: str
+    size_bytes: int
+    changed_ns: int
+
+
+class _Share(NamedTuple):
+    """What one network adds to one layer."""
+
+    source: _Source
+    rank: int | None
+    weight: float
+
+
+_Shares = tuple[_Share, ...]
+
+
+class Patcher:
+    """The networks on one model. Used by the engine's thread only."""
+
+    def __init__(self, components: Components) -> None:
+        self._targets: Final = layers_of(components)
+        self._uses: tuple[tuple[_Source, NetworkTag], ...] = ()
+        self._fits: dict[_Source, Fit] = {}
+        self._applied: dict[Target, _Shares] = {}
+        self._backups: dict[Target, Mapping[str, Tensor]] = {}
+        self._told_texts: dict[Target, _Shares] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the applied networks is not used, in sentences; empty where all of it is."""
+        return tuple(found.note for found in self._fits.values() if found.note)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the copies kept to change the weights back."""
+        kept = (tensor for copies in self._backups.values() for tensor in copies.values())
+        return sum(tensor.numel() * tensor.element_size() for tensor in kept)
+
+    def apply(self, uses: Sequence[NetworkUse]) -> bool:
+        """Make the model that of these networks, at the beginning of a run, whatever was applied
+        before. True if a text encoder is not what it was when this was last answered: what it
+        encoded since then no longer holds.
+
+        Raises InvalidRequest for a network of another family and ModelUnreadable; the model is
+        then as it was, or, where damage shows only on the way, without any network.
+        """
+        started = time.monotonic()
+        wanted = tuple((_source(use.model), use.tag) for use in uses)
+        self._fits = {
+            source: self._fits.get(source) or fit(read_network(use.model.path), self._targets)
+            for (source, _), use in zip(wanted, uses, strict=True)
+        }
+        self._uses = wanted
+        if self._settle(0.0):
+            log.info("Applied %d networks in %.1f s.", len(uses), time.monotonic() - started)
+            for note in self.notes:
+                log.info("%s", note)
+        return self._has_other_text()
+
+    def at(self, fraction: float) -> None:
+        """Bring weights that change over the run to where they are when this part of it, 0 to 1,
+        is done. Layers whose weights stay are not touched."""
+        if any(tag.schedule for _, tag in self._uses):
+            self._settle(fraction)
+
+    def release(self) -> bool:
+        """Take all networks off: every weight is to the last bit what it was. Answers as `apply`
+        does."""
+        self._uses, self._fits = (), {}
+        self._settle(0.0)
+        return self._has_other_text()
+
+    @torch.inference_mode()
+    def _settle(self, fraction: float) -> bool:
+        """Bring every layer to what the networks in use make of it. True if any had to change."""
+        wanted = self._wanted(fraction)
+        changed = [
+            target
+            for target in {**self._applied, **wanted}
+            if self._applied.get(target, ()) != wanted.get(target, ())
+        ]
+        try:
+            for target in changed:
+                self._change(target, wanted.get(target, ()))
+        except BaseException:  # a half-changed model must not go on, whatever the reason
+            self._restore_all()
+            raise
+        return bool(changed)
+
+    def _wanted(self, fraction: float) -> dict[Target, _Shares]:
+        wanted: dict[Target, _Shares] = {}
+        for source, tag in self._uses:
+            for target in self._fits[source].layers:
+                if weight := _weight(tag, target, fraction):
+                    share = _Share(source=source, rank=tag.rank, weight=weight)
+                    wanted[target] = (*wanted.get(target, ()), share)
+        return wanted
+
+    def _change(self, target: Target, shares: _Shares) -> None:
+        if not shares:
+            _write(target, self._backups.pop(target))
+            del self._applied[target]
+            return
+        if target not in self._backups:
+            self._backups[target] = {
+                name: tensor.to("cpu", copy=True) for name, tensor in _weights(target)
+            }
+        self._applied[target] = ()  # unlike any wanted: what is under way is not what was
+        _write(target, dict(self._changed(target, shares)))
+        self._applied[target] = shares
+
+    def _changed(self, target: Target, shares: _Shares) -> Iterator[tuple[str, Tensor]]:
+        for name, backup in self._backups[target].items():
+            now: Tensor = getattr(target.module, name)
+            exact = torch.promote_types(now.dtype, torch.float32)
+            base = backup.to(now.device, exact)
+            total = base.clone()
+            for share in shares:
+                layer = self._fits[share.source].layers[target]
+                change = _bias_change if name == "bias" else _weight_change
+                if (part := change(layer, base, share, target)) is not None:
+                    total.add_(part, alpha=share.weight)
+            yield name, total
+
+    def _has_other_text(self) -> bool:
+        texts = {target: now for target, now in self._applied.items() if target.part != UNET}
+        before, self._told_texts = self._told_texts, texts
+        return texts != before
+
+    def _restore_all(self) -> None:
+        for target, backup in self._backups.items():
+            _write(target, backup)
+        self._backups, self._applied, self._uses, self._fits = {}, {}, (), {}
+
+
+def _source(model: ModelInfo) -> _Source:
+    try:
+        stat = model.path.stat()
+    except OSError as error:
+        raise ModelUnreadable(
+            model.name, "its file is gone. Put it back, or refresh the list of models."
+        ) from error
+    return _Source(path=str(model.path), size_bytes=stat.st_size, changed_ns=stat.st_mtime_ns)
+
+
+def _weight(tag: NetworkTag, target: Target, fraction: float) -> float:
+    if target.part == UNET:
+        return tag.unet_weight_at(fraction) * tag.blocks.get(target.block, 1.0)
+    return tag.text_weight * tag.blocks.get(BASE, 1.0)
+
+
+def _weights(target: Target) -> list[tuple[str, Tensor]]:
+    found = [(name, getattr(target.module, name, None)) for name in ("weight", "bias")]
+    return [(name, tensor) for name, tensor in found if isinstance(tensor, Tensor)]
+
+
+def _write(target: Target, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        getattr(target.module, name).copy_(tensor)
+
+
+def _weight_change(layer: Layer, base: Tensor, share: _Share, target: Target) -> Tensor | None:
+    if layer.format is None:
+        return None
+    parts: Parts = {name: part.to(base.device, base.dtype) for name, part in layer.parts.items()}
+    if share.rank is not None and layer.format is lora.FORMAT:
+        parts = lora.limited(parts, share.rank)
+    try:
+        change = layer.format.change(parts, base)
+        if dora.PART in parts:
+            change = dora.change(parts[dora.PART], base, base + change)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, IndexError) as error:
+        raise ModelUnreadable(
+            Path(share.source.path).stem,
+            f"its layer {target.name} is damaged ({error}). Download it again.",
+        ) from error
+    return change
+
+
+def _bias_change(layer: Layer, base: Tensor, share: _Share, target: Target) -> Tensor | None:
+    bias = layer.bias
+    return None if bias is None else bias.to(base.device, base.dtype).reshape(base.shape)
