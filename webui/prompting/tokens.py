@@ -54,7 +54,7 @@ def chunk_text(
 
 
 def _tokens(span: Span, vocabulary: Vocabulary, reading: Reading, field: str) -> Iterator[Token]:
-    if abs(span.weight) > LARGEST_PRODUCT:
+    if not abs(span.weight) <= LARGEST_PRODUCT:
         raise InvalidRequest(
             field,
             f"“{span.text[:30]}” gets the weight {span.weight:.4g} from all its brackets; beyond "

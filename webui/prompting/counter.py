@@ -1,0 +1,124 @@
+"""Counts the tokens of a prompt without the model, for the counter on the page.
+
+Needs only the model's tokenizer folder: tokenizer.json, or vocab.json and merges.txt.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+from webui.core.request import Emphasis
+from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT
+from webui.prompting.prompt import parse
+from webui.prompting.schedule import schedule
+from webui.prompting.tokens import Reading, Vocabulary, chunk_text
+
+CHUNK: Final = 75
+"""Tokens that the text encoders of Stable Diffusion take at once, without two marks."""
+COMMA: Final = ",</w>"
+KEPT_TOKENIZERS: Final = 4
+NO_VECTORS: Final[Mapping[str, int]] = MappingProxyType({})
+
+# the words of OpenAI's CLIP
+_WORDS: Final = (
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenCount:
+    """How full a prompt is: `tokens` of `limit`, a multiple of 75. A chunk that a BREAK or the
+    comma rule left before it was full counts as full, as in A1111."""
+
+    tokens: int
+    limit: int
+
+
+def count_tokens(
+    prompt: str,
+    tokenizer_folder: Path,
+    *,
+    steps: int = 20,
+    emphasis: Emphasis = Emphasis.ORIGINAL,
+    vectors: Mapping[str, int] = NO_VECTORS,
+    is_negative: bool = False,
+) -> TokenCount:
+    """The count at the step and in the part between ANDs where it is largest.
+
+    `vectors`: how many tokens each embedding takes. Raises InvalidRequest where the prompt is
+    wrong, OSError or ValueError when the tokenizer can't be read.
+    """
+    field = NEGATIVE_PROMPT if is_negative else PROMPT
+    vocabulary = read_vocabulary(tokenizer_folder)
+    reading = Reading(emphasis=emphasis, vectors=vectors)
+    parts = parse(prompt, field, is_negative=is_negative).parts
+    texts = {stage.text for part in parts for stage in schedule(part.nodes, steps)}
+    counts = [
+        (len(chunks) - 1, len(chunks[-1]))
+        for chunks in (chunk_text(text, vocabulary, reading, field) for text in sorted(texts))
+    ]
+    full, last = max(counts)
+    return TokenCount(tokens=full * CHUNK + last, limit=(full + 1) * CHUNK)
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """How a model with this tokenizer reads. Raises OSError or ValueError."""
+    names = ("tokenizer.json", "vocab.json", "merges.txt")
+    stamps = [(folder / name).stat().st_mtime_ns for name in names if (folder / name).exists()]
+    return _read(folder, max(stamps, default=0))
+
+
+@lru_cache(maxsize=KEPT_TOKENIZERS)
+def _read(folder: Path, stamp: int) -> Vocabulary:
+    """Read anew when a file changed: `stamp` is only there to tell."""
+    whole = folder / "tokenizer.json"
+    tokenizer = _from_json(whole) if whole.exists() else _from_parts(folder)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+
+    def tokenize(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    return Vocabulary(tokenize=tokenize, size=CHUNK, comma=tokenizer.token_to_id(COMMA))
+
+
+def _from_json(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_str(path.read_text("utf-8"))
+    except Exception as error:  # the library raises nothing narrower
+        raise ValueError(f"{path} is no tokenizer: {error}") from error
+
+
+def _from_parts(folder: Path) -> Tokenizer:
+    """CLIP's tokenizer as older diffusers folders keep it."""
+    vocabulary = json.loads((folder / "vocab.json").read_text("utf-8"))
+    lines = (folder / "merges.txt").read_text("utf-8").splitlines()
+    pairs = [line.split() for line in lines if line and not line.startswith("#version")]
+    merges = [(left, right) for left, right in pairs]
+    tokenizer = Tokenizer(
+        models.BPE(
+            vocab=vocabulary,
+            merges=merges,
+            continuing_subword_prefix="",
+            end_of_word_suffix="</w>",
+            unk_token="<|endoftext|>",
+        )
+    )
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(_WORDS), behavior="removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
+    )
+    return tokenizer
