@@ -1,30 +1,46 @@
-"""Noise, the VAE, where img2img begins, and previews."""
+"""The VAE, where img2img begins, and previews."""
 
 from __future__ import annotations
 
 import copy
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from tests.engine.work import STARTER, pixels
+from tests.engine.work import RECIPE, STARTER, pixels
 from webui.engine.autoencoder import decode, encode
-from webui.engine.batch import last_sigmas
-from webui.engine.noise import PictureNoise
+from webui.engine.passes.levels import Walk, pass_walk
+from webui.engine.passes.plan import Pass
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
 from webui.families import load_families
 from webui.families.components import Placement
 from webui.families.sd15 import FAMILY
+from webui.samplers import load_samplers
+from webui.schedules import load_schedules
+from webui.schedules.noise_levels import NoiseLevels
 
 pytestmark = pytest.mark.torch
 
 CPU = torch.device("cpu")
 SHAPE = (4, 8, 8)
-SIGMAS = tuple(float(level) for level in range(20, -1, -1))
+
+
+def img2img_walk(steps: int, strength: float, has_exact_steps: bool = False) -> Walk:
+    this = Pass(
+        recipe=replace(RECIPE, steps=steps),
+        model=STARTER,
+        denoising_strength=strength,
+        has_exact_steps=has_exact_steps,
+    )
+    levels = NoiseLevels(
+        (0.00085**0.5 + i / 999 * (0.012**0.5 - 0.00085**0.5)) ** 2 for i in range(1000)
+    )
+    return pass_walk(this, load_samplers()["euler"], load_schedules(), levels)
 
 
 @pytest.fixture(scope="module")
@@ -49,33 +65,27 @@ def picture() -> Image.Image:
     return Image.fromarray(values.round().astype(np.uint8))
 
 
-def test_noise_depends_on_the_seed_alone() -> None:
-    batch = PictureNoise([5, 6, 7], SHAPE, CPU)
-    alone = PictureNoise([6], SHAPE, CPU)
-    for _ in range(3):
-        assert torch.equal(batch()[1], alone()[0])
-
-
-def test_noise_is_pytorchs_for_the_seed() -> None:
-    expected = torch.randn(SHAPE, generator=torch.Generator().manual_seed(42))
-    assert torch.equal(PictureNoise([42], SHAPE, CPU)()[0], expected)
-
-
-def test_seeds_reach_to_the_largest() -> None:
-    assert PictureNoise([2**32 - 1], SHAPE, CPU)().shape == (1, *SHAPE)
-
-
 @pytest.mark.parametrize(
     ("strength", "calls"), [(0.0, 0), (0.01, 1), (0.5, 11), (0.75, 16), (0.999, 20), (1.0, 20)]
 )
 def test_img2img_denoises_as_often_as_a1111(strength: float, calls: int) -> None:
-    left = last_sigmas(SIGMAS, strength)
-    assert len(left) - 1 == calls
-    assert left == SIGMAS[len(SIGMAS) - len(left) :]
+    walk = img2img_walk(steps=20, strength=strength)
+    assert walk.steps == calls
+    assert walk.sigmas == walk.whole[len(walk.whole) - len(walk.sigmas) :]
 
 
 def test_one_step_is_one_step_at_any_strength() -> None:
-    assert [len(last_sigmas((1.0, 0.0), strength)) for strength in (0.0, 0.1, 1.0)] == [1, 2, 2]
+    assert [img2img_walk(steps=1, strength=part).steps for part in (0.0, 0.1, 1.0)] == [0, 1, 1]
+
+
+@pytest.mark.parametrize(("strength", "length"), [(0.75, 26), (0.5, 40), (1.0, 20), (0.3, 66)])
+def test_exact_steps_are_the_last_of_a_longer_run(strength: float, length: int) -> None:
+    walk = img2img_walk(steps=20, strength=strength, has_exact_steps=True)
+    assert (walk.steps, len(walk.whole) - 1) == (20, length)
+
+
+def test_exact_steps_at_strength_0_are_none() -> None:
+    assert img2img_walk(steps=20, strength=0.0, has_exact_steps=True).steps == 0
 
 
 def test_a_picture_survives_the_vae(pipeline: Pipeline, picture: Image.Image) -> None:

@@ -5,8 +5,8 @@ To be run in one thread under torch.inference_mode. Closing the generator ends t
 
 from __future__ import annotations
 
-import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
+from itertools import groupby
 from typing import Final
 
 import diffusers
@@ -14,25 +14,22 @@ import torch
 from torch import Tensor
 
 from webui.core.engine import Work
-from webui.core.errors import (
-    EngineDied,
-    EngineError,
-    GessoError,
-    InvalidRequest,
-    ModelUnreadable,
-    OutOfMemory,
-)
-from webui.core.events import EngineEvent, ImageReady, Loading, Preview, Progress
+from webui.core.errors import EngineDied, EngineError, GessoError, ModelUnreadable, OutOfMemory
+from webui.core.events import EngineEvent, ImageReady
 from webui.core.recipe import Recipe
 from webui.engine.autoencoder import decode
-from webui.engine.batch import Batch, make_batch
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
-from webui.engine.pipeline_manager import Pipeline, PipelineManager, free_memory
+from webui.engine.hires import enlarged
+from webui.engine.passes.bench import Bench, Group, make_bench
+from webui.engine.passes.meter import Meter
+from webui.engine.passes.plan import passes_of
+from webui.engine.passes.start import Start, start_on_canvas
+from webui.engine.passes.walk import walk_pass
+from webui.engine.pipeline_manager import PipelineManager, free_memory
 from webui.families import Families
-from webui.samplers.sampler import Sampler, Samplers
+from webui.samplers.sampler import Samplers
 from webui.schedules.schedule import Schedules
-from webui.schedules.walk import walk_sigmas
 
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
@@ -70,45 +67,38 @@ class Painter:
             raise failure
 
     def _paint(self, work: Work) -> Iterator[EngineEvent]:
-        recipe = work.recipes[0]
-        sampler = self._sampler(recipe)
-        if not self.manager.is_loaded(work.model):
-            yield Loading(model=work.model.name)
-        pipeline = self.manager.get(work.model)
-        canvas = make_canvas(recipe, work.inputs)
-        sigmas = walk_sigmas(
-            sampler,
-            self._schedules,
-            recipe.schedule,
-            pipeline.levels,
-            recipe.steps,
-            recipe.parameters,
-            recipe.model.family,
-        )
-        batch = make_batch(recipe, canvas, pipeline, sampler, sigmas)
-        yield from self._paint_batch(work, pipeline, canvas, batch)
-
-    def _paint_batch(
-        self, work: Work, pipeline: Pipeline, canvas: Canvas, batch: Batch
-    ) -> Iterator[EngineEvent]:
-        groups = self._groups(len(work.recipes))
-        steps, done = max(1, batch.step_count * len(groups)), 0
-        yield Progress(step=0, steps=steps)
-        clock = _Clock(work.preview_every_s)
+        """Names are looked up before a model is loaded, so that a wrong one is refused at once."""
+        passes = passes_of(work.recipes[0], work)
+        bench = make_bench(self.device, self.manager, self._samplers, self._schedules, work, passes)
+        yield from bench.load()
+        levels = bench.pipeline(work.model).levels
+        canvas = make_canvas(work.recipes[0], work.inputs)
+        groups = self._groups(work)
+        steps = sum(bench.walk(each, levels).steps for each in passes) * len(groups)
+        meter = Meter(steps, work.preview_every_s)
+        yield meter.progress()
         for group in groups:
-            noise = batch.noise([work.recipes[index].seed for index in group])
-            x = batch.start(noise)
-            for step in batch.steps(x, noise):
-                x = step.x
-                yield Progress(step=done + step.index + 1, steps=steps)
-                if clock.is_due():
-                    yield from _previews(pipeline, group, step.denoised)
-            done += batch.step_count
-            x = batch.settle(x)
-            self._check_numbers(work, x)
-            for index, latent in zip(group, x, strict=True):
-                picture = canvas.finish(decode(pipeline.components.vae, latent))
-                yield ImageReady(index=index, image=picture, facts=self._facts)
+            yield from self._paint_group(bench, meter, group, canvas)
+
+    def _paint_group(
+        self, bench: Bench, meter: Meter, group: Group, canvas: Canvas
+    ) -> Iterator[EngineEvent]:
+        """One pass after the other, then the pictures."""
+        first, *later = passes_of(group.recipes[0], bench.work)
+        last = first
+        start = start_on_canvas(first, canvas, bench.pipeline(first.model))
+        latents = yield from walk_pass(bench, meter, group, first, start)
+        for second in later:
+            source = yield from enlarged(bench, last, second, latents)
+            start = Start(canvas=Canvas(), source=source)
+            latents = yield from walk_pass(bench, meter, group, second, start)
+            last = second
+        self._check_numbers(bench.work, latents)
+        pipeline = bench.pipeline(last.model)
+        for index, latent in zip(group.indexes, latents, strict=True):
+            with bench.tiled(pipeline, last.recipe):
+                picture = decode(pipeline.components.vae, latent)
+            yield ImageReady(index=index, image=canvas.finish(picture), facts=self._facts)
 
     def _check_numbers(self, work: Work, latents: Tensor) -> None:
         """Broken weights, and good ones in a precision too small for them, would give black."""
@@ -119,54 +109,24 @@ class Painter:
                 "Download it again, or look for another version.",
             )
 
-    def _groups(self, count: int) -> Sequence[range]:
-        """Which pictures go through the network together.
+    def _groups(self, work: Work) -> list[Group]:
+        """Which pictures go through the network together: neighbours with the same prompts.
 
         On the CPU each alone: it comes sooner, and it is to the last bit what it would be without
         the others, since matrix kernels round differently by the number of rows.
         """
-        if self.device.is_cpu:
-            return [range(index, index + 1) for index in range(count)]
-        return [range(count)]
-
-    def _sampler(self, recipe: Recipe) -> Sampler:
-        """Asked before a model is loaded, so that a wrong name is refused at once."""
-        sampler = self._samplers.get(recipe.sampler)
-        if sampler is None:
-            raise InvalidRequest(
-                "sampling.sampler",
-                f"There is no sampler “{recipe.sampler}”. {_choices(self._samplers)}",
-            )
-        if recipe.schedule not in self._schedules:
-            raise InvalidRequest(
-                "sampling.schedule",
-                f"There is no schedule “{recipe.schedule}”. {_choices(self._schedules)}",
-            )
-        return sampler
+        numbered = list(enumerate(work.recipes))
+        if self.device.is_cpu or work.is_exact:
+            return [Group(indexes=[index], recipes=[recipe]) for index, recipe in numbered]
+        groups = []
+        for _, same in groupby(numbered, key=lambda each: _words(each[1])):
+            indexes, recipes = zip(*same, strict=True)
+            groups.append(Group(indexes=indexes, recipes=recipes))
+        return groups
 
 
-class _Clock:
-    """Says when the next preview is due; never with an interval of 0."""
-
-    def __init__(self, interval_s: float) -> None:
-        self._interval_s = interval_s
-        self._next = time.monotonic() + interval_s
-
-    def is_due(self) -> bool:
-        now = time.monotonic()
-        if not self._interval_s or now < self._next:
-            return False
-        self._next = now + self._interval_s
-        return True
-
-
-def _previews(pipeline: Pipeline, group: range, denoised: Tensor) -> Iterator[Preview]:
-    for index, latent in zip(group, denoised, strict=True):
-        yield Preview(index=index, jpeg=pipeline.previewer.jpeg(latent))
-
-
-def _choices(parts: Samplers | Schedules) -> str:
-    return f"Choose one of: {', '.join(part.id for part in parts)}."
+def _words(recipe: Recipe) -> tuple[str, str]:
+    return recipe.prompt, recipe.negative_prompt
 
 
 def _explain(error: Exception, device: Device, work: Work) -> EngineError | None:

@@ -1,4 +1,4 @@
-"""The models in memory: one at a time, one set of weights for all modes."""
+"""The models in memory: the one in use, those it works with, one set of weights for all modes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import gc
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -18,11 +20,15 @@ from webui.engine.conditioning import PromptEncoder
 from webui.engine.preview import Previewer
 from webui.families import Families
 from webui.families.components import Components, Placement
+from webui.families.vae_file import load_vae
 from webui.schedules.noise_levels import NoiseLevels
 
 log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
+
+WORKING_BYTES: Final = 3 * 2**30
+"""What a GPU must have left beside two models, so that the pictures have room too."""
 
 
 @dataclass(kw_only=True)
@@ -38,45 +44,80 @@ class Pipeline:
         """Made when the first preview is wanted."""
         return Previewer(self.components.vae)
 
+    def move(self, device: torch.device) -> None:
+        """Bring the weights to a device; nothing to do where they are there."""
+        for part in (self.components.unet, self.components.vae, self.components.text_encoder):
+            part.to(device)
+
+
+@dataclass(kw_only=True)
+class _Held:
+    """A model in memory, and what it is with another VAE."""
+
+    stamp: Stamp
+    pipeline: Pipeline
+    vae_stamp: Stamp | None = None
+    with_vae: Pipeline | None = None
+
+    def move(self, device: torch.device) -> None:
+        self.pipeline.move(device)
+        if self.with_vae is not None:
+            self.with_vae.move(device)
+
 
 class PipelineManager:
-    """Loads models on demand and keeps the last. Usable from any thread."""
+    """Loads models on demand. Usable from any thread."""
 
     def __init__(self, families: Families, placement: Placement) -> None:
         self._families: Final = families
         self._placement: Final = placement
         self._lock: Final = threading.Lock()
-        self._stamp: Stamp | None = None
-        self._pipeline: Pipeline | None = None
+        self._held: Final[dict[Path, _Held]] = {}
 
-    def is_loaded(self, model: ModelInfo) -> bool:
-        """Whether `get` would answer at once. False when the file was replaced since."""
-        return self._pipeline is not None and self._stamp == _stamp(model)
+    def is_loaded(self, model: ModelInfo, vae: ModelInfo | None = None) -> bool:
+        """Whether `get` would answer at once. False when a file was replaced since."""
+        held = self._held.get(model.path)
+        if held is None or held.stamp != _stamp(model):
+            return False
+        return vae is None or held.vae_stamp == _stamp(vae)
 
-    def get(self, model: ModelInfo) -> Pipeline:
-        """The model, loaded if it is not the one in memory, which then makes room first.
+    def get(
+        self,
+        model: ModelInfo,
+        vae: ModelInfo | None = None,
+        beside: Sequence[ModelInfo] = (),
+    ) -> Pipeline:
+        """The model on the device, with another VAE in place of its own if there is one.
 
-        Raises ModelUnreadable.
+        It is loaded if it is not in memory. All other models make room first, but for those
+        `beside`: they stay on the device where it has room for both, else in the computer's
+        memory. Raises ModelUnreadable.
         """
         with self._lock:
-            if self._pipeline is None or not self.is_loaded(model):
-                self._free()
-                self._pipeline = self._load(model)
-                self._stamp = _stamp(model)
-            return self._pipeline
+            self._keep({model.path, *(each.path for each in beside)})
+            if not self.is_loaded(model):
+                self._held.pop(model.path, None)
+                self._make_room(model)
+                loaded = self._load(model)
+                self._held[model.path] = _Held(stamp=_stamp(model), pipeline=loaded)
+            held = self._held[model.path]
+            if self._is_parked(held):
+                self._make_room(model)
+                held.move(self._placement.device)
+            return held.pipeline if vae is None else self._with_vae(held, vae)
 
     def release(self) -> None:
-        """Free the model in memory."""
+        """Free all models."""
         with self._lock:
-            self._free()
+            self._keep(set())
 
     def _load(self, model: ModelInfo) -> Pipeline:
+        started = time.monotonic()
         family = self._families.get(model.family)
         if family is None:
             raise ModelUnreadable(
                 model.name, f"its family “{model.family}” is unknown here. Refresh the models."
             )
-        started = time.monotonic()
         components = family.load(model.path, self._placement)
         log.info("Loaded %s in %.1f s.", model.name, time.monotonic() - started)
         return Pipeline(
@@ -85,9 +126,31 @@ class PipelineManager:
             levels=NoiseLevels(components.betas),
         )
 
-    def _free(self) -> None:
-        self._pipeline = self._stamp = None
+    def _with_vae(self, held: _Held, vae: ModelInfo) -> Pipeline:
+        stamp = _stamp(vae)
+        if held.with_vae is None or held.vae_stamp != stamp:
+            held.with_vae = held.vae_stamp = None
+            own = held.pipeline.components
+            components = replace(own, vae=load_vae(vae.path, own.vae.config, self._placement))
+            held.with_vae, held.vae_stamp = replace(held.pipeline, components=components), stamp
+        return held.with_vae
+
+    def _keep(self, paths: set[Path]) -> None:
+        for path in self._held.keys() - paths:
+            del self._held[path]
         free_memory()
+
+    def _make_room(self, model: ModelInfo) -> None:
+        """Move the models beside this one off a device that can't hold them all."""
+        others = [held for path, held in self._held.items() if path != model.path]
+        if others and not _has_room(self._placement.device, model.size_bytes + WORKING_BYTES):
+            for held in others:
+                held.move(torch.device("cpu"))
+            free_memory()
+
+    def _is_parked(self, held: _Held) -> bool:
+        unet = next(held.pipeline.components.unet.parameters())
+        return bool(unet.device.type != self._placement.device.type)
 
 
 def free_memory() -> None:
@@ -97,6 +160,15 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def _has_room(device: torch.device, wanted_bytes: int) -> bool:
+    """Whether a device has this much left. The computer's own memory is not counted: there is
+    nowhere to move a model to."""
+    if device.type != "cuda":
+        return True
+    free_bytes, _ = torch.cuda.mem_get_info(device)
+    return free_bytes >= wanted_bytes
 
 
 def _stamp(model: ModelInfo) -> Stamp:

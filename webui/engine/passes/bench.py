@@ -1,0 +1,94 @@
+"""What the passes of one batch share: the models, the tables, the work, the count of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from webui.core.engine import Work
+from webui.core.events import EngineEvent, Loading, Preview
+from webui.core.model import ModelInfo, ModelKind
+from webui.core.recipe import Recipe
+from webui.engine.device import Device
+from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
+from webui.engine.passes.plan import Pass, models_of
+from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.samplers.sampler import Sampler, Samplers
+from webui.schedules.noise_levels import NoiseLevels
+from webui.schedules.schedule import Schedules
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Pictures that go through the network together: all but their seeds is the same."""
+
+    indexes: Sequence[int]
+    recipes: Sequence[Recipe]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """The tools of a batch. `models` are all checkpoints that it needs, `vae` replaces theirs."""
+
+    device: Device
+    manager: PipelineManager
+    samplers: Samplers
+    schedules: Schedules
+    work: Work
+    models: Sequence[ModelInfo]
+    vae: ModelInfo | None = None
+
+    def load(self) -> Iterator[EngineEvent]:
+        """Brings all models into memory, the first pass's last, so that it is ready."""
+        for model in reversed(self.models):
+            if not self.manager.is_loaded(model, self.vae):
+                yield Loading(model=model.name)
+            self.pipeline(model)
+
+    def pipeline(self, model: ModelInfo) -> Pipeline:
+        """One of the models, on the device. Raises ModelUnreadable."""
+        return self.manager.get(model, self.vae, beside=self.models)
+
+    def sampler(self, this: Pass) -> Sampler:
+        """The sampler of a pass. Raises InvalidRequest."""
+        return pass_sampler(this, self.samplers, self.schedules)
+
+    def walk(self, this: Pass, levels: NoiseLevels) -> Walk:
+        """The noise levels of a pass. Raises InvalidRequest."""
+        return pass_walk(this, self.sampler(this), self.schedules, levels)
+
+    def tiled(self, pipeline: Pipeline, recipe: Recipe) -> AbstractContextManager[None]:
+        """While it is entered, the networks join opposite edges as the recipe says."""
+        return nullcontext()
+
+    def previews(self, pipeline: Pipeline, group: Group, latents: Tensor) -> Iterator[Preview]:
+        """A look at each picture of a group."""
+        for index, latent in zip(group.indexes, latents, strict=True):
+            yield Preview(index=index, jpeg=pipeline.previewer.jpeg(latent))
+
+
+def make_bench(
+    device: Device,
+    manager: PipelineManager,
+    samplers: Samplers,
+    schedules: Schedules,
+    work: Work,
+    passes: tuple[Pass, ...],
+) -> Bench:
+    """The tools of a batch whose pictures take these passes. Raises InvalidRequest for names that
+    nothing has, before anything is loaded."""
+    for each in passes:
+        pass_sampler(each, samplers, schedules)
+    vae = work.recipes[0].vae
+    return Bench(
+        device=device,
+        manager=manager,
+        samplers=samplers,
+        schedules=schedules,
+        work=work,
+        models=models_of(passes),
+        vae=None if vae is None else work.file(ModelKind.VAE, vae, "vae"),
+    )

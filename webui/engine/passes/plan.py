@@ -1,0 +1,93 @@
+"""Which passes a recipe takes, each with all that differs between them. Data only, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from webui.core.engine import Work
+from webui.core.errors import InvalidRequest
+from webui.core.model import ModelInfo, ModelKind
+from webui.core.recipe import Recipe
+from webui.engine.hires_size import hires_size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One way from noise to latents. `recipe` says what this pass does: of a second pass it holds
+    its own size, steps, sampler and prompts. Its seed is that of one of the pictures."""
+
+    recipe: Recipe
+    model: ModelInfo
+    denoising_strength: float | None = None
+    """None: from noise alone."""
+    has_exact_steps: bool = False
+    """All steps are run, whatever the strength."""
+    is_hires: bool = False
+    first_pass_steps: int = 0
+    """Of the pass before this one; prompts' schedules count them."""
+    refiner: ModelInfo | None = None
+    """Takes over for the last part of this pass."""
+
+
+def passes_of(recipe: Recipe, work: Work) -> tuple[Pass, ...]:
+    """The passes of a picture, in order. Raises InvalidRequest."""
+    refiner = _refiner(recipe, work)
+    source = recipe.source
+    base = Pass(
+        recipe=recipe,
+        model=work.model,
+        denoising_strength=None if source is None else source.denoising_strength,
+        has_exact_steps=source is not None and source.exact_steps,
+        refiner=refiner,
+    )
+    if recipe.hires is None:
+        return (base,)
+    if source is not None:
+        raise InvalidRequest(
+            "hires", "A second pass goes with a picture made from words alone. Switch hires off."
+        )
+    # with two passes the refiner finishes the second, as A1111 does unless told otherwise
+    return replace(base, refiner=None), _hires_pass(recipe, work, refiner)
+
+
+def models_of(passes: tuple[Pass, ...]) -> tuple[ModelInfo, ...]:
+    """The checkpoints that passes need, each once, the first pass's first."""
+    wanted = [model for each in passes for model in (each.model, each.refiner) if model]
+    return tuple({model.path: model for model in wanted}.values())
+
+
+def _hires_pass(recipe: Recipe, work: Work, refiner: ModelInfo | None) -> Pass:
+    hires = recipe.hires
+    assert hires is not None
+    size = hires_size(recipe.width, recipe.height, hires)
+    own = replace(
+        recipe,
+        width=size.width,
+        height=size.height,
+        steps=hires.steps or recipe.steps,
+        sampler=hires.sampler or recipe.sampler,
+        schedule=hires.schedule or recipe.schedule,
+        guidance_scale=hires.guidance_scale or recipe.guidance_scale,
+        prompt=recipe.prompt if hires.prompt is None else hires.prompt,
+        negative_prompt=(
+            recipe.negative_prompt if hires.negative_prompt is None else hires.negative_prompt
+        ),
+    )
+    model = work.model
+    if hires.checkpoint is not None:
+        model = work.file(ModelKind.CHECKPOINT, hires.checkpoint, "hires.checkpoint")
+    return Pass(
+        recipe=own,
+        model=model,
+        denoising_strength=hires.denoising_strength,
+        has_exact_steps=True,
+        is_hires=True,
+        first_pass_steps=recipe.steps,
+        refiner=refiner,
+    )
+
+
+def _refiner(recipe: Recipe, work: Work) -> ModelInfo | None:
+    if recipe.refiner is None:
+        return None
+    return work.file(ModelKind.CHECKPOINT, recipe.refiner.checkpoint, "refiner.checkpoint")

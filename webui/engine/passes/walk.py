@@ -1,0 +1,61 @@
+"""Walks a pass: from the first latents to finished ones, with progress and previews on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator
+
+from torch import Tensor
+
+from webui.core.events import EngineEvent
+from webui.engine.autoencoder import scale_of
+from webui.engine.inpaint import masked, settle
+from webui.engine.noise import PictureNoise
+from webui.engine.passes.bench import Bench, Group
+from webui.engine.passes.guess import make_denoise
+from webui.engine.passes.levels import Walk
+from webui.engine.passes.meter import Meter
+from webui.engine.passes.plan import Pass
+from webui.engine.passes.start import Start, first_latents, latent_shape
+from webui.engine.pipeline_manager import Pipeline
+from webui.samplers.sampler import Denoise, Run
+
+
+def walk_pass(
+    bench: Bench, meter: Meter, group: Group, this: Pass, start: Start
+) -> Generator[EngineEvent, None, Tensor]:
+    """The finished latents of a group, (B, 4, h, w). Raises InvalidRequest."""
+    pipeline, sampler = bench.pipeline(this.model), bench.sampler(this)
+    walk = bench.walk(this, pipeline.levels)
+    noise = _noise(this, group, walk, pipeline)
+    x = first_latents(this, start, noise, sampler, walk.sigmas[0])
+    if walk.steps:
+        run = Run(sigmas=walk.sigmas, noise=noise, parameters=this.recipe.parameters)
+        with bench.tiled(pipeline, this.recipe):
+            denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)
+            for step in sampler.sample(denoise, x, run):
+                x = step.x
+                yield meter.advance(step.index)
+                if meter.wants_preview():
+                    yield from bench.previews(pipeline, group, step.denoised)
+    meter.end_pass(walk.steps)
+    if sampler.is_variance_preserving:
+        x = x / math.sqrt(1 + walk.sigmas[-1] ** 2)
+    if start.source is None or start.mask is None:
+        return x
+    return settle(this.recipe, start.source, x, start.mask)
+
+
+def _noise(this: Pass, group: Group, walk: Walk, pipeline: Pipeline) -> PictureNoise:
+    """From the same seeds in each pass, as A1111 does."""
+    vae = pipeline.components.vae
+    return PictureNoise(
+        group.recipes, latent_shape(this, pipeline), vae.device, walk.span, scale_of(vae)
+    )
+
+
+def _denoise(bench: Bench, this: Pass, start: Start, calls: int) -> Denoise:
+    denoise = make_denoise(bench, this, start.canvas, calls)
+    if start.source is None or start.mask is None:
+        return denoise
+    return masked(denoise, this.recipe, start.source, start.mask)

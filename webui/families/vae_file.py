@@ -1,0 +1,84 @@
+"""Loads a VAE that is a file of its own, in the original layout or in diffusers'.
+
+torch and diffusers are imported inside the functions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from webui.core.errors import ModelUnreadable
+from webui.families import ldm_layout
+from webui.families.components import Placement
+from webui.families.weights import TensorFiles, build, folder_files
+
+if TYPE_CHECKING:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+WIDTH: Final = re.compile(r"encoder\.(?:down\.(\d+)\.block|down_blocks\.(\d+)\.resnets)\.(\d+)\.")
+"""A layer of the encoder in either layout: its block, and which layer of it."""
+ORIGINAL_MARK: Final = "decoder.mid.block_1.norm1.weight"
+OLD_NAMES: Final = (
+    (".to_q.", ".query."),
+    (".to_k.", ".key."),
+    (".to_v.", ".value."),
+    (".to_out.0.", ".proj_attn."),
+)
+"""Attention in files saved by diffusers before 0.15."""
+
+
+def load_vae(path: Path, like: Mapping[str, Any], placement: Placement) -> AutoencoderKL:
+    """The VAE in a file or a diffusers folder, for a model whose own VAE has the configuration
+    `like`. Raises ModelUnreadable.
+
+    Widths and depth are the file's; what no file says is the model's, the scale of its latents
+    before all.
+    """
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+    found = [path] if path.is_file() else folder_files(path.name, path)
+    with TensorFiles(path.name, found) as files:
+        blocks, layers = _blocks(files)
+        kinds = {"down": "DownEncoderBlock2D", "up": "UpDecoderBlock2D"}
+        config = {
+            **like,
+            "block_out_channels": blocks,
+            "layers_per_block": layers,
+            **{f"{way}_block_types": [kind] * len(blocks) for way, kind in kinds.items()},
+        }
+        make = partial(AutoencoderKL.from_config, config)
+        return build(make, partial(_names, files), files, placement)
+
+
+def _blocks(files: TensorFiles) -> tuple[list[int], int]:
+    """How wide each block is, and of how many layers."""
+    widths: dict[int, int] = {}
+    depth = 0
+    for key in files:
+        if (match := WIDTH.search(key)) and key.endswith("conv2.weight"):
+            widths[int(match[1] or match[2])] = files.shape(key)[0]
+            depth = max(depth, int(match[3]) + 1)
+    if not widths or sorted(widths) != list(range(len(widths))):
+        raise ModelUnreadable(
+            files.name, "it is no VAE that this version knows. Look for another version."
+        )
+    return [widths[block] for block in sorted(widths)], depth
+
+
+def _names(files: TensorFiles, keys: Collection[str]) -> dict[str, str]:
+    if ldm_layout.VAE + ORIGINAL_MARK in files:
+        return ldm_layout.vae_names(keys)
+    if ORIGINAL_MARK in files:
+        names = ldm_layout.vae_names(keys)
+        return {key: name.removeprefix(ldm_layout.VAE) for key, name in names.items()}
+    return {key: key if key in files else _old_name(key) for key in keys}
+
+
+def _old_name(key: str) -> str:
+    for new, old in OLD_NAMES:
+        key = key.replace(new, old)
+    return key
