@@ -28,7 +28,7 @@ DEEPEST: Final = 20
 LONGEST: Final = 20_000
 """Characters of a prompt that a request takes."""
 
-_NAME: Final = r"__(?P<name>(?!_)[\w*?](?:[\w*?./ -]*?[\w*?])??)__"
+_NAME: Final = r"__(?P<name>(?!_)[\w*?](?:[\w*?./ -]{0,200}?[\w*?])??)__"
 _PIECE: Final = re.compile(
     rf"\\.|(?P<comment>{COMMENT.pattern})|{_NAME}|[^\\{{}}\[\]|_\#]+|.",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
