@@ -61,12 +61,12 @@ def test_what_changed_much_is_new_as_far_as_the_mask_shows_it() -> None:
 
 
 def test_at_the_threshold_the_two_are_mixed_half_and_half() -> None:
-    """A threshold of 0.5 is 32 grey levels."""
-    assert alpha(grey(32)) == pytest.approx(127.5, abs=1)
+    """A threshold of 0.5 is 16 grey levels."""
+    assert alpha(grey(16)) == pytest.approx(127.5, abs=1)
     steep, flat = (replace(SOFT, difference_contrast=c) for c in (8.0, 0.5))
-    assert alpha(grey(32), soft=steep) == pytest.approx(127.5, abs=1)
+    assert alpha(grey(16), soft=steep) == pytest.approx(127.5, abs=1)
     assert (
-        alpha(grey(48), soft=steep).min() > alpha(grey(48)).max() > alpha(grey(48), soft=flat)[0, 0]
+        alpha(grey(24), soft=steep).min() > alpha(grey(24)).max() > alpha(grey(24), soft=flat)[0, 0]
     )
 
 
@@ -77,7 +77,7 @@ def test_a_threshold_of_0_takes_all_that_is_masked() -> None:
 
 def test_a_higher_threshold_keeps_more() -> None:
     shown = [
-        alpha(grey(60), soft=replace(SOFT, difference_threshold=t)).mean() for t in (0.2, 1, 4)
+        alpha(grey(30), soft=replace(SOFT, difference_threshold=t)).mean() for t in (0.2, 1, 4)
     ]
     assert shown == sorted(shown, reverse=True)
     assert shown[0] > shown[-1] + 100
@@ -85,5 +85,5 @@ def test_a_higher_threshold_keeps_more() -> None:
 
 def test_the_masks_influence_counts_where_it_is_weak() -> None:
     weak, swayed = Image.new("L", SIZE, 140), replace(SOFT, mask_influence=1.0)
-    assert alpha(grey(48), weak, swayed).mean() < alpha(grey(48), weak).mean() - 50
-    assert alpha(grey(48), ALL, swayed).tobytes() == alpha(grey(48), ALL).tobytes()
+    assert alpha(grey(24), weak, swayed).mean() < alpha(grey(24), weak).mean() - 50
+    assert alpha(grey(24), ALL, swayed).tobytes() == alpha(grey(24), ALL).tobytes()

@@ -14,8 +14,8 @@ from webui.imaging.masks import overlay_alpha
 NEIGHBOURHOOD: Final = 4
 """Standard deviation in pixels of the blur over differences: single pixels that happen to match
 would leave holes in what is new."""
-UNIT: Final = 64.0
-"""Grey levels that count as a difference of 1; the round trip through a VAE is about 0.1."""
+UNIT: Final = 32.0
+"""Grey levels that count as a difference of 1; the round trip through a VAE is 0.1 to 0.2."""
 
 Floats = npt.NDArray[np.float64]
 
