@@ -20,6 +20,7 @@ from webui.core.request import GenerationRequest, InputId
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
+from webui.gallery.verify import VerifyingAlbum
 from webui.imaging.infotext import Labels, write_infotext
 from webui.imaging.picture_text import read_picture_text
 from webui.imaging.restore import Lookups, request_from_infotext
@@ -28,6 +29,7 @@ from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.store import JobStore
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
+from webui.prompting.styles import StyleBook
 from webui.resolver.resolver import Resolver, settle
 from webui.resolver.words import Words
 from webui.samplers import load_samplers
@@ -55,6 +57,8 @@ class Studio:
         )
         self.catalog: Final = Catalog(now.models, data / "models.sqlite", self.families)
         self.inputs: Final = InputStore(data / "inputs")
+        self.styles: Final = StyleBook(data / "styles.csv")
+        self.wildcards: Final = data / "wildcards"
         self._resolver: Final = Resolver(
             catalog=self.catalog,
             families=self.families,
@@ -62,7 +66,7 @@ class Studio:
             schedules=self.schedules,
             upscalers=self.upscalers,
             inputs=self.inputs,
-            words=Words(),
+            words=Words(self.styles, self.wildcards),
             chosen=lambda: settings.current.checkpoint,
         )
         self.gallery: Final = Gallery(
@@ -72,7 +76,11 @@ class Studio:
         self.bus: Final = EventBus()
         self.engines: Final = tuple(engines)
         self.dispatcher: Final = Dispatcher(
-            self.jobs, self.bus, self.engines, album=self.gallery, prepare=self._prepare
+            self.jobs,
+            self.bus,
+            self.engines,
+            album=VerifyingAlbum(self.gallery),
+            prepare=self._prepare,
         )
         self.plans: Final = Plans(
             data / "plans.sqlite", self._doors(), gallery=self.gallery, bus=self.bus
@@ -113,11 +121,14 @@ class Studio:
     def remake(self, picture_id: str, person: PersonId = LOCAL) -> Job:
         """Make a picture again from its recipe. Raises NotFound, or InvalidRequest that says
         what is missing (its model, its source picture)."""
-        recipe = self.gallery.get(picture_id).recipe
-        request = recipe.request()
-        if self._known_model(recipe.model.id) is None:  # renamed or moved: the hash still knows it
-            request = replace(request, checkpoint=recipe.model.hash)
-        return self.submit(request, person)
+        return self.submit(self._again(picture_id), person)
+
+    def verify(self, picture_id: str, person: PersonId = LOCAL) -> Job:
+        """Make a picture again and compare: the job's reason says "Identical" or how they differ.
+
+        Raises as `remake`.
+        """
+        return self.submit(replace(self._again(picture_id), verifies=picture_id), person)
 
     def read_picture(self, data: bytes) -> GenerationRequest:
         """What a picture file asks for, from our recipe in it or from its A1111 text.
@@ -176,6 +187,14 @@ class Studio:
             return self.read_picture(self.inputs.path(id).read_bytes())
         except UnreadablePicture:
             return None
+
+    def _again(self, picture_id: str) -> GenerationRequest:
+        recipe = self.gallery.get(picture_id).recipe
+        request = recipe.request()
+        if recipe.model.hash and self._known_model(recipe.model.id) is None:
+            # renamed or moved: the hash still knows it
+            return replace(request, checkpoint=recipe.model.hash)
+        return request
 
     def _known_model(self, ref: str) -> str | None:
         try:

@@ -20,7 +20,7 @@ from webui.studio import Studio
 JOB_FIELDS = {
     "id", "mode", "state", "prompt", "negative_prompt", "position", "picture_count", "pictures",
     "attempts", "recovered", "reason", "created_at", "finished_at", "seed", "width", "height",
-    "progress", "seconds_left", "preview_version",
+    "progress", "seconds_left", "preview_version", "verifies",
 }  # fmt: skip
 PICTURE_FIELDS = {
     "id", "job_id", "index", "mode", "width", "height", "prompt", "seed", "created_at", "name",

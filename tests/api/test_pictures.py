@@ -49,6 +49,33 @@ def test_pictures_are_found_by_tab_and_words(client: Client) -> None:
     assert client.json("/api/v1/pictures?mode=inpaint")["pictures"] == []
 
 
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+def test_a_picture_that_comes_out_the_same_is_told_identical(client: Client, format: str) -> None:
+    client.studio.settings.update({"picture_format": format})
+    picture = client.make(prompt="a red apple")["pictures"][0]
+    job = client.post(f"/api/v1/pictures/{picture['id']}/verify")
+    finished(client.studio, JobId(job["id"]))
+    told = client.json(f"/api/v1/jobs/{job['id']}")
+    assert (told["verifies"], told["state"]) == (picture["id"], "done")
+    assert told["reason"] == "Identical: every pixel is the same."
+    assert told["pictures"] == []
+
+
+def test_a_picture_that_was_painted_over_is_told_different(client: Client) -> None:
+    picture = client.make(prompt="a red apple")["pictures"][0]
+    path = path_of(client, picture["id"])
+    with Image.open(path) as image:
+        pixels = image.convert("RGB")
+    black = Image.new("RGB", (pixels.width, pixels.height // 2))
+    pixels.paste(black, (0, 0))
+    pixels.save(path)
+    job = client.post(f"/api/v1/pictures/{picture['id']}/verify")
+    finished(client.studio, JobId(job["id"]))
+    reason = client.json(f"/api/v1/jobs/{job['id']}")["reason"]
+    assert reason.startswith("Differs by ")
+    assert " of 255 on average and " in reason
+
+
 def test_a_picture_carries_its_record(client: Client) -> None:
     made = client.make(prompt="a red apple", seed=5)["pictures"][0]
     detail = client.json(f"/api/v1/pictures/{made['id']}")

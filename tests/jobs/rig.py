@@ -109,6 +109,9 @@ class TinyAlbum:
         if self.room <= 0:
             raise DiskFull("The disk is full. Delete something.")
 
+    def remark(self, job_id: JobId) -> str:
+        return ""
+
 
 class Rig:
     """All parts of a queue below one folder. `restart` is the same folder's next server."""

@@ -84,6 +84,8 @@ class JobView:
     progress: JobProgress | None
     seconds_left: float | None
     preview_version: int
+    verifies: str | None
+    """The picture that the job compares its result with, saving nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,4 +248,5 @@ def _job_view(studio: Studio, job: Job, place: _Place) -> JobView:
         progress=None if job.state.is_over else live.progress,
         seconds_left=place.seconds_left,
         preview_version=live.version,
+        verifies=job.request.verifies,
     )

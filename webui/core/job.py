@@ -48,7 +48,7 @@ class Job:
     recovered: bool = False
     """Whether an earlier attempt was cut short by a crash or a restart."""
     reason: str = ""
-    """Why it failed, in words."""
+    """Why it failed, or what a comparison found, in words."""
     finished_at: float | None = None
 
     @property

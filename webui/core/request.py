@@ -315,6 +315,8 @@ class GenerationRequest:
     outpaint: Outpaint | None = None
     extras: Extras | None = None
     """Present: nothing is painted, and only this part counts."""
+    verifies: Name | None = None
+    """The id of a picture that this request made: the result is compared with it, not saved."""
 
     @property
     def mode(self) -> Mode:

@@ -48,8 +48,9 @@ from webui.imaging.picture_text import (
     PictureFormat,
     PictureRecord,
     encode_picture,
+    read_picture_text,
 )
-from webui.imaging.upload import open_upload
+from webui.imaging.upload import media_type, open_upload
 from webui.samplers import load_samplers
 from webui.schedules import load_schedules
 from webui.settings import Settings
@@ -149,6 +150,17 @@ class Gallery:
     def get(self, id: str) -> Picture:
         """A picture, also one in the trash. Raises NotFound."""
         return self._picture(self._index.get(id))
+
+    def reopen(self, picture: Picture, remade: Image.Image) -> tuple[Image.Image, Image.Image]:
+        """A saved picture's pixels, and those that `remade` would have in a file of its kind: a
+        JPEG loses some of both. Raises OSError."""
+        data = picture.path.read_bytes()
+        saved, record = open_upload(data), read_picture_text(data).record
+        name = media_type(data).removeprefix("image/")
+        if name == "png" or record is None:
+            return saved, remade
+        format = PictureFormat(name=name, quality=self._settings().picture_quality)
+        return saved, open_upload(encode_picture(remade, record, self._labels, format).data)
 
     def of_job(self, job_id: JobId) -> list[Picture]:
         """The pictures of a job by index, without those in the trash."""

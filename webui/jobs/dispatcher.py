@@ -74,6 +74,10 @@ class Album(Protocol):
         """Raises DiskFull when there is no room for one more picture."""
         ...
 
+    def remark(self, job_id: JobId) -> str:
+        """What there is to say of a job whose pictures it has all got, mostly nothing."""
+        ...
+
 
 class Dispatcher:
     """Runs the queue. Its public methods may be called from any thread."""
@@ -394,7 +398,8 @@ class Dispatcher:
             case Outcome.MADE:
                 seconds = run.seconds
                 log.info("Job %s: %s made in %.1f s.", id, _pictures(run.job), seconds)
-                return self._store.finish(id, seconds), Finished(seconds=seconds)
+                remark = self._album.remark(id)
+                return self._store.finish(id, seconds, remark), Finished(seconds=seconds)
             case Outcome.CANCELLED:
                 return self._store.cancel(id), Cancelled()
             case Outcome.FAILED:

@@ -183,10 +183,10 @@ class JobStore:
         """All pictures are made, some are still being saved."""
         return self._change(id, (JobState.RUNNING,), "state = 'saving'")
 
-    def finish(self, id: JobId, seconds: float) -> Job:
-        """All pictures are saved; making them took `seconds`."""
-        event = Finished(seconds=seconds)
-        return self._change(id, AT_WORK, "state = 'done', finished_at = :now", event)
+    def finish(self, id: JobId, seconds: float, remark: str = "") -> Job:
+        """All pictures are saved; making them took `seconds`. `remark` is kept as its reason."""
+        changes = "state = 'done', finished_at = :now, reason = :remark"
+        return self._change(id, AT_WORK, changes, Finished(seconds=seconds), remark=remark)
 
     def fail(self, id: JobId, reason: str) -> Job:
         """It ended without all its pictures, for a reason in words."""

@@ -1,18 +1,57 @@
-"""The words of a job's pictures: styles applied, wildcards drawn."""
+"""The words of a job's pictures: styles applied, wildcards and variants drawn."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 from webui.core.recipe import PromptPair
 from webui.core.request import GenerationRequest
+from webui.prompting.styles import StyleBook, Styled
+from webui.prompting.wildcards import expand
 
-NOTHING = PromptPair(prompt="", negative_prompt="")
+NOTHING: Final = PromptPair(prompt="", negative_prompt="")
 
 
 class Words:
-    """Fills prompts in."""
+    """Fills prompts in, with the styles and the wildcards of this studio."""
+
+    def __init__(self, styles: StyleBook, wildcards: Path) -> None:
+        """`wildcards` is a folder of text files, one choice a line."""
+        self.styles: Final = styles
+        self.wildcards: Final = wildcards
 
     def fill(self, request: GenerationRequest) -> tuple[tuple[PromptPair, ...], PromptPair]:
-        """The prompts of each picture, one pair if all have the same; and the template they were
-        made from, empty if they are what was typed. Raises InvalidRequest."""
-        pair = PromptPair(prompt=request.prompt, negative_prompt=request.negative_prompt)
-        return (pair,), NOTHING
+        """The prompts of each picture, one pair if all have the same; and the template that
+        wildcards were drawn in, empty if there were none. The seed must be drawn already.
+
+        Each picture draws with its own seed, so that it can be made again alone. Raises
+        InvalidRequest.
+        """
+        styled = self.styles.apply(
+            Styled(
+                prompt=request.prompt,
+                negative_prompt=request.negative_prompt,
+                styles=request.styles,
+            )
+        )
+        template = PromptPair(prompt=styled.prompt, negative_prompt=styled.negative_prompt)
+        first = _first_seed(request)
+        pairs = tuple(self._drawn(template, first + i) for i in range(request.picture_count))
+        if set(pairs) == {template}:
+            return (template,), NOTHING
+        return pairs, template
+
+    def _drawn(self, template: PromptPair, seed: int) -> PromptPair:
+        return PromptPair(
+            prompt=expand(template.prompt, seed, self.wildcards),
+            negative_prompt=expand(
+                template.negative_prompt, seed, self.wildcards, "negative_prompt"
+            ),
+        )
+
+
+def _first_seed(request: GenerationRequest) -> int:
+    """The seed that counts up from picture to picture."""
+    noise = request.noise
+    return (noise.variation_seed if noise.variation_strength else request.seed) or 0

@@ -59,6 +59,14 @@ def make_again(request: Request, id: str) -> JobView:
     return job_view(studio, studio.remake(own_picture(request, id).id, the_person(request)))
 
 
+@ROUTER.post("/{id}/verify", status_code=HTTPStatus.ACCEPTED)
+@needs(Access.PERSON)
+def verify_picture(request: Request, id: str) -> JobView:
+    """A job that makes the picture again and compares; its reason says what was found."""
+    studio = the_studio(request)
+    return job_view(studio, studio.verify(own_picture(request, id).id, the_person(request)))
+
+
 @ROUTER.delete("/{id}")
 @needs(Access.PERSON)
 def trash_picture(request: Request, id: str) -> PictureView:
