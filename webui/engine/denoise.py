@@ -94,10 +94,11 @@ class Denoiser:
         with ExitStack() as watches:
             for effect in self._effects:
                 watches.enter_context(effect.watch())
-            guesses = ask(x, [text for text, _ in texts])
+            raws = self._network.answers(moment.sigma, x, [text for text, _ in texts])
+        clean = partial(self._network.clean, x, moment.sigma)
         answers = [
-            Answer(text=text, weight=weight, clean=clean)
-            for (text, weight), clean in zip(texts, guesses, strict=True)
+            Answer(text=text, weight=weight, raw=raw, clean=clean(raw))
+            for (text, weight), raw in zip(texts, raws, strict=True)
         ]
         return Round(
             moment=moment,
@@ -106,6 +107,7 @@ class Denoiser:
             negative=answers[-1] if is_guided else None,
             scale=self._guidance_scale,
             ask=ask,
+            clean=clean,
         )
 
     def _skips(self, moment: Moment) -> bool:
@@ -131,12 +133,13 @@ class _Network:
 
     def ask(self, sigma: float, x: Tensor, texts: Sequence[Tensor]) -> list[Tensor]:
         """The guess for each text."""
+        return [self.clean(x, sigma, raw) for raw in self.answers(sigma, x, texts)]
+
+    def answers(self, sigma: float, x: Tensor, texts: Sequence[Tensor]) -> list[Tensor]:
+        """What the network says for each text: noise or velocity."""
         timestep = torch.tensor(self._levels.timestep(sigma), dtype=torch.float32, device=x.device)
         answer = self._apart if self._is_exact else self._together
-        return [
-            self._clean(x, sigma, each.to(x.dtype))
-            for each in answer(self._input(x, sigma), timestep, texts)
-        ]
+        return [each.to(x.dtype) for each in answer(self._input(x, sigma), timestep, texts)]
 
     def _input(self, x: Tensor, sigma: float) -> Tensor:
         # the network saw pictures whose variance was 1 with their noise: Karras et al. 2022, C.1
@@ -165,7 +168,8 @@ class _Network:
         answer: Tensor = self._unet(seen, timestep, text, return_dict=False)[0]
         return answer
 
-    def _clean(self, x: Tensor, sigma: float, answer: Tensor) -> Tensor:
+    def clean(self, x: Tensor, sigma: float, answer: Tensor) -> Tensor:
+        """The clean latent that an answer means."""
         if self._is_velocity:
             return x / (sigma**2 + 1) - answer * (sigma / math.sqrt(sigma**2 + 1))
         return x - answer * sigma

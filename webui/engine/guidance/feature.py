@@ -37,10 +37,11 @@ class Moment:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the network made of one text: `clean` is (B, 4, h, w)."""
+    """What the network made of one text, and the clean latents that it means: (B, 4, h, w)."""
 
     text: Tensor
     weight: float
+    raw: Tensor
     clean: Tensor
 
 
@@ -56,6 +57,8 @@ class Round:
     """None where this call is not guided away from anything."""
     scale: float
     ask: Ask
+    clean: Callable[[Tensor], Tensor]
+    """From what the network says to clean latents."""
 
     @property
     def base(self) -> Answer:
@@ -73,12 +76,14 @@ class Round:
         Without a negative prompt the scale does not count: one positive prompt is then the answer
         itself, and further ones pull away from the first, as A1111 has it.
         """
-        base, factor = self.base.clean, 1.0 if self.negative is None else scale
+        # over the network's own answers, as it always was: the same in exact arithmetic, but
+        # another order of sums would change the last bits of every picture there is
+        base, factor = self.base.raw, 1.0 if self.negative is None else scale
         guess = base
         for answer in self.positives:
             if answer is not self.base:
-                guess = guess + (answer.clean - base) * (answer.weight * factor)
-        return guess
+                guess = guess + (answer.raw - base) * (answer.weight * factor)
+        return self.clean(guess)
 
 
 class Effect:
