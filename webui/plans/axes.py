@@ -171,7 +171,7 @@ SPECIAL: Final = (
     ),
 )
 SEEDS: Final = (
-    whole("seed", "Seed", "seed", "-1, -1, 1234, or 1-4", is_random=True),
+    whole("seed", "Seed", "seed", "-1, -1, 1234", is_random=True),
     whole("variation_seed", "Var. seed", "noise.variation_seed", "1-4", is_random=True),
     number("variation_strength", "Var. strength", "noise.variation_strength", "0-1 (+0.25)"),
     whole("seed_delta", "ENSD", "noise.seed_delta", "0, 31337"),

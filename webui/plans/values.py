@@ -23,6 +23,7 @@ from webui.core.errors import InvalidRequest
 
 MAX_VALUES: Final = 10_000
 _NUMBER: Final = r"([+-]?\s*\d+(?:\.\d*)?|[+-]?\s*\.\d+)"
+_PART: Final = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,\r\n]*?))\s*(?:[,\r\n]|$)')
 _RANGE: Final = re.compile(rf"{_NUMBER}\s*-\s*{_NUMBER}\s*(?:\(\s*{_NUMBER}\s*\)|\[\s*(\d+)\s*\])?")
 
 
@@ -39,15 +40,18 @@ class Span:
 def words(text: str) -> list[str]:
     """The parts between commas, without the blanks around them and without empty ones. Quoted
     parts may hold commas, and line ends part as commas do."""
-    try:
-        rows = list(csv.reader(io.StringIO(text), skipinitialspace=True, strict=True))
-    except csv.Error as error:
-        raise InvalidRequest(
-            "values",
-            f"The values can't be told apart ({error}). Close every quotation mark, and put a "
-            "comma after it.",
-        ) from error
-    return [part.strip() for row in rows for part in row if part.strip()]
+    found, at = [], 0
+    while at < len(text) and (match := _PART.match(text, at)):
+        quoted, plain = match.groups()
+        if quoted is None and plain.startswith('"'):
+            raise InvalidRequest(
+                "values",
+                f"The quotation mark before “{plain[1:40]}” is not closed. Close it, and put a "
+                "comma after it.",
+            )
+        found.append(plain if quoted is None else quoted.replace('""', '"').strip())
+        at = match.end()
+    return [part for part in found if part]
 
 
 def csv_line(parts: list[str]) -> str:

@@ -80,6 +80,10 @@ class Side:
         """The error, told with the axis and the value."""
         return InvalidRequest(f"{self.letter}.values", f"{self.words(place)}: {error.message}")
 
+    def probe(self, place: int, request: GenerationRequest) -> Probe:
+        """A request with this value, to be checked."""
+        return Probe(field=f"{self.letter}.values", words=self.words(place), request=request)
+
     def words(self, place: int) -> str:
         """Axis and value."""
         shown = self.axis.show(self.values[place])
@@ -108,9 +112,9 @@ class XyzLayout:
         )
 
     def request(self, number: int, sources: Sources | None = None) -> GenerationRequest:
-        request = self._base
-        for side, place in zip(self._sides, self._places(number), strict=True):
-            request = side.put(request, place)
+        request, places = self._base, self._places(number)
+        for at in self._by_cost:
+            request = self._sides[at].put(request, places[at])
         return with_seed(request, number) if self._options.vary_seeds else request
 
     def label(self, number: int) -> str:
@@ -126,11 +130,19 @@ class XyzLayout:
 
     def probes(self) -> Iterator[Probe]:
         """Each value of each axis once, beside the first values of the others."""
-        base = with_all(self._sides, self._base)
-        for side in self._sides:
-            for place in range(len(side.values)):
-                request = base if place == 0 else side.put(base, place)
-                yield Probe(field=f"{side.letter}.values", words=side.words(place), request=request)
+        request = self._base
+        sides = [self._sides[at] for at in self._by_cost if self._sides[at].axis is not NOTHING]
+        for side in sides:  # one after the other, so that the right one is blamed
+            request = side.put(request, 0)
+            yield side.probe(0, request)
+        for side in sides:
+            for place in range(1, len(side.values)):
+                yield side.probe(place, side.put(request, place))
+
+    @cached_property
+    def _by_cost(self) -> tuple[int, ...]:
+        """The sides, dearest first: a refiner is there before its switch is set."""
+        return tuple(sorted(range(3), key=lambda at: -self._sides[at].axis.cost))
 
     @cached_property
     def _nested(self) -> tuple[int, ...]:
@@ -143,13 +155,6 @@ class XyzLayout:
         for at in reversed(self._nested):
             number, places[at] = divmod(number, len(self._sides[at].values))
         return places[0], places[1], places[2]
-
-
-def with_all(sides: Sequence[Side], base: GenerationRequest) -> GenerationRequest:
-    """The request with the first value of each side."""
-    for side in sides:
-        base = side.put(base, 0)
-    return base
 
 
 def lay_out(base: GenerationRequest, options: XyzOptions) -> XyzLayout:
