@@ -1,0 +1,186 @@
+"""From a request with blanks to a recipe: words, files, sizes, and refusals that name the field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.catalog.test_catalog import SD15_KEYS, write
+from tests.conftest import make_studio
+from webui.core.errors import InvalidRequest
+from webui.core.model import ModelKind
+from webui.core.request import (
+    Extras,
+    GenerationRequest,
+    Hires,
+    InputId,
+    Mask,
+    Noise,
+    Outpaint,
+    Refiner,
+    Source,
+)
+from webui.prompting.styles import Style
+from webui.studio import Studio
+
+LORA_KEYS = {
+    "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": [4, 320],
+    "lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight": [320, 4],
+    "lora_unet_down_blocks_0_attentions_0_proj_in.alpha": [],
+}
+VAE_KEYS = {
+    "decoder.conv_in.weight": [512, 4, 3, 3],
+    "decoder.conv_out.weight": [3, 128, 3, 3],
+    "encoder.conv_in.weight": [128, 3, 3, 3],
+    "quant_conv.weight": [8, 8, 1, 1],
+    "post_quant_conv.weight": [4, 4, 1, 1],
+}
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    """A studio that is not running, with a second checkpoint, a LoRA, a VAE and an embedding."""
+    models = tmp_path / "models"
+    write(models / "other.safetensors", SD15_KEYS)
+    write(models / "Lora" / "inky.safetensors", LORA_KEYS)
+    write(models / "VAE" / "bright.safetensors", VAE_KEYS)
+    write(models / "embeddings" / "bad hands.safetensors", {"emb_params": [2, 768]})
+    made = make_studio(tmp_path)
+    made.catalog.refresh()
+    yield made
+    made.close()
+
+
+def picture(studio: Studio, width: int = 100, height: int = 60) -> InputId:
+    return studio.inputs.add_image(Image.new("RGB", (width, height), "red"))
+
+
+def refused(studio: Studio, request: GenerationRequest) -> tuple[str, str]:
+    with pytest.raises(InvalidRequest) as caught:
+        studio.resolve(request)
+    return caught.value.field, caught.value.message
+
+
+def test_styles_are_put_around_the_prompts(studio: Studio) -> None:
+    studio.styles.save(Style(name="ink", prompt="ink, {prompt}", negative_prompt="photo"))
+    recipe = studio.resolve(GenerationRequest(prompt="a cat", styles=("ink",)))
+    assert (recipe.prompt, recipe.negative_prompt) == ("ink, a cat", "photo")
+    assert recipe.template == ""
+
+
+def test_each_picture_draws_its_own_words_and_can_be_made_alone(studio: Studio) -> None:
+    request = GenerationRequest(prompt="a {red|blue|green|black} cat", seed=3, batch_count=6)
+    recipe = studio.resolve(request)
+    prompts = [recipe.at(index).prompt for index in range(6)]
+    assert len(set(prompts)) > 1
+    assert all("{" not in prompt for prompt in prompts)
+    assert recipe.at(4).template == "a {red|blue|green|black} cat"
+    again = studio.resolve(recipe.at(4).request())
+    assert (again.prompt, again.seed) == (prompts[4], 7)
+    alone = studio.resolve(GenerationRequest(prompt="a {red|blue|green|black} cat", seed=7))
+    assert alone.prompt == prompts[4]
+
+
+def test_unknown_wildcard_names_the_prompt(studio: Studio) -> None:
+    field, message = refused(studio, GenerationRequest(prompt="a __colour__ cat"))
+    assert field == "prompt"
+    assert "colour" in message
+
+
+def test_files_that_a_prompt_names_are_recorded_with_their_hashes(studio: Studio) -> None:
+    recipe = studio.resolve(
+        GenerationRequest(prompt="a cat <lora:inky:0.5>", negative_prompt="Bad hands, blurry")
+    )
+    assert [(file.kind, file.ref, file.name) for file in recipe.files] == [
+        (ModelKind.LORA, "inky", "inky"),
+        (ModelKind.EMBEDDING, "bad hands", "bad hands"),
+    ]
+    assert [len(file.short_hash) for file in recipe.files] == [12, 10]
+    text = studio.infotext(recipe)
+    assert f'Lora hashes: "inky: {recipe.files[0].short_hash}"' in text
+    assert f'TI hashes: "bad hands: {recipe.files[1].short_hash}"' in text
+
+
+def test_a_network_that_is_not_here_is_named_with_its_place(studio: Studio) -> None:
+    field, message = refused(studio, GenerationRequest(prompt="a cat <lora:gone:1>"))
+    assert field == "prompt"
+    assert "At character 7" in message
+    assert "“gone”" in message
+
+
+def test_a_vae_a_refiner_and_a_second_checkpoint_go_by_name(studio: Studio) -> None:
+    recipe = studio.resolve(
+        GenerationRequest(
+            checkpoint="starter",
+            vae="bright",
+            refiner=Refiner(checkpoint="other"),
+            hires=Hires(checkpoint="other.safetensors", upscaler="Latent (nearest)"),
+        )
+    )
+    assert recipe.vae == "VAE/bright.safetensors"
+    assert recipe.refiner == Refiner(checkpoint="other.safetensors")
+    assert recipe.hires is not None
+    assert (recipe.hires.checkpoint, recipe.hires.upscaler) == (
+        "other.safetensors",
+        "latent_nearest",
+    )
+    assert {(file.kind, file.ref) for file in recipe.files} == {
+        (ModelKind.VAE, "VAE/bright.safetensors"),
+        (ModelKind.CHECKPOINT, "other.safetensors"),
+    }
+    assert ", VAE: bright, " in studio.infotext(recipe)
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (GenerationRequest(vae="gone"), "vae"),
+        (GenerationRequest(refiner=Refiner(checkpoint="gone")), "refiner.checkpoint"),
+        (GenerationRequest(hires=Hires(checkpoint="gone")), "hires.checkpoint"),
+        (GenerationRequest(hires=Hires(upscaler="gone")), "hires.upscaler"),
+        (GenerationRequest(hires=Hires(sampler="gone")), "hires.sampler"),
+        (GenerationRequest(hires=Hires(schedule="gone")), "hires.schedule"),
+        (GenerationRequest(width=2048, hires=Hires(scale=8)), "hires.scale"),
+        (GenerationRequest(styles=("gone",)), "styles"),
+        (GenerationRequest(noise=Noise(resize_from_width=64)), "noise.resize_from_height"),
+        (GenerationRequest(outpaint=Outpaint(left=64)), "source.image"),
+        (GenerationRequest(mask=Mask(image=InputId("a" * 64))), "source.image"),
+        (GenerationRequest(extras=Extras(image=InputId("a" * 64))), "extras.image"),
+    ],
+)
+def test_what_is_not_here_is_refused_by_field(
+    studio: Studio, request_: GenerationRequest, field: str
+) -> None:
+    assert refused(studio, request_)[0] == field
+
+
+def test_outpainting_takes_the_size_of_source_and_new_sides(studio: Studio) -> None:
+    request = GenerationRequest(
+        source=Source(image=picture(studio)), outpaint=Outpaint(left=20), width=64, height=64
+    )
+    recipe = studio.resolve(request)
+    assert (recipe.width, recipe.height) == (120, 64)
+    empty = GenerationRequest(source=Source(image=picture(studio)), outpaint=Outpaint())
+    assert refused(studio, empty)[0] == "outpaint"
+
+
+def test_extras_need_a_picture_and_no_model(studio: Studio) -> None:
+    extras = Extras(image=picture(studio), scale=3)
+    recipe = studio.resolve(GenerationRequest(extras=extras))
+    assert (recipe.width, recipe.height, recipe.model.id) == (300, 180, "")
+    assert recipe.request().extras == extras
+    latent = Extras(image=extras.image, upscaler="Latent")
+    assert refused(studio, GenerationRequest(extras=latent))[0] == "extras.upscaler"
+
+
+def test_a_variation_seed_is_drawn_once_and_counts_up(studio: Studio) -> None:
+    request = GenerationRequest(seed=5, batch_count=3, noise=Noise(variation_strength=0.2))
+    job = studio.submit(request)
+    first = job.recipe.noise.variation_seed
+    assert first is not None
+    assert job.request.noise.variation_seed == first
+    third = job.recipe.at(2)
+    assert (third.seed, third.noise.variation_seed) == (5, (first + 2) % 2**32)
