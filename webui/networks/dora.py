@@ -27,9 +27,11 @@ def change(lengths: Tensor, weight: Tensor, changed: Tensor) -> Tensor:
     Lengths are of rows, one for each output (peft; LyCORIS with "wd_on_out"), where `lengths` has
     one axis or its first is that of the outputs; else of columns, one for each input.
     """
+    import torch
+
     is_of_rows = lengths.shape[0] == weight.shape[0]
     axis = 0 if is_of_rows else 1
     others = [index for index in range(weight.ndim) if index != axis]
-    norms = changed.norm(dim=others, keepdim=True).clamp(min=SHORTEST)
+    norms = torch.linalg.vector_norm(changed, dim=others, keepdim=True).clamp(min=SHORTEST)
     scaled: Tensor = changed * (lengths.reshape(norms.shape) / norms)
     return scaled - weight

@@ -1,7 +1,7 @@
 """GLoRA: a low-rank change, and one that follows the weight. Chavan et al. 2023.
 
-In files of LyCORIS before 2.0 the change is b2 @ b1 + W @ a2 @ a1; later ones swap the two of each
-pair. The shapes tell: the rank stands between.
+In files of early LyCORIS the change is b2 @ b1 + W @ a2 @ a1; later ones swap the two of each pair.
+The shapes tell: what stands between the two is the rank, which is small.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def size(parts: Parts) -> Size:
 
 def change(parts: Parts, weight: Tensor) -> Tensor:
     """scale * (left @ right + W @ left of the weight's part @ right of it)."""
-    wide, narrow, left, right = (tensor.flatten(1) for tensor in _ordered(parts))
+    wide, narrow, left, right = _ordered(parts)
     rank = right.shape[0]
     alone = left @ right
     # of a convolution, W's rows are taken kernel position by kernel position
@@ -34,9 +34,10 @@ def change(parts: Parts, weight: Tensor) -> Tensor:
 
 def _ordered(parts: Parts) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(in, r), (r, in), (out, r), (r, in), whichever way the file names them."""
-    a1, a2, b1, b2 = (parts[name] for name in NAMES)
-    rank = b1.shape[0]
-    is_old = b2.shape[1] == rank and a1.shape[0] == rank and a2.shape[1] == rank
+    a1, a2, b1, b2 = (parts[name].flatten(1) for name in NAMES)
+    new_rank, old_rank = b1.shape[1], b1.shape[0]
+    is_new = b2.shape[0] == new_rank
+    is_old = b2.shape[1] == old_rank and (not is_new or old_rank < new_rank)
     return (a2, a1, b2, b1) if is_old else (a1, a2, b1, b2)
 
 
