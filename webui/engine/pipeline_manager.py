@@ -17,6 +17,7 @@ import torch
 from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
 from webui.engine.conditioning import PromptEncoder
+from webui.engine.patcher import Patcher
 from webui.engine.preview import Previewer
 from webui.families import Families
 from webui.families.components import Components, Placement
@@ -38,6 +39,7 @@ class Pipeline:
     components: Components
     encoder: PromptEncoder
     levels: NoiseLevels
+    patcher: Patcher
 
     @cached_property
     def previewer(self) -> Previewer:
@@ -106,6 +108,11 @@ class PipelineManager:
                 held.move(self._placement.device)
             return held.pipeline if vae is None else self._with_vae(held, vae)
 
+    def held(self, model: ModelInfo, vae: ModelInfo | None = None) -> Pipeline:
+        """A model in memory, wherever it is now. Raises KeyError when it is not."""
+        held = self._held[model.path]
+        return held.pipeline if vae is None or held.with_vae is None else held.with_vae
+
     def release(self) -> None:
         """Free all models."""
         with self._lock:
@@ -124,6 +131,7 @@ class PipelineManager:
             components=components,
             encoder=PromptEncoder(components),
             levels=NoiseLevels(components.betas),
+            patcher=Patcher(components),
         )
 
     def _with_vae(self, held: _Held, vae: ModelInfo) -> Pipeline:
@@ -136,9 +144,11 @@ class PipelineManager:
         return held.with_vae
 
     def _keep(self, paths: set[Path]) -> None:
-        for path in self._held.keys() - paths:
+        superfluous = self._held.keys() - paths
+        for path in superfluous:
             del self._held[path]
-        free_memory()
+        if superfluous:
+            free_memory()
 
     def _make_room(self, model: ModelInfo) -> None:
         """Move the models beside this one off a device that can't hold them all."""

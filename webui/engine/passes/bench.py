@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -16,6 +16,9 @@ from webui.engine.device import Device
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
 from webui.engine.passes.plan import Pass, models_of
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.engine.tiling import tiled
+from webui.networks.embedding import read_embedding
+from webui.networks.keys import TEXT_ENCODER
 from webui.samplers.sampler import Sampler, Samplers
 from webui.schedules.noise_levels import NoiseLevels
 from webui.schedules.schedule import Schedules
@@ -40,6 +43,7 @@ class Bench:
     work: Work
     models: Sequence[ModelInfo]
     vae: ModelInfo | None = None
+    embeddings: Mapping[str, Tensor] = field(default_factory=dict)
 
     def load(self) -> Iterator[EngineEvent]:
         """Brings all models into memory, the first pass's last, so that it is ready."""
@@ -60,9 +64,19 @@ class Bench:
         """The noise levels of a pass. Raises InvalidRequest."""
         return pass_walk(this, self.sampler(this), self.schedules, levels)
 
+    @contextmanager
+    def walking(self, this: Pass) -> Iterator[None]:
+        """While it is entered, the networks of a pass are as its recipe wants them."""
+        with ExitStack() as stack:
+            for model in (this.model, this.refiner):
+                if model is not None:
+                    pipeline = self.manager.held(model, self.vae)
+                    stack.enter_context(self.tiled(pipeline, this.recipe))
+            yield
+
     def tiled(self, pipeline: Pipeline, recipe: Recipe) -> AbstractContextManager[None]:
-        """While it is entered, the networks join opposite edges as the recipe says."""
-        return nullcontext()
+        """While it is entered, a model's networks join opposite edges as the recipe says."""
+        return tiled(pipeline.components.unet, pipeline.components.vae, recipe.tiling)
 
     def previews(self, pipeline: Pipeline, group: Group, latents: Tensor) -> Iterator[Preview]:
         """A look at each picture of a group."""
@@ -91,4 +105,12 @@ def make_bench(
         work=work,
         models=models_of(passes),
         vae=None if vae is None else work.file(ModelKind.VAE, vae, "vae"),
+        embeddings=_embeddings(work),
     )
+
+
+def _embeddings(work: Work) -> Mapping[str, Tensor]:
+    """The vectors of the embeddings that a batch's prompts name. Raises ModelUnreadable."""
+    files = [used for used in work.files if used.kind is ModelKind.EMBEDDING]
+    read = {used.ref: read_embedding(used.model.path) for used in files}
+    return {ref: vectors[TEXT_ENCODER] for ref, vectors in read.items() if TEXT_ENCODER in vectors}

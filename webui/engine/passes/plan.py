@@ -22,11 +22,15 @@ class Pass:
     """None: from noise alone."""
     has_exact_steps: bool = False
     """All steps are run, whatever the strength."""
-    is_hires: bool = False
-    first_pass_steps: int = 0
-    """Of the pass before this one; prompts' schedules count them."""
+    before: Pass | None = None
+    """The pass whose result this one enlarges and refines; None for a first pass."""
     refiner: ModelInfo | None = None
     """Takes over for the last part of this pass."""
+
+    @property
+    def is_hires(self) -> bool:
+        """Whether it is a second pass."""
+        return self.before is not None
 
 
 def passes_of(recipe: Recipe, work: Work) -> tuple[Pass, ...]:
@@ -47,7 +51,8 @@ def passes_of(recipe: Recipe, work: Work) -> tuple[Pass, ...]:
             "hires", "A second pass goes with a picture made from words alone. Switch hires off."
         )
     # with two passes the refiner finishes the second, as A1111 does unless told otherwise
-    return replace(base, refiner=None), _hires_pass(recipe, work, refiner)
+    first = replace(base, refiner=None)
+    return first, _hires_pass(first, work, refiner)
 
 
 def models_of(passes: tuple[Pass, ...]) -> tuple[ModelInfo, ...]:
@@ -56,7 +61,8 @@ def models_of(passes: tuple[Pass, ...]) -> tuple[ModelInfo, ...]:
     return tuple({model.path: model for model in wanted}.values())
 
 
-def _hires_pass(recipe: Recipe, work: Work, refiner: ModelInfo | None) -> Pass:
+def _hires_pass(first: Pass, work: Work, refiner: ModelInfo | None) -> Pass:
+    recipe = first.recipe
     hires = recipe.hires
     assert hires is not None
     size = hires_size(recipe.width, recipe.height, hires)
@@ -81,8 +87,7 @@ def _hires_pass(recipe: Recipe, work: Work, refiner: ModelInfo | None) -> Pass:
         model=model,
         denoising_strength=hires.denoising_strength,
         has_exact_steps=True,
-        is_hires=True,
-        first_pass_steps=recipe.steps,
+        before=first,
         refiner=refiner,
     )
 

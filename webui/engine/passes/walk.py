@@ -31,7 +31,7 @@ def walk_pass(
     x = first_latents(this, start, noise, sampler, walk.sigmas[0])
     if walk.steps:
         run = Run(sigmas=walk.sigmas, noise=noise, parameters=this.recipe.parameters)
-        with bench.tiled(pipeline, this.recipe):
+        with bench.walking(this):
             denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)
             for step in sampler.sample(denoise, x, run):
                 x = step.x

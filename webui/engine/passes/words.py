@@ -1,0 +1,41 @@
+"""What the network of a pass is told: its prompts, by a model that has their networks applied."""
+
+from __future__ import annotations
+
+from webui.core.engine import Work
+from webui.core.model import ModelKind
+from webui.engine.conditioning import ConditioningPlan
+from webui.engine.passes.bench import Bench
+from webui.engine.passes.plan import Pass
+from webui.engine.patcher import NetworkUse
+from webui.engine.pipeline_manager import Pipeline
+from webui.prompting.networks import network_tags
+
+
+def tell(bench: Bench, this: Pass, pipeline: Pipeline) -> ConditioningPlan:
+    """Makes the model that of the prompt's networks, whatever it had before, and encodes the
+    prompts with it. Raises InvalidRequest and ModelUnreadable."""
+    if pipeline.patcher.apply(_uses(this, bench.work)):
+        pipeline.encoder.forget()
+    recipe, calls_before = this.recipe, 0
+    if this.before is not None:
+        calls_before = this.before.recipe.steps * bench.sampler(this.before).calls_per_step
+    return pipeline.encoder.plan(
+        recipe.prompt,
+        recipe.negative_prompt,
+        clip_skip=recipe.clip_skip,
+        emphasis=recipe.emphasis,
+        steps=recipe.steps,
+        calls_per_step=bench.sampler(this).calls_per_step,
+        is_guided=recipe.guidance_scale > 1,
+        is_hires=this.is_hires,
+        first_pass_steps=calls_before,
+        embeddings=bench.embeddings,
+    )
+
+
+def _uses(this: Pass, work: Work) -> list[NetworkUse]:
+    tags, _ = network_tags(this.recipe.prompt)
+    return [
+        NetworkUse(tag=tag, model=work.file(ModelKind.LORA, tag.name, "prompt")) for tag in tags
+    ]
