@@ -19,7 +19,7 @@ from tests.engine.denoisers import (
     small_unet,
 )
 from webui.core.request import Guidance
-from webui.engine.denoise import Denoiser, keep_outside
+from webui.engine.denoise import Denoiser
 from webui.families.components import Prediction
 
 pytestmark = pytest.mark.torch
@@ -161,24 +161,6 @@ def test_extra_channels_are_seen_beside_each_latent() -> None:
     (seen,) = network.seen
     close(seen[:, 4:], extra)
     close(seen[:, :4], CLEAN[:1] / math.sqrt(2))
-
-
-def test_outside_the_mask_the_source_is_kept() -> None:
-    mask = torch.zeros(1, 1, 3, 3)
-    mask[..., 1, 1] = 1
-    kept = torch.full((1, 4, 3, 3), 9.0)
-    blended = keep_outside(denoiser(KnowingNetwork(), 0, 0, 1), kept, mask)(CLEAN, 1.0)
-    close(blended[..., 1, 1], CLEAN[..., 1, 1], atol=1e-4)
-    assert (blended[..., 0, :] == 9).all()
-
-
-EVERYTHING = Guidance(
-    rescale=0.5,
-    perturbed_attention=2.0,
-    self_attention=0.75,
-    mimic_scale=2.0,
-    mimic_percentile=0.95,
-)
 
 
 @pytest.mark.parametrize("guidance", [Guidance(), EVERYTHING], ids=["plain", "everything"])

@@ -17,7 +17,6 @@ from webui.engine.conditioning import Conditioning
 from webui.engine.guidance import load_features
 from webui.engine.guidance.feature import Answer, Effect, Moment, Round
 from webui.families.components import Components, Prediction
-from webui.samplers.sampler import Denoise
 from webui.schedules.noise_levels import NoiseLevels
 
 
@@ -173,26 +172,3 @@ class _Network:
         if self._is_velocity:
             return x / (sigma**2 + 1) - answer * (sigma / math.sqrt(sigma**2 + 1))
         return x - answer * sigma
-
-
-def keep_outside(denoise: Denoise, kept: Tensor, mask: Tensor) -> Denoise:
-    """A denoiser that leaves `kept` where `mask` is 0: as A1111 blends for inpainting."""
-
-    return _Blended(denoise, kept, mask)
-
-
-class _Blended:
-    def __init__(self, denoise: Denoise, kept: Tensor, mask: Tensor) -> None:
-        self._denoise, self._kept, self._mask = denoise, kept, mask
-
-    def __call__(self, x: Tensor, sigma: float) -> Tensor:
-        return blend(self._kept, self._denoise(x, sigma), self._mask)
-
-    def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-        guided, unguided = self._denoise.both(x, sigma)
-        return blend(self._kept, guided, self._mask), blend(self._kept, unguided, self._mask)
-
-
-def blend(kept: Tensor, painted: Tensor, mask: Tensor) -> Tensor:
-    """`painted` where `mask` is 1, `kept` where it is 0."""
-    return kept * (1 - mask) + painted * mask
