@@ -163,6 +163,15 @@ def test_extra_channels_are_seen_beside_each_latent() -> None:
     close(seen[:, :4], CLEAN[:1] / math.sqrt(2))
 
 
+EVERYTHING = Guidance(
+    rescale=0.5,
+    perturbed_attention=2.0,
+    self_attention=0.75,
+    mimic_scale=2.0,
+    mimic_percentile=0.95,
+)
+
+
 @pytest.mark.parametrize("guidance", [Guidance(), EVERYTHING], ids=["plain", "everything"])
 def test_in_exact_mode_a_picture_does_not_depend_on_its_batch(guidance: Guidance) -> None:
     unet, x = small_unet().float(), noise(3, 4, 8, 8).float()
