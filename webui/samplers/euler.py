@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from webui.samplers.churn import READS, churned
 from webui.samplers.sampler import Denoise, Run, Sampler, Step
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 
 def sample_euler(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
-    """Karras et al. 2022, algorithm 2 without churn and correction. Draws no noise."""
+    """Karras et al. 2022, algorithm 2 without its correction."""
     for i, (sigma, next_sigma) in enumerate(pairwise(run.sigmas)):
+        x, sigma = churned(x, sigma, run)
         denoised = denoise(x, sigma)
         slope = (x - denoised) / sigma
         x = x + slope * (next_sigma - sigma)
@@ -22,5 +24,5 @@ def sample_euler(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
 
 
 SAMPLER: Final = Sampler(
-    id="euler", label="Euler", aliases=("k_euler",), sample=sample_euler, default_schedule="uniform"
+    id="euler", label="Euler", aliases=("k_euler",), sample=sample_euler, reads=READS
 )

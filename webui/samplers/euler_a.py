@@ -1,12 +1,13 @@
-"""Euler ancestral: each step goes a little too far down and adds fresh noise."""
+"""Euler ancestral: each step goes a little too far down and adds fresh noise. DDPM is the same."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from webui.samplers.ancestral import ancestral_step, renoised
 from webui.samplers.sampler import Denoise, Run, Sampler, Step
 
 if TYPE_CHECKING:
@@ -14,30 +15,30 @@ if TYPE_CHECKING:
 
 
 def sample_euler_ancestral(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
-    """Euler's method on an SDE; never settles as steps grow. Draws noise for all but a last 0."""
+    """Euler's method on an SDE; never settles as steps grow."""
     for i, (sigma, next_sigma) in enumerate(pairwise(run.sigmas)):
         denoised = denoise(x, sigma)
-        down, up = ancestral_step(sigma, next_sigma)
+        down, up = ancestral_step(sigma, next_sigma, run.eta())
         slope = (x - denoised) / sigma
-        x = x + slope * (down - sigma)
-        if up > 0:
-            x = x + run.noise() * up
+        x = renoised(x + slope * (down - sigma), up, run)
         yield Step(index=i, x=x, denoised=denoised)
 
 
-def ancestral_step(sigma: float, next_sigma: float) -> tuple[float, float]:
-    """The level to denoise down to, and the noise to add to be at `next_sigma` again.
-
-    Ho et al. 2020's posterior variance in terms of sigma; down² + up² = next_sigma².
-    """
-    up = next_sigma * math.sqrt(1 - (next_sigma / sigma) ** 2)
-    return math.sqrt(next_sigma**2 - up**2), up
+def sample_ddpm(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
+    """Ho et al. 2020, algorithm 2, for latents whose picture keeps its variance: in terms of
+    sigma the mean and the spread of its posterior are those of Euler ancestral with eta 1."""
+    plain = replace(run.parameters, eta=1.0)
+    return sample_euler_ancestral(denoise, x, replace(run, parameters=plain))
 
 
-SAMPLER: Final = Sampler(
-    id="euler_a",
-    label="Euler a",
-    aliases=("k_euler_a", "k_euler_ancestral", "euler ancestral"),
-    sample=sample_euler_ancestral,
-    default_schedule="uniform",
+SAMPLER: Final = (
+    Sampler(
+        id="euler_a",
+        label="Euler a",
+        aliases=("k_euler_a", "k_euler_ancestral", "euler ancestral"),
+        sample=sample_euler_ancestral,
+        default_eta=1.0,
+        reads=("eta", "noise_factor"),
+    ),
+    Sampler(id="ddpm", label="DDPM", sample=sample_ddpm, reads=("noise_factor",)),
 )

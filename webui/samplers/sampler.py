@@ -48,13 +48,25 @@ class Noise(Protocol):
         ...
 
 
+class Levels(Protocol):
+    """The way between noise levels and the timesteps of a model's training."""
+
+    def sigma(self, timestep: float) -> float:
+        """The noise level of a timestep."""
+        ...
+
+    def timestep(self, sigma: float) -> float:
+        """The timestep of a noise level."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """`x` has the noise level of `sigmas[index + 1]` or one above it, `denoised` none.
+    """`x` has the noise level of `sigmas[index + 1]`, `denoised` none.
 
-    `index` never falls and ends at `len(sigmas) - 2`: it tells how far the run is. A sampler that
-    chooses its own steps (DPM adaptive, Restart) yields the same index several times or leaves
-    some out.
+    `index` never falls and ends at `len(sigmas) - 2`: it tells how far the run is. Samplers that
+    choose their own levels (DPM fast, DPM adaptive, Restart) yield some indices several times and
+    leave others out; `x` then has whatever level they have reached.
     """
 
     index: int
@@ -73,6 +85,18 @@ class Run:
     sigmas: Sequence[float]
     noise: Noise
     parameters: SamplerParameters = field(default_factory=SamplerParameters)
+    levels: Levels | None = None
+    """The model's, for samplers that think in its timesteps (TCD). None lets them take parts of
+    sigma instead."""
+
+    @property
+    def step_count(self) -> int:
+        """How many steps the sigmas ask for."""
+        return len(self.sigmas) - 1
+
+    def index(self, done: int, planned: int) -> int:
+        """The index of a Step after `done` of `planned` steps of the sampler's own."""
+        return max(0, self.step_count * done // planned - 1)
 
     def eta(self, default: float = 1.0) -> float:
         """How much fresh noise each step adds; `default` is the sampler's own."""
@@ -103,6 +127,9 @@ class Sampler:
     """`parameters.eta` when it is None; None here if the sampler does not read it."""
     guidance_factor: float = 1.0
     """What the guidance scale is multiplied with: CFG++ works with scales below 1."""
+    is_adaptive: bool = False
+    """Chooses its steps by what it sees: pictures of one batch must be sampled one by one, or
+    each would depend on the others."""
     is_variance_preserving: bool = False
     """Thinks in latents of variance 1, as A1111's DDIM does. So pure noise to begin with has the
     spread sqrt(1 + sigma²), and a result is divided by sqrt(1 + sigmas[-1]²)."""
