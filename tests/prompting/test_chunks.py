@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webui.prompting.chunks import Chunk, Token, split_chunks
+from webui.prompting.chunks import EMBEDDED, Chunk, Token, split_chunks
 
 COMMA = 0
 SIZE = 75
@@ -70,3 +70,33 @@ def test_cutting_keeps_every_token_in_order(section: list[Token], size: int) -> 
     assert [token for chunk in chunks for token in chunk] == section
     assert all(len(chunk) <= size for chunk in chunks)
     assert all(chunk or not section for chunk in chunks)
+
+
+def embedded(rows: int, name: str = "e") -> list[Token]:
+    return [Token(id=EMBEDDED, embedding=name, row=row) for row in range(rows)]
+
+
+def test_an_embedding_moves_to_the_next_chunk_whole() -> None:
+    assert lengths(split_chunks([words(70) + embedded(8) + words(2)], SIZE, COMMA)) == [70, 10]
+    assert lengths(split_chunks([words(70) + embedded(5)], SIZE, COMMA)) == [75]
+    assert lengths(split_chunks([embedded(75) + embedded(75, "f")], SIZE, COMMA)) == [75, 75]
+
+
+def test_a_phrase_moves_with_an_embedding_behind_a_full_chunk() -> None:
+    """A1111's rule: a full chunk goes back to its comma, one with room left does not."""
+    full = words(75, comma_at=[69]) + embedded(3)
+    assert lengths(split_chunks([full], SIZE, COMMA)) == [70, 8]
+    roomy = words(74, comma_at=[69]) + embedded(3)
+    assert lengths(split_chunks([roomy], SIZE, COMMA)) == [74, 3]
+
+
+blocks = st.lists(tokens.map(lambda token: [token]) | st.integers(1, 10).map(embedded), max_size=60)
+
+
+@given(blocks, st.integers(10, 40))
+def test_no_embedding_is_ever_cut(pieces: list[list[Token]], size: int) -> None:
+    section = [token for piece in pieces for token in piece]
+    chunks = split_chunks([section], size, COMMA)
+    assert [token for chunk in chunks for token in chunk] == section
+    assert all(chunk[0].row == 0 for chunk in chunks if chunk)
+    assert all(len(chunk) <= size for chunk in chunks)

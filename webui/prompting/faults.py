@@ -22,13 +22,18 @@ class Remark:
     message: str
 
 
-def refusal(
-    text: str, position: int, what: str, way_out: str, field: str = PROMPT
-) -> InvalidRequest:
+class WrongPrompt(InvalidRequest):
+    """A prompt that can't be carried out, and where in it."""
+
+    def __init__(self, field: str, message: str, position: int) -> None:
+        super().__init__(field, message)
+        self.position = position
+
+
+def refusal(text: str, position: int, what: str, way_out: str, field: str = PROMPT) -> WrongPrompt:
     """The error for a place in a prompt: "The weight 500 at character 7 (“cat:500) in”) ..."."""
-    return InvalidRequest(
-        field, f"{what} at character {position + 1} (“{excerpt(text, position)}”). {way_out}"
-    )
+    where = f"{what} at character {position + 1} (“{excerpt(text, position)}”)"
+    return WrongPrompt(field, f"{where}. {way_out}", position)
 
 
 def excerpt(text: str, position: int) -> str:
