@@ -21,8 +21,11 @@ from webui.core.codec import decode
 from webui.core.engine import EngineState, EngineStatus, Work
 from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
 from webui.core.recipe import Recipe
+from webui.core.request import Noise
 from webui.engine.canvas import Inputs, make_canvas
+from webui.engine.extras import cropped, enlarged_size, open_source
 from webui.engine.faults import AT_LOADING, AT_START, Fault, Faults
+from webui.engine.hires_size import hires_size
 
 DEVICE: Final = "Test patterns"
 PREVIEW_SCALE: Final = 4
@@ -92,7 +95,7 @@ class FakeEngine:
         self._enter(EngineState.BUSY)
         try:
             yield from self._load(work)
-            pictures = [_paint(recipe, work.inputs) for recipe in work.recipes]
+            pictures = [_make(recipe, work.inputs) for recipe in work.recipes]
             yield from self._steps(work, pictures)
             for index, picture in enumerate(pictures):
                 yield ImageReady(index=index, image=picture, facts={"device": DEVICE})
@@ -104,7 +107,7 @@ class FakeEngine:
         self._on_change()
 
     def _load(self, work: Work) -> Iterator[EngineEvent]:
-        if work.model.id == self._model:
+        if work.model.id == self._model or work.recipes[0].extras is not None:
             return
         yield Loading(model=work.model.name)
         self._faults.strike(AT_LOADING, work.recipes[0].prompt)
@@ -115,7 +118,7 @@ class FakeEngine:
         self._model = work.model.id
 
     def _steps(self, work: Work, pictures: list[Image.Image]) -> Iterator[EngineEvent]:
-        steps, prompt = work.recipes[0].steps, work.recipes[0].prompt
+        steps, prompt = _steps(work.recipes[0]), work.recipes[0].prompt
         next_preview = time.monotonic()
         yield Progress(step=0, steps=steps)
         for step in range(1, steps + 1):
@@ -128,9 +131,23 @@ class FakeEngine:
                     yield Preview(index=index, jpeg=_preview(picture, step / steps))
 
 
+def _steps(recipe: Recipe) -> int:
+    """Of all passes."""
+    return recipe.steps + (0 if recipe.hires is None else recipe.hires.steps or recipe.steps)
+
+
+def _make(recipe: Recipe, inputs: Inputs) -> Image.Image:
+    """What the recipe asks for: a painted picture, or one that is there already, enlarged."""
+    if recipe.extras is None:
+        return _paint(recipe, inputs)
+    source = open_source(recipe.extras, inputs)
+    larger = source.resize(enlarged_size(source.size, recipe, recipe.extras))
+    return cropped(larger, recipe, recipe.extras)
+
+
 def _paint(recipe: Recipe, inputs: Inputs) -> Image.Image:
     """The pattern; over a source as strong as the denoising, within a mask if there is one."""
-    pattern = _pattern(recipe, recipe.width, recipe.height)
+    pattern = _pattern(recipe, *_painted_size(recipe))
     canvas = make_canvas(recipe, inputs)
     if canvas.source is None or recipe.source is None:
         return canvas.finish(pattern)
@@ -138,11 +155,19 @@ def _paint(recipe: Recipe, inputs: Inputs) -> Image.Image:
     return canvas.finish(Image.blend(source, pattern, recipe.source.denoising_strength))
 
 
+def _painted_size(recipe: Recipe) -> tuple[int, int]:
+    if recipe.hires is None:
+        return recipe.width, recipe.height
+    size = hires_size(recipe.width, recipe.height, recipe.hires)
+    return size.width, size.height
+
+
 def _pattern(recipe: Recipe, width: int, height: int) -> Image.Image:
     """Soft waves between three colours; the words choose the colours, the seed the waves."""
     words = f"{recipe.prompt}\n{recipe.negative_prompt}\n{recipe.sampler}\n{recipe.steps}"
     colours = np.random.default_rng(_number(words)).uniform(40, 235, (3, 3))
-    waves = np.random.default_rng(_number(f"{words}\n{recipe.seed}"))
+    noise = "" if recipe.noise == Noise() else repr(recipe.noise)
+    waves = np.random.default_rng(_number(f"{words}\n{recipe.seed}{noise}"))
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
     first, second = _wave(waves, x, y), _wave(waves, x, y)
     pixels = colours[0] + first * (colours[1] - colours[0])

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from types import MappingProxyType
-from typing import Final
 
 import torch
 from PIL import Image
@@ -17,18 +15,7 @@ from webui.engine.hires_size import CELL, HiresSize, hires_size
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.plan import Pass
 from webui.engine.upscale import enlarge
-
-LATENT_MODES: Final = MappingProxyType(
-    {
-        "latent": ("bilinear", False),
-        "latent_antialiased": ("bilinear", True),
-        "latent_bicubic": ("bicubic", False),
-        "latent_bicubic_antialiased": ("bicubic", True),
-        "latent_nearest": ("nearest", False),
-        "latent_nearest_exact": ("nearest-exact", False),
-    }
-)
-"""A1111's ways to enlarge latents as they are: how they are interpolated, and whether smoothed."""
+from webui.upscalers import load_upscalers
 
 
 def enlarged(
@@ -42,9 +29,11 @@ def enlarged(
     recipe = first.recipe
     assert recipe.hires is not None
     size = hires_size(recipe.width, recipe.height, recipe.hires)
-    mode = LATENT_MODES.get(recipe.hires.upscaler)
-    if mode is not None:
-        return cut(_interpolated(latents, size, *mode), size)
+    upscaler = load_upscalers().get(recipe.hires.upscaler)
+    if upscaler is not None and upscaler.interpolation is not None:
+        cells = (size.enlarged_height // CELL, size.enlarged_width // CELL)
+        way, is_smoothed = upscaler.interpolation, upscaler.is_smoothed
+        return cut(interpolate(latents, cells, mode=way, antialias=is_smoothed), size)
     pictures = yield from _decoded(bench, first, latents)
     larger = yield from _upscaled(bench, recipe.hires.upscaler, pictures, size)
     encoded = yield from _encoded(bench, second, larger)
@@ -56,11 +45,6 @@ def cut(latents: Tensor, size: HiresSize) -> Tensor:
     left, top = size.crop
     rows = slice(top, top + size.height // CELL)
     return latents[:, :, rows, left : left + size.width // CELL]
-
-
-def _interpolated(latents: Tensor, size: HiresSize, mode: str, is_smoothed: bool) -> Tensor:
-    cells = (size.enlarged_height // CELL, size.enlarged_width // CELL)
-    return interpolate(latents, size=cells, mode=mode, antialias=is_smoothed)
 
 
 def _decoded(

@@ -20,6 +20,7 @@ from webui.core.recipe import Recipe
 from webui.engine.autoencoder import decode
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
+from webui.engine.extras import work_on
 from webui.engine.hires import enlarged
 from webui.engine.passes.bench import Bench, Group, make_bench
 from webui.engine.passes.meter import Meter
@@ -68,6 +69,9 @@ class Painter:
 
     def _paint(self, work: Work) -> Iterator[EngineEvent]:
         """Names are looked up before a model is loaded, so that a wrong one is refused at once."""
+        if work.recipes[0].extras is not None:
+            yield from self._work_on_pictures(work)
+            return
         passes = passes_of(work.recipes[0], work)
         bench = make_bench(self.device, self.manager, self._samplers, self._schedules, work, passes)
         yield from bench.load()
@@ -79,6 +83,12 @@ class Painter:
         yield meter.progress()
         for group in groups:
             yield from self._paint_group(bench, meter, group, canvas)
+
+    def _work_on_pictures(self, work: Work) -> Iterator[EngineEvent]:
+        for index, recipe in enumerate(work.recipes):
+            if recipe.extras is not None:
+                picture = yield from work_on(recipe, recipe.extras, work, self.device)
+                yield ImageReady(index=index, image=picture, facts=self._facts)
 
     def _paint_group(
         self, bench: Bench, meter: Meter, group: Group, canvas: Canvas

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from webui.core.engine import Work
 from webui.core.errors import InvalidRequest
 from webui.core.events import Alive
-from webui.engine.device import Device
+from webui.upscalers import load_upscalers
 
-FILTERS: Final = MappingProxyType(
-    {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}
-)
+if TYPE_CHECKING:
+    from webui.engine.device import Device
 
 
 def enlarge(
@@ -26,9 +24,11 @@ def enlarge(
     Raises InvalidRequest when there is no such upscaler.
     """
     yield Alive()
-    if upscaler not in FILTERS:
+    upscalers = load_upscalers()
+    found = upscalers.get(upscaler)
+    if found is None or found.filter is None:
+        names = ", ".join(each.id for each in upscalers if not each.is_latent)
         raise InvalidRequest(
-            "hires.upscaler",
-            f"There is no upscaler “{upscaler}”. Choose one of: {', '.join(FILTERS)}.",
+            "hires.upscaler", f"There is no upscaler “{upscaler}”. Choose one of: {names}."
         )
-    return picture.resize(size, FILTERS[upscaler])
+    return picture.resize(size, found.filter)

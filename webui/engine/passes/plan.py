@@ -74,10 +74,8 @@ def _hires_pass(first: Pass, work: Work, refiner: ModelInfo | None) -> Pass:
         sampler=hires.sampler or recipe.sampler,
         schedule=hires.schedule or recipe.schedule,
         guidance_scale=hires.guidance_scale or recipe.guidance_scale,
-        prompt=recipe.prompt if hires.prompt is None else hires.prompt,
-        negative_prompt=(
-            recipe.negative_prompt if hires.negative_prompt is None else hires.negative_prompt
-        ),
+        prompt=hires.prompt or recipe.prompt,
+        negative_prompt=hires.negative_prompt or recipe.negative_prompt,
     )
     model = work.model
     if hires.checkpoint is not None:
