@@ -11,9 +11,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import torch
 from diffusers.models.downsampling import Downsample2D
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import conv2d
 
 from webui.core.request import Tiling
 
@@ -80,14 +81,15 @@ def _framed(network: nn.Module) -> Iterator[nn.Module]:
 
 def _wrapping(convolution: nn.Conv2d, axes: _Axes) -> Forward:
     rows, columns = (int(width) for width in convolution.padding)
-    # left, right, top, bottom
-    frame = (columns, columns, 0, 0) if axes.is_wide else (0, 0, 0, 0)
-    frame = (*frame[:2], rows, rows) if axes.is_high else frame
     zeros = (0 if axes.is_high else rows, 0 if axes.is_wide else columns)
 
     def forward(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if axes.is_wide:
+            x = _lengthened(x, columns, dim=-1)
+        if axes.is_high:
+            x = _lengthened(x, rows, dim=-2)
         return conv2d(
-            pad(x, frame, mode="circular"),
+            x,
             weight,
             bias,
             convolution.stride,
@@ -97,6 +99,15 @@ def _wrapping(convolution: nn.Conv2d, axes: _Axes) -> Forward:
         )
 
     return forward
+
+
+def _lengthened(x: Tensor, count: int, dim: int) -> Tensor:
+    """With `count` lines of the other end at either side. torch's own circular padding gives the
+    same, but in another memory layout, in which convolutions take up to four times as long."""
+    if count == 0:
+        return x
+    last = x.narrow(dim, x.shape[dim] - count, count)
+    return torch.cat([last, x, x.narrow(dim, 0, count)], dim)
 
 
 def _wrapping_frame(convolution: nn.Conv2d, axes: _Axes) -> Forward:
