@@ -74,5 +74,6 @@ def head(settings: Settings) -> str:
         f'<meta name="gesso-theme" content="{escape(settings.theme)}">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f'<link rel="stylesheet" href="/assets/gesso.css?v={__version__}">\n'
+        f'<link rel="stylesheet" href="/assets/plans.css?v={__version__}">\n'
         f'<script type="module" src="/assets/main.js?v={__version__}"></script>\n'
     )

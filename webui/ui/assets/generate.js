@@ -3,6 +3,7 @@
 import { button, el, inputOf, setText } from "./dom.js";
 import { Live } from "./live.js";
 import { notify } from "./notices.js";
+import { plans } from "./plans.js";
 import { cancelJob } from "./server.js";
 import { store } from "./store.js";
 import { fraction, timeLeft } from "./words.js";
@@ -90,6 +91,7 @@ export function answer(mode, text) {
   if (said.fault) return fault.say(said.fault, said.control);
   fault?.clear();
   if (said.told) notify(said.told);
+  if (said.plan) plans.begin(said.plan);
   if (said.job) {
     store.claim(said.job);
     document.querySelector(`gesso-results[mode="${mode}"]`)?.follow();

@@ -28,6 +28,15 @@ export const postJob = (request) =>
 /** End a job; the job. */
 export const cancelJob = (id) => call("POST", `/jobs/${encodeURIComponent(id)}/cancel`);
 
+/** The newest plans, newest first. */
+export const getPlans = () => call("GET", "/plans?limit=20");
+
+/** "pause", "resume", "cancel" or "retry" a plan; the plan. */
+export const changePlan = (id, verb) => call("POST", `/plans/${encodeURIComponent(id)}/${verb}`);
+
+/** Where the table of a plan's pictures is. */
+export const manifestUrl = (id) => `${API}/plans/${encodeURIComponent(id)}/manifest.csv`;
+
 /** A page of the history: `{pictures, next}`. */
 export const getPictures = (query) => {
   const given = Object.entries(query).filter(([, value]) => value !== "" && value != null);
