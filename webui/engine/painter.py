@@ -77,7 +77,8 @@ class Painter:
         yield from bench.load()
         levels = bench.pipeline(work.model).levels
         canvas = make_canvas(work.recipes[0], work.inputs)
-        groups = self._groups(work)
+        is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)
+        groups = self._groups(work, is_adaptive)
         steps = sum(bench.walk(each, levels).steps for each in passes) * len(groups)
         meter = Meter(steps, work.preview_every_s)
         yield meter.progress()
@@ -119,14 +120,15 @@ class Painter:
                 "Download it again, or look for another version.",
             )
 
-    def _groups(self, work: Work) -> list[Group]:
+    def _groups(self, work: Work, is_adaptive: bool) -> list[Group]:
         """Which pictures go through the network together: neighbours with the same prompts.
 
         On the CPU each alone: it comes sooner, and it is to the last bit what it would be without
-        the others, since matrix kernels round differently by the number of rows.
+        the others, since matrix kernels round differently by the number of rows. Alone as well
+        where a sampler chooses its steps by what it sees.
         """
         numbered = list(enumerate(work.recipes))
-        if self.device.is_cpu or work.is_exact:
+        if self.device.is_cpu or work.is_exact or is_adaptive:
             return [Group(indexes=[index], recipes=[recipe]) for index, recipe in numbered]
         groups = []
         for _, same in groupby(numbered, key=lambda each: _words(each[1])):

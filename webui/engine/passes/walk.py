@@ -30,7 +30,12 @@ def walk_pass(
     noise = _noise(this, group, walk, pipeline)
     x = first_latents(this, start, noise, sampler, walk.sigmas[0])
     if walk.steps:
-        run = Run(sigmas=walk.sigmas, noise=noise, parameters=this.recipe.parameters)
+        run = Run(
+            sigmas=walk.sigmas,
+            noise=noise,
+            parameters=this.recipe.parameters,
+            levels=pipeline.levels,
+        )
         with bench.walking(this):
             denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)
             for step in sampler.sample(denoise, x, run):
