@@ -92,6 +92,11 @@ def test_parts_have_weights() -> None:
     assert [part.weight for part in parts] == [1.0, 0.7, -0.5]
 
 
+def test_an_escaped_colon_is_a_colon() -> None:
+    (part,) = parse(r"photo, 16\:9").parts
+    assert part.weight == 1.0
+
+
 def test_and_is_a_whole_word_in_capitals() -> None:
     assert len(parse("sand and SAND, ANDES").parts) == 1
 
