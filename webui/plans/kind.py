@@ -95,6 +95,28 @@ class Layout(Protocol):
         ...
 
 
+class Independent:
+    """What layouts have in common whose cells start from no other cell; without a grid unless
+    they give one."""
+
+    @property
+    def grid(self) -> Grid | None:
+        """Nothing is drawn."""
+        return None
+
+    def label(self, number: int) -> str:
+        """Nothing special."""
+        return ""
+
+    def place(self, number: int) -> Place:
+        """One behind the other."""
+        return Place(column=number, row=0)
+
+    def after(self, number: int) -> int | None:
+        """No cell waits for another."""
+        return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One kind of plan. `settle` fixes what is left to chance, so that the same cells come out

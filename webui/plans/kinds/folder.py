@@ -14,9 +14,8 @@ from webui.core.request import GenerationRequest, InputId, Mask, Mode, Source
 from webui.plans.axis import put_at
 from webui.plans.kind import (
     MAX_CELLS,
-    Grid,
+    Independent,
     Kind,
-    Place,
     Probe,
     Sources,
     chosen,
@@ -57,7 +56,7 @@ class FolderOptions:
     """Which fields each picture's own text decides, where it says something of them."""
 
 
-class FolderLayout:
+class FolderLayout(Independent):
     """One cell for each picture."""
 
     def __init__(self, base: GenerationRequest, options: FolderOptions) -> None:
@@ -67,11 +66,8 @@ class FolderLayout:
         self._masks: Final = _masks(options)
         self.count: Final = len(options.images)
 
-    @property
-    def grid(self) -> Grid | None:
-        return None
-
     def request(self, number: int, sources: Sources | None = None) -> GenerationRequest:
+        """What cell `number` asks for."""
         image = self._images[number].image
         request = self._with_source(self._base, image, self._masks[number])
         told = sources.told_by(image) if sources is not None and self._told else None
@@ -81,15 +77,11 @@ class FolderLayout:
         return request
 
     def label(self, number: int) -> str:
+        """What is special about a cell."""
         return self._images[number].name
 
-    def place(self, number: int) -> Place:
-        return Place(column=number, row=0)
-
-    def after(self, number: int) -> None:
-        return None
-
     def probes(self) -> Iterator[Probe]:
+        """Requests that are checked first."""
         for number in range(min(self.count, MOST_PROBES)):
             words = f"Picture “{self._images[number].name}”"
             yield Probe(field="images", words=words, request=self.request(number))

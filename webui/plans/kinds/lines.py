@@ -21,6 +21,7 @@ from webui.plans.kind import (
     MAX_CELLS,
     PAINTING,
     Grid,
+    Independent,
     Kind,
     Place,
     Probe,
@@ -102,7 +103,7 @@ class Line:
     fields: Mapping[str, object]
 
 
-class LinesLayout:
+class LinesLayout(Independent):
     """One cell for each line."""
 
     def __init__(
@@ -116,9 +117,11 @@ class LinesLayout:
 
     @property
     def grid(self) -> Grid | None:
+        """The grid at the end, if there is one."""
         return square(self.count) if 1 < self.count <= MOST_IN_GRID else None
 
     def request(self, number: int, sources: Sources | None = None) -> GenerationRequest:
+        """What cell `number` asks for."""
         request, line = self._base, self._lines[number]
         if self._options.vary_seeds:
             request = with_seed(request, self._begun[number])
@@ -129,16 +132,16 @@ class LinesLayout:
         return replace(request, prompt=self._joined(request.prompt))
 
     def label(self, number: int) -> str:
+        """What is special about a cell."""
         return f"Line {self._lines[number].number}"
 
     def place(self, number: int) -> Place:
+        """Where the cell stands in the grid."""
         row, column = divmod(number, len(square(self.count).columns))
         return Place(column=column, row=row)
 
-    def after(self, number: int) -> None:
-        return None
-
     def probes(self) -> Iterator[Probe]:
+        """Requests that are checked first."""
         for number, line in enumerate(self._lines):
             yield Probe(field="text", words=f"Line {line.number}", request=self.request(number))
 

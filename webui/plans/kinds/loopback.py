@@ -53,6 +53,7 @@ class LoopbackLayout:
 
     @property
     def grid(self) -> Grid:
+        """The grid at the end."""
         loops = range(self._options.loops)
         return Grid(
             columns=tuple(f"Loop {loop + 1}, denoising {self._strength(loop):g}" for loop in loops),
@@ -60,6 +61,7 @@ class LoopbackLayout:
         )
 
     def request(self, number: int, sources: Sources | None = None) -> GenerationRequest:
+        """What cell `number` asks for."""
         chain, loop = divmod(number, self._options.loops)
         source = replace(self._source, denoising_strength=self._strength(loop))
         if loop and sources is not None:
@@ -67,16 +69,20 @@ class LoopbackLayout:
         return with_seed(replace(self._base, source=source), chain + loop)
 
     def label(self, number: int) -> str:
+        """What is special about a cell."""
         return f"Loop {number % self._options.loops + 1}"
 
     def place(self, number: int) -> Place:
+        """Where the cell stands in the grid."""
         chain, loop = divmod(number, self._options.loops)
         return Place(column=loop, row=chain)
 
     def after(self, number: int) -> int | None:
+        """The loop before this one."""
         return number - 1 if number % self._options.loops else None
 
     def probes(self) -> Iterator[Probe]:
+        """Requests that are checked first."""
         yield Probe(field="loops", words="Loopback", request=self.request(0))
 
     def _strength(self, loop: int) -> float:

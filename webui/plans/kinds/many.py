@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from annotated_types import Ge, Le
 
 from webui.core.request import MAX_SEED, GenerationRequest
-from webui.plans.kind import PAINTING, Kind, Place, Probe, Sources, settle_seeds, with_seed
+from webui.plans.kind import PAINTING, Independent, Kind, Probe, Sources, settle_seeds, with_seed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +19,8 @@ class ManyOptions:
     count: Annotated[int, Ge(1), Le(100_000)] = 100
 
 
-class ManyLayout:
+class ManyLayout(Independent):
     """A cell is one batch; the last one is smaller when the number does not come out even."""
-
-    grid: Final = None
 
     def __init__(self, base: GenerationRequest, options: ManyOptions) -> None:
         self._base: Final = base
@@ -31,6 +29,7 @@ class ManyLayout:
         self.count: Final = -(-options.count // self._batch)
 
     def request(self, number: int, sources: Sources | None = None) -> GenerationRequest:
+        """What cell `number` asks for."""
         begun = number * self._batch
         size = min(self._batch, self._pictures - begun)
         request = replace(self._base, batch_size=size, batch_count=1)
@@ -40,16 +39,8 @@ class ManyLayout:
         seed = ((noise.variation_seed or 0) + begun) % (MAX_SEED + 1)
         return replace(request, noise=replace(noise, variation_seed=seed))
 
-    def label(self, number: int) -> str:
-        return ""
-
-    def place(self, number: int) -> Place:
-        return Place(column=number, row=0)
-
-    def after(self, number: int) -> None:
-        return None
-
     def probes(self) -> Iterator[Probe]:
+        """Requests that are checked first."""
         yield Probe(field="count", words="Many pictures", request=self.request(0))
 
 

@@ -15,6 +15,7 @@ from webui.plans.kind import (
     MAX_CELLS,
     PAINTING,
     Grid,
+    Independent,
     Kind,
     Place,
     Probe,
@@ -45,7 +46,7 @@ class MatrixOptions:
     margin: Annotated[int, Ge(0), Le(500)] = 0
 
 
-class MatrixLayout:
+class MatrixLayout(Independent):
     """Bit k of a cell's number says whether part k is in its prompt."""
 
     def __init__(
@@ -60,6 +61,7 @@ class MatrixLayout:
 
     @property
     def grid(self) -> Grid:
+        """The grid at the end."""
         across, down = self._parts[: self._across], self._parts[self._across :]
         return Grid(
             columns=_labels(across),
@@ -69,6 +71,7 @@ class MatrixLayout:
         )
 
     def request(self, number: int, sources: Sources | None = None) -> GenerationRequest:
+        """What cell `number` asks for."""
         options = self._options
         parts = [self._always, *_of(self._parts, number)]
         if options.is_at_start:
@@ -78,14 +81,13 @@ class MatrixLayout:
         return with_seed(request, number) if options.vary_seeds else request
 
     def label(self, number: int) -> str:
+        """What is special about a cell."""
         return ", ".join(_of(self._parts, number)) or "no part"
 
     def place(self, number: int) -> Place:
+        """Where the cell stands in the grid."""
         row, column = divmod(number, 2**self._across)
         return Place(column=column, row=row)
-
-    def after(self, number: int) -> None:
-        return None
 
     def probes(self) -> Iterator[Probe]:
         """The longest prompt: all parts together."""

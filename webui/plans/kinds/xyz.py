@@ -19,6 +19,7 @@ from webui.plans.kind import (
     PAINTING,
     Draw,
     Grid,
+    Independent,
     Kind,
     Place,
     Probe,
@@ -90,7 +91,7 @@ class Side:
         return f"{self.letter.upper()} axis, {self.axis.label} “{shown}”"
 
 
-class XyzLayout:
+class XyzLayout(Independent):
     """The cells, in an order in which what is slow to change changes least."""
 
     def __init__(self, base: GenerationRequest, options: XyzOptions, sides: Sequence[Side]) -> None:
@@ -101,6 +102,7 @@ class XyzLayout:
 
     @property
     def grid(self) -> Grid:
+        """The grid at the end."""
         columns, rows, sheets = (side.labels for side in self._sides)
         return Grid(
             columns=columns,
@@ -112,21 +114,21 @@ class XyzLayout:
         )
 
     def request(self, number: int, sources: Sources | None = None) -> GenerationRequest:
+        """What cell `number` asks for."""
         request, places = self._base, self._places(number)
         for at in self._by_cost:
             request = self._sides[at].put(request, places[at])
         return with_seed(request, number) if self._options.vary_seeds else request
 
     def label(self, number: int) -> str:
+        """What is special about a cell."""
         places = zip(self._sides, self._places(number), strict=True)
         return " · ".join(filter(None, (side.labels[place] for side, place in places)))
 
     def place(self, number: int) -> Place:
+        """Where the cell stands in the grid."""
         column, row, sheet = self._places(number)
         return Place(column=column, row=row, sheet=sheet)
-
-    def after(self, number: int) -> None:
-        return None
 
     def probes(self) -> Iterator[Probe]:
         """Each value of each axis once, beside the first values of the others."""
