@@ -14,25 +14,25 @@ import gradio as gr
 from gradio.component_meta import ComponentMeta
 
 
-class _Unwritten(ComponentMeta):
+class _Unwritten(ComponentMeta):  # type: ignore[misc]
     """Makes a class as Gradio does, but writes no .pyi file beside its source."""
 
     def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> _Unwritten:
         return ABCMeta.__new__(cls, name, bases, attributes)
 
 
-class Slider(gr.Slider, metaclass=_Unwritten):
+class Slider(gr.Slider, metaclass=_Unwritten):  # type: ignore[misc]
     """A slider that takes every number. Gradio's answers with a toast far from the control; ours
     is checked with the request, and the control at fault is marked."""
 
     is_template = True  # Gradio's word for: drawn by what draws the parent class
 
-    def preprocess(self, payload: float | None) -> float | None:  # type: ignore[override]
+    def preprocess(self, payload: float | None) -> float | None:
         """The number as it is."""
         return payload
 
 
-class Number(gr.Number, metaclass=_Unwritten):
+class Number(gr.Number, metaclass=_Unwritten):  # type: ignore[misc]
     """A number field that takes every number, as `Slider` does."""
 
     is_template = True
@@ -42,7 +42,7 @@ class Number(gr.Number, metaclass=_Unwritten):
         return payload
 
 
-class PicturePlace(gr.Image, metaclass=_Unwritten):
+class PicturePlace(gr.Image, metaclass=_Unwritten):  # type: ignore[misc]
     """A place for a picture whose value is the path of the file, unread.
 
     Gradio would open the file to see what it is; ours are opened by the input store only, which
@@ -56,7 +56,7 @@ class PicturePlace(gr.Image, metaclass=_Unwritten):
         return payload.path if payload else None
 
 
-class Canvas(gr.ImageEditor, metaclass=_Unwritten):
+class Canvas(gr.ImageEditor, metaclass=_Unwritten):  # type: ignore[misc]
     """A picture to paint on, whose parts come as bytes, unread, as with `PicturePlace`."""
 
     is_template = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from annotated_types import Ge, Le, MultipleOf
@@ -20,9 +21,23 @@ class Range:
     step: float
 
 
+@cache
 def range_of(path: str, fine: float = 0.01) -> Range:
     """The range of the number at a path such as "sampling.steps"; `fine` is the step of a float."""
     return _range(_annotation(path), fine)
+
+
+def default_of(path: str) -> Any:
+    """The value of the field at a path when nobody set it; in a part that is optional, the one it
+    has as soon as the part is there."""
+    *parents, name = path.split(".")
+    owner: Any = GenerationRequest
+    for parent in parents:
+        owner = _dataclass(get_type_hints(owner)[parent])
+    found = next(field for field in fields(owner) if field.name == name)
+    if found.default_factory is not MISSING:
+        return found.default_factory()
+    return found.default
 
 
 def range_in(annotation: object, fine: float = 0.1) -> Range | None:

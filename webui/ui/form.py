@@ -7,9 +7,11 @@ into a GenerationRequest and a request back into values. No handler lists its co
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from webui.core.codec import decode
@@ -38,6 +40,22 @@ class Binding:
     show: Callable[[Any], object]
     blank: object
     """What the control shows for a field that is None."""
+    also: Mapping[Component, Any] = field(default_factory=dict)
+    """What other controls take whenever the field is shown."""
+    is_switch: bool = False
+    """The control says whether the whole part at `path` is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Titled:
+    """An accordion whose title says what is active in it.
+
+    `title` makes it from the values of the controls inside, by the paths of their fields.
+    """
+
+    accordion: gr.Accordion
+    paths: tuple[str, ...]
+    title: Callable[[Mapping[str, Any]], str]
 
 
 class Form:
@@ -46,6 +64,8 @@ class Form:
     def __init__(self, mode: str) -> None:
         self.mode: Final = mode
         self._bindings: dict[str, Binding] = {}
+        self._keys: dict[str, str] = {}
+        self._titled: list[Titled] = []
 
     def bind(
         self,
@@ -54,11 +74,43 @@ class Form:
         read: Callable[..., object] = _same,
         show: Callable[[Any], object] = _same,
         blank: object = KEEP,
+        also: Mapping[Component, Any] | None = None,
     ) -> None:
-        """Let `components` hold the field at `path`; the first of them shows it."""
+        """Let `components` hold the field at `path`; the first of them shows it, and the controls
+        `also` are brought to these values then."""
         self._bindings[path] = Binding(
-            path=path, components=components, read=read, show=show, blank=blank
+            path=path,
+            components=components,
+            read=read,
+            show=show,
+            blank=blank,
+            also=also or {},
         )
+
+    def switch(self, path: str, control: Component) -> None:
+        """Let a checkbox say whether the optional part at `path` is there. While it is off,
+        controls bound inside the part count for nothing."""
+        self._bindings[path] = Binding(
+            path=path,
+            components=(control,),
+            read=bool,
+            show=lambda _: True,
+            blank=False,
+            is_switch=True,
+        )
+
+    def needs(self, part: str, key: str) -> None:
+        """Leave the optional part out while its field `key` is blank."""
+        self._keys[part] = key
+
+    def entitle(self, titled: Titled) -> None:
+        """Let `values` set the title of an accordion, too."""
+        self._titled.append(titled)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The fields and parts that have a control."""
+        return tuple(self._bindings)
 
     @property
     def inputs(self) -> set[Component]:
@@ -66,9 +118,11 @@ class Form:
         return {part for binding in self._bindings.values() for part in binding.components}
 
     @property
-    def shown(self) -> list[Component]:
-        """The controls that `values` may set, each once."""
-        return list(dict.fromkeys(b.components[0] for b in self._bindings.values()))
+    def shown(self) -> list[Block]:
+        """The controls and accordions that `values` may set, each once."""
+        bindings = self._bindings.values()
+        controls = dict.fromkeys(part for b in bindings for part in (b.components[0], *b.also))
+        return [*controls, *(titled.accordion for titled in self._titled)]
 
     def component(self, path: str) -> Component | None:
         """The control that holds a field, to point at when the field is at fault."""
@@ -78,32 +132,72 @@ class Form:
     def request(self, values: Values) -> GenerationRequest:
         """What the controls ask for. Raises InvalidRequest that names the field at fault."""
         fields: dict[str, Any] = {}
+        off = tuple(
+            f"{b.path}."
+            for b in self._bindings.values()
+            if b.is_switch and not values[b.components[0]]
+        )
         for binding in self._bindings.values():
+            if binding.path.startswith(off):
+                continue
             value = binding.read(*(values[part] for part in binding.components))
+            if binding.is_switch:
+                value = {} if value else None
             if value is not None:
                 _put(fields, binding.path, value)
+        for part, key in self._keys.items():
+            if _at(fields, key) is None:
+                _drop(fields, part)
         return decode(GenerationRequest, fields)
 
     def values(
         self, request: GenerationRequest, paths: Collection[str] | None = None
-    ) -> dict[Component, Any]:
+    ) -> dict[Block, Any]:
         """The values that make the controls ask for `request`, or for its fields `paths` only."""
-        shown: dict[Component, Any] = {}
+        shown: dict[Block, Any] = {}
         for binding in self._bindings.values():
             if paths is not None and binding.path not in paths:
                 continue
             value = _get(request, binding.path)
             value = binding.blank if value is None else binding.show(value)
             if value is not KEEP:
-                shown[binding.components[0]] = value
-        return shown
+                shown |= {binding.components[0]: value, **binding.also}
+        return shown | self._titles(shown)
+
+    def titled_by(self, titled: Titled, values: Mapping[Any, Any]) -> str | None:
+        """The title of an accordion for the values of its controls; None if some are missing."""
+        parts = {path: self._bindings[path].components[0] for path in titled.paths}
+        if any(part not in values for part in parts.values()):
+            return None
+        return titled.title({path: values[part] for path, part in parts.items()})
+
+    def _titles(self, shown: Mapping[Block, Any]) -> dict[Block, Any]:
+        found = {titled.accordion: self.titled_by(titled, shown) for titled in self._titled}
+        return {part: gr.update(label=title) for part, title in found.items() if title is not None}
 
 
 def _put(fields: dict[str, Any], path: str, value: object) -> None:
     *parents, name = path.split(".")
     for parent in parents:
         fields = fields.setdefault(parent, {})
-    fields[name] = value
+    if isinstance(value, dict):  # a part that is switched on; some of it may be there
+        fields.setdefault(name, value)
+    else:
+        fields[name] = value
+
+
+def _at(fields: Mapping[str, Any], path: str) -> Any:
+    found: Any = fields
+    for name in path.split("."):
+        found = found.get(name) if found else None
+    return found
+
+
+def _drop(fields: dict[str, Any], path: str) -> None:
+    *parents, name = path.split(".")
+    for parent in parents:
+        fields = fields.get(parent, {})
+    fields.pop(name, None)
 
 
 def _get(request: object, path: str) -> Any:

@@ -55,10 +55,11 @@ class ModelSwitch:
         controls = {part for form in self._page.forms.values() for part in _followers(form)}
         inputs = {self._page.checkpoint, self._followed} | controls
         outputs = [self._notice, self._page.checkpoint, self._followed, *controls]
+        listed = [*outputs, *self._page.lists]
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         self._page.checkpoint.input(self._chosen, inputs, outputs, queue=False, **quiet)
-        blocks.load(self._opened, inputs, outputs, queue=False, **quiet)
-        self._page.refresh.click(self._opened, inputs, outputs, queue=False, **quiet).then(
+        blocks.load(self._opened, inputs, listed, queue=False, **quiet)
+        self._page.refresh.click(self._opened, inputs, listed, queue=False, **quiet).then(
             self._told, None, [self._answer], queue=False, **quiet
         ).then(
             None,
@@ -85,7 +86,8 @@ class ModelSwitch:
         self._studio.catalog.refresh()
         id = self._studio.current_model().id
         choices = gr.update(choices=model_choices(self._studio), value=id)
-        return {**self._follow(values, id), self._page.checkpoint: choices}
+        lists = {part: gr.update(choices=now()) for part, now in self._page.lists.items()}
+        return {**self._follow(values, id), self._page.checkpoint: choices, **lists}
 
     def _told(self) -> str:
         """What there is now, and the files that can't be used with the reason; for the client."""

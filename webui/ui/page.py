@@ -10,6 +10,9 @@ import gradio as gr
 from webui.studio import Studio
 from webui.ui.form import Form
 
+Choices = list[tuple[str, str]]
+"""What a list shows, and the value behind it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
@@ -21,6 +24,8 @@ class Page:
     """Looks again at what lies in the models folder."""
     forms: dict[str, Form] = field(default_factory=dict)
     """By tab id; filled by the tabs that make pictures."""
+    lists: dict[gr.Dropdown, Callable[[], Choices]] = field(default_factory=dict)
+    """Controls that list files of the models folder, and what they list now."""
     tab: gr.Tab | None = None
     """The tab that is being built."""
 

@@ -2,86 +2,136 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import gradio as gr
 from PIL import Image, ImageChops
 
-from webui.core.errors import InvalidRequest, UnreadablePicture
-from webui.core.request import InputId, Mask, MaskArea
+from webui.core.errors import InvalidRequest
+from webui.core.request import InputId, MaskArea, MaskContent
 from webui.imaging.fit import flatten
-from webui.imaging.upload import open_upload
+from webui.imaging.sketch import sketch_mask
 from webui.studio import Studio
-from webui.ui.components.slider import slider
-from webui.ui.components.source import FIELD, keep_upload, picture_place, shower
+from webui.ui.components.choice import part
+from webui.ui.components.group import At, group
+from webui.ui.components.slider import own_slider
+from webui.ui.components.source import (
+    COLOURS,
+    FIELD,
+    Painting,
+    drawn,
+    keep_upload,
+    opened,
+    picture_place,
+    shower,
+    strokes,
+)
 from webui.ui.controls import Canvas
+from webui.ui.fields import default_of
 from webui.ui.form import Form
+from webui.ui.page import Page
 
 MASK_FIELD: Final = "mask.image"
 INK: Final = "#4f46e5"
 INK_OPACITY: Final = 0.65
 PAINTED: Final = 64
 """From this alpha (of 255) on, a pixel counts as painted; below it is the soft rim of the brush."""
+CONTENTS: Final = (
+    ("fill", MaskContent.FILL.value),
+    ("original", MaskContent.ORIGINAL.value),
+    ("latent noise", MaskContent.NOISE.value),
+    ("latent nothing", MaskContent.NOTHING.value),
+)
+SOFT: Final = (
+    ("schedule_bias", "Schedule bias"),
+    ("preservation_strength", "Preservation strength"),
+    ("transition_contrast", "Transition contrast boost"),
+    ("mask_influence", "Mask influence"),
+    ("difference_threshold", "Difference threshold"),
+    ("difference_contrast", "Difference contrast"),
+)
 
-Painting = Mapping[str, Any]
-"""What the editor gives: "background" as bytes or None, "layers" as a list of bytes."""
 
-
-def mask_canvas(studio: Studio, form: Form) -> Canvas:
+def mask_canvas(studio: Studio, form: Form) -> gr.ImageEditor:
     """The picture to paint on, with brush, eraser and undo; and a place for a mask file."""
     editor = _editor()
+    colours = gr.Checkbox(
+        False,
+        label="Inpaint sketch: the colours of the strokes count",
+        elem_id="inpaint_sketch",
+    )
     with gr.Accordion("Use a mask file", open=False, elem_id="inpaint_mask_accordion"):
         upload = picture_place("White is painted anew", "img_inpaint_mask", height=180)
     form.bind(
         FIELD,
         editor,
-        read=lambda canvas: _background(studio, canvas),
+        colours,
+        read=lambda canvas, is_sketch: _background(studio, canvas, is_sketch),
         show=lambda id: _canvas_of(shower(studio, editor)(id)),
         blank=None,
+        also={colours: False},
     )
     form.bind(
         MASK_FIELD,
         upload,
         editor,
-        read=lambda path, canvas: _mask(studio, path, canvas),
+        colours,
+        read=lambda path, canvas, is_sketch: _mask(studio, path, canvas, is_sketch),
         show=shower(studio, upload),
         blank=None,
     )
+    form.needs("mask", MASK_FIELD)
     return editor
 
 
 def mask_controls(form: Form) -> None:
-    """Blur, what to paint, and how much of the picture to work on."""
-    plain = Mask(image=InputId(""))
-    slider(form, "mask.blur", "Mask blur", plain.blur, "img2img_mask_blur")
-    inverted = gr.Radio(
-        [("Inpaint masked", False), ("Inpaint not masked", True)],
-        value=plain.inverted,
-        label="Mask mode",
-        elem_id="img2img_mask_mode",
-        elem_classes="gesso-choices gesso-line",
-    )
-    area = gr.Radio(
-        [("Whole picture", MaskArea.WHOLE.value), ("Only masked", MaskArea.MASKED.value)],
-        value=plain.area.value,
-        label="Inpaint area",
-        elem_id="img2img_inpaint_full_res",
-        elem_classes="gesso-choices gesso-line",
-    )
-    slider(
+    """Blur, what to paint, from what, and how much of the picture to work on."""
+    own_slider(form, "mask.blur", "Mask blur", "img2img_mask_blur")
+    _choices(
         form,
-        "mask.padding",
-        "Only masked padding",
-        plain.padding,
-        "img2img_inpaint_full_res_padding",
+        "mask.inverted",
+        "Mask mode",
+        [("Inpaint masked", False), ("Inpaint not masked", True)],
+        "img2img_mask_mode",
     )
-    form.bind("mask.inverted", inverted)
-    form.bind("mask.area", area)
+    _choices(form, "mask.content", "Masked content", CONTENTS, "img2img_inpainting_fill")
+    areas = [("Whole picture", MaskArea.WHOLE.value), ("Only masked", MaskArea.MASKED.value)]
+    _choices(form, "mask.area", "Inpaint area", areas, "img2img_inpaint_full_res")
+    own_slider(form, "mask.padding", "Only masked padding", "img2img_inpaint_full_res_padding")
+
+
+def soft_controls(_: Page, form: Form) -> None:
+    """Soft inpainting, closed away and off."""
+
+    def words(at: At) -> list[str]:
+        return ["on"] if at["mask.soft"] else []
+
+    with (
+        group(form, "Soft inpainting", "inpaint_soft", words),
+        part(form, "mask.soft", "Use soft inpainting", "soft_inpainting_enabled"),
+    ):
+        for name, label in SOFT:
+            own_slider(form, f"mask.soft.{name}", label, f"soft_{name}")
+
+
+def _choices(
+    form: Form, path: str, label: str, choices: Sequence[tuple[str, str | bool]], elem_id: str
+) -> None:
+    value = default_of(path)
+    control = gr.Radio(
+        list(choices),
+        value=value,
+        label=label,
+        elem_id=elem_id,
+        elem_classes="gesso-choices gesso-line",
+    )
+    form.bind(path, control, blank=value)
 
 
 def _editor() -> Canvas:
+    ink = (INK, INK_OPACITY)
     return Canvas(
         label="Picture and mask",
         type="pil",
@@ -90,46 +140,48 @@ def _editor() -> Canvas:
         placeholder="Drop or paste a picture here\nor click to choose a file",
         layers=False,
         transforms=(),
-        brush=gr.Brush(
-            colors=[(INK, INK_OPACITY)], default_color=(INK, INK_OPACITY), color_mode="fixed"
-        ),
+        brush=gr.Brush(colors=[ink, *COLOURS], default_color=ink),
         height=360,
         buttons=[],
         elem_id="img2maskimg",
+        elem_classes="gesso-canvas",
     )
 
 
-def _background(studio: Studio, canvas: Painting | None) -> InputId:
-    if not canvas or canvas["background"] is None:
-        raise InvalidRequest(FIELD, "There is no picture. Drop one or choose a file.")
+def _background(studio: Studio, canvas: Painting | None, is_sketch: bool) -> InputId:
+    canvas = _filled(canvas)
+    if is_sketch:
+        return studio.inputs.add_image(drawn(canvas))
     return keep_upload(studio, FIELD, canvas["background"])
 
 
-def _mask(studio: Studio, path: str | None, canvas: Painting | None) -> InputId:
-    """The mask file, with what was painted added to it."""
-    painted = _painted(canvas)
+def _mask(
+    studio: Studio, path: str | None, canvas: Painting | None, is_sketch: bool
+) -> InputId | None:
+    """The mask file, with what was painted added to it; None while there is neither."""
+    painted = _painted(_filled(canvas), is_sketch)
     if not path:
-        return studio.inputs.add_image(painted)
-    brought = flatten(_opened(Path(path).read_bytes(), MASK_FIELD)).convert("L")
+        return studio.inputs.add_image(painted) if painted.getbbox() else None
+    brought = flatten(opened(Path(path).read_bytes(), MASK_FIELD)).convert("L")
     return studio.inputs.add_image(ImageChops.lighter(brought.resize(painted.size), painted))
 
 
-def _painted(canvas: Painting | None) -> Image.Image:
+def _painted(canvas: Painting, is_sketch: bool) -> Image.Image:
     """White where a stroke lies, at the size of the picture."""
-    if not canvas or canvas["background"] is None:
-        raise InvalidRequest(FIELD, "There is no picture. Drop one or choose a file.")
-    mask = Image.new("L", _opened(canvas["background"], FIELD).size)
-    for layer in canvas["layers"]:
-        alpha = _opened(layer, MASK_FIELD).convert("RGBA").getchannel("A").resize(mask.size)
+    size = opened(canvas["background"], FIELD).size
+    if is_sketch:
+        return sketch_mask(strokes(canvas), size)
+    mask = Image.new("L", size)
+    for layer in strokes(canvas):
+        alpha = layer.convert("RGBA").getchannel("A").resize(size)
         mask = ImageChops.lighter(mask, alpha.point(lambda a: 255 if a >= PAINTED else 0))
     return mask
 
 
-def _opened(data: bytes, field: str) -> Image.Image:
-    try:
-        return open_upload(data)
-    except UnreadablePicture as error:
-        raise InvalidRequest(field, str(error)) from error
+def _filled(canvas: Painting | None) -> Painting:
+    if not canvas or canvas["background"] is None:
+        raise InvalidRequest(FIELD, "There is no picture. Drop one or choose a file.")
+    return canvas
 
 
 def _canvas_of(background: object) -> dict[str, object] | None:

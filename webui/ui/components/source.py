@@ -1,47 +1,74 @@
-"""The picture an img2img job starts from, and how strongly it is changed."""
+"""The picture an img2img job starts from, and how it is changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
+from PIL import Image
 
 from webui.core.errors import InvalidRequest, NotFound, UnreadablePicture
-from webui.core.request import InputId, Mode, ResizeMode, Source
-from webui.imaging.upload import media_type
+from webui.core.request import InputId, Mode, ResizeMode
+from webui.imaging.sketch import sketched
+from webui.imaging.upload import media_type, open_upload
 from webui.studio import Studio
-from webui.ui.components.slider import slider
-from webui.ui.controls import PicturePlace
+from webui.ui.components.choice import tick
+from webui.ui.components.group import At, group, plain
+from webui.ui.components.slider import own_slider
+from webui.ui.controls import Canvas, PicturePlace
+from webui.ui.fields import default_of
 from webui.ui.form import Form
+from webui.ui.page import Page
 
 FIELD: Final = "source.image"
+COLOURS: Final = (
+    "#1c1c20",
+    "#ffffff",
+    "#d92d20",
+    "#f5a524",
+    "#178a4c",
+    "#2563eb",
+    "#7c3aed",
+    "#8b5a2b",
+)
+Painting = Mapping[str, Any]
+"""What a canvas gives: "background" as bytes or None, "layers" as a list of bytes."""
 RESIZE_LABELS: Final = (
     ("Just resize", ResizeMode.STRETCH),
     ("Crop and resize", ResizeMode.CROP),
     ("Resize and fill", ResizeMode.FILL),
     ("Just resize (latent upscale)", ResizeMode.LATENT),
 )
+WORDS: Final = (
+    ("source.noise_multiplier", "noise"),
+    ("source.extra_noise", "extra noise"),
+    ("mask.conditioning_strength", "mask strength"),
+)
+"""The numbers that the title names while they differ from their defaults."""
 
 
 def source_picture(studio: Studio, form: Form) -> PicturePlace:
     """A place for the picture: drop, paste or choose it. The file is kept as it came."""
     picture = picture_place("Source picture", "img2img_image", height=240)
-    form.bind(FIELD, picture, read=_taker(studio), show=shower(studio, picture))
+    sketch = _sketch(picture)
+    form.bind(
+        FIELD,
+        picture,
+        sketch,
+        read=_taker(studio),
+        show=shower(studio, picture),
+        blank=None,
+        also={sketch: None},
+    )
     return picture
 
 
 def source_controls(form: Form) -> None:
     """How strongly the picture is changed, and how it is brought to another shape."""
-    slider(
-        form,
-        "source.denoising_strength",
-        "Denoising strength",
-        Source(image=InputId("")).denoising_strength,
-        "denoising_strength",
-    )
+    own_slider(form, "source.denoising_strength", "Denoising strength", "denoising_strength")
     resize = gr.Dropdown(
         [(label, mode.value) for label, mode in RESIZE_LABELS],
         value=ResizeMode.STRETCH.value,
@@ -49,7 +76,35 @@ def source_controls(form: Form) -> None:
         elem_id="resize_mode" if form.mode == Mode.IMG2IMG else f"{form.mode}_resize_mode",
         elem_classes="gesso-line",
     )
-    form.bind("source.resize_mode", resize)
+    form.bind("source.resize_mode", resize, blank=ResizeMode.STRETCH.value)
+
+
+def source_extras(_: Page, form: Form) -> None:
+    """What is seldom changed about the way from the source to the result, closed away."""
+    with group(form, "Source extras", f"{form.mode}_source_extras", _words):
+        tick(form, "source.color_correction", "Color correction", "color_correction")
+        tick(form, "source.exact_steps", "Do exactly the number of steps", "fix_steps")
+        own_slider(form, "source.noise_multiplier", "Noise multiplier", "initial_noise_multiplier")
+        own_slider(form, "source.extra_noise", "Extra noise", "extra_noise")
+        if form.mode == Mode.INPAINT:
+            own_slider(
+                form,
+                "mask.conditioning_strength",
+                "Conditioning mask strength",
+                "inpainting_mask_weight",
+            )
+
+
+def _words(at: At) -> list[str]:
+    found = []
+    if at["source.color_correction"]:
+        found.append("color correction")
+    if at["source.exact_steps"]:
+        found.append("exact steps")
+    for path, word in WORDS:
+        if path in at and at[path] != default_of(path):
+            found.append(f"{word} {plain(at[path] or 0)}")
+    return found
 
 
 def picture_place(label: str, elem_id: str, height: int) -> PicturePlace:
@@ -97,8 +152,58 @@ def lend(path: Path, component: Component) -> str:
     return str(copy)
 
 
-def _taker(studio: Studio) -> Callable[[str | None], InputId]:
-    def take(path: str | None) -> InputId:
+def _sketch(picture: PicturePlace) -> Canvas:
+    """A canvas for strokes of colour. While there is a picture on it, it is the source."""
+    with gr.Accordion("Sketch", open=False, elem_id="img2img_sketch_accordion"):
+        gr.Markdown("Draw with colours. While there is a picture here, it is the source.")
+        take = gr.Button("Take the source picture", size="sm", elem_id="img2img_sketch_take")
+        canvas = Canvas(
+            label="Sketch",
+            type="pil",
+            format="png",
+            sources=("upload",),
+            placeholder="Drop a picture here or take the source picture",
+            layers=False,
+            transforms=(),
+            brush=gr.Brush(colors=list(COLOURS), default_color=COLOURS[0]),
+            height=360,
+            buttons=[],
+            elem_id="img2img_sketch",
+            elem_classes="gesso-canvas",
+        )
+    take.click(
+        lambda path: {"background": path, "layers": [], "composite": None} if path else None,
+        [picture],
+        [canvas],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return canvas
+
+
+def drawn(canvas: Painting) -> Image.Image:
+    """The picture on a canvas with the strokes on it. Raises InvalidRequest."""
+    return sketched(opened(canvas["background"], FIELD), strokes(canvas))
+
+
+def strokes(canvas: Painting) -> list[Image.Image]:
+    """The layers of strokes on a canvas. Raises InvalidRequest."""
+    return [opened(layer, FIELD) for layer in canvas["layers"]]
+
+
+def opened(data: bytes, field: str) -> Image.Image:
+    """A picture that came from the browser. Raises InvalidRequest for `field`."""
+    try:
+        return open_upload(data)
+    except UnreadablePicture as error:
+        raise InvalidRequest(field, str(error)) from error
+
+
+def _taker(studio: Studio) -> Callable[[str | None, Painting | None], InputId]:
+    def take(path: str | None, canvas: Painting | None) -> InputId:
+        if canvas and canvas["background"] is not None:
+            return studio.inputs.add_image(drawn(canvas))
         if not path:
             raise InvalidRequest(FIELD, "There is no source picture. Drop one or choose a file.")
         return keep_upload(studio, FIELD, Path(path).read_bytes())

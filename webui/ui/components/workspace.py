@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import gradio as gr
+from gradio.components import Component
 
 from webui.core.errors import GessoError, InvalidRequest
-from webui.core.request import Mode
+from webui.core.request import GenerationRequest, Mode
 from webui.studio import Studio
 from webui.ui.components.batch import batch_controls
 from webui.ui.components.follow_source import follow_source
+from webui.ui.components.guidance import guidance_extras
+from webui.ui.components.more import more_controls
+from webui.ui.components.parameters import sampler_parameters
+from webui.ui.components.plans import PlanControls, plan_controls
 from webui.ui.components.prompt import PromptRow, prompt_row
-from webui.ui.components.sampling import guidance_control, more_controls, sampler_controls
-from webui.ui.components.seed import seed_controls
+from webui.ui.components.refiner import refiner_controls
+from webui.ui.components.sampling import guidance_control, sampler_controls
+from webui.ui.components.seed import seed_controls, seed_extras
 from webui.ui.components.size import Size, size_controls
 from webui.ui.components.source import FIELD
 from webui.ui.form import Form, Values
@@ -25,10 +31,13 @@ from webui.ui.page import Page
 
 log = logging.getLogger(__name__)
 
+OwnGroup = Callable[[Page, Form], None]
+
 
 @contextmanager
-def workspace(page: Page, mode: Mode) -> Iterator[Form]:
-    """Draw the tab. The body of the `with` draws the tab's own controls, above the common ones."""
+def workspace(page: Page, mode: Mode, *own: OwnGroup) -> Iterator[Form]:
+    """Draw the tab. The body of the `with` draws the tab's own controls, above the common ones;
+    `own` draw its own closed groups, the first below the common controls."""
     form = page.forms[mode] = Form(mode)
     form.bind("checkpoint", page.checkpoint)
     row = prompt_row(form)
@@ -37,33 +46,43 @@ def workspace(page: Page, mode: Mode) -> Iterator[Form]:
             scale=2, min_width=320, elem_id=f"{mode}_settings", elem_classes="gesso-controls"
         ):
             yield form
-            size = common_controls(page.studio, form)
+            size = common_controls(page, form, own)
+            plans = plan_controls(page, form)
         with gr.Column(
             scale=3, min_width=320, elem_id=f"{mode}_results", elem_classes="gesso-results-column"
         ):
+            live("gesso-plans", mode=mode)
             live("gesso-results", elem_id=f"{mode}_gallery", mode=mode)
-    _wire(page.studio, form, row)
+    _wire(page.studio, form, row, plans)
     if (source := form.component(FIELD)) is not None:
         follow_source(page, size, source)
 
 
-def common_controls(studio: Studio, form: Form) -> Size:
-    """The controls of every tab that makes pictures, by importance."""
+def common_controls(page: Page, form: Form, own: Sequence[OwnGroup]) -> Size:
+    """The controls of every tab that makes pictures, by importance. What a newcomer doesn't need
+    comes last, in closed groups."""
+    studio = page.studio
     defaults = studio.defaults(studio.current_model())
     sampler_controls(studio, form, defaults)
     size = size_controls(form, defaults)
     guidance_control(form, defaults)
     seed_controls(form)
     batch_controls(form)
-    more_controls(form, defaults)
+    for draw in own:
+        draw(page, form)
+    refiner_controls(page, form)
+    seed_extras(form)
+    guidance_extras(form)
+    sampler_parameters(form)
+    more_controls(page, form, defaults)
     return size
 
 
-def _wire(studio: Studio, form: Form, row: PromptRow) -> None:
+def _wire(studio: Studio, form: Form, row: PromptRow, plans: PlanControls) -> None:
     """Generate hands the request in and returns at once; the job is followed by its events."""
     row.generate.click(
-        _generate(studio, form),
-        form.inputs,
+        _generate(studio, form, plans),
+        form.inputs | plans.inputs,
         [row.answer],
         queue=False,
         trigger_mode="multiple",  # a press while the last one is on its way is a request, too
@@ -79,23 +98,36 @@ def _wire(studio: Studio, form: Form, row: PromptRow) -> None:
     )
 
 
-def _generate(studio: Studio, form: Form) -> Callable[[Values], str]:
+def _generate(studio: Studio, form: Form, plans: PlanControls) -> Callable[[Values], str]:
     def generate(values: Values) -> str:
         try:
-            job = studio.submit(form.request(values))
+            if (script := plans.asked(values)) is not None:
+                return json.dumps({"plan": studio.plans.begin(script).id})
+            job = studio.submit(_asked(form, values))
         except InvalidRequest as error:
-            return _fault(error.message, form, error.field)
+            control = plans.component(error.field) or form.component(error.field)
+            return _fault(error.message, control)
         except GessoError as error:
-            return _fault(str(error), form)
+            return _fault(str(error))
         except Exception:
             log.exception("A request from the page could not be taken.")
-            return _fault("The request could not be taken. The terminal says why.", form)
+            return _fault("The request could not be taken. The terminal says why.")
         return json.dumps({"job": job.id})
 
     return generate
 
 
-def _fault(message: str, form: Form, path: str = "") -> str:
+def _asked(form: Form, values: Values) -> GenerationRequest:
+    request = form.request(values)
+    if form.mode == Mode.INPAINT and request.mode is not Mode.INPAINT:
+        raise InvalidRequest(
+            FIELD,
+            "The mask is empty. Paint over the part to be made anew, or add picture at a side "
+            "under Outpaint.",
+        )
+    return request
+
+
+def _fault(message: str, control: Component | None = None) -> str:
     """An answer that says what is wrong and which control holds it."""
-    control = form.component(path)
     return json.dumps({"fault": message, "control": control.elem_id if control else None})

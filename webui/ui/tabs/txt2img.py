@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from webui.core.request import Mode
+from webui.ui.components.hires import hires_controls
 from webui.ui.components.workspace import workspace
 from webui.ui.page import Page, Tab
 
 
 def build(page: Page) -> None:
-    """The common workspace, nothing else."""
-    with workspace(page, Mode.TXT2IMG):
+    """The common workspace, with hires fix."""
+    with workspace(page, Mode.TXT2IMG, hires_controls):
         pass
 
 

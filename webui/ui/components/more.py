@@ -1,0 +1,50 @@
+"""What is seldom changed and fits nowhere else: clip skip, VAE, emphasis, tiling."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from webui.core.model import Defaults, ModelKind
+from webui.core.request import Emphasis, Tiling
+from webui.ui.components.choice import choice, model_list
+from webui.ui.components.group import At, group
+from webui.ui.components.slider import slider
+from webui.ui.form import Form
+from webui.ui.page import Page
+
+EMPHASIS: Final = (
+    ("Original", Emphasis.ORIGINAL.value),
+    ("No norm", Emphasis.NO_NORM.value),
+    ("Ignore", Emphasis.IGNORE.value),
+    ("None", Emphasis.NONE.value),
+)
+TILING: Final = (
+    ("Off", Tiling.NONE.value),
+    ("Both ways", Tiling.BOTH.value),
+    ("Left and right", Tiling.HORIZONTAL.value),
+    ("Top and bottom", Tiling.VERTICAL.value),
+)
+
+
+def more_controls(page: Page, form: Form, defaults: Defaults) -> None:
+    """All of them, closed away."""
+    with group(form, "More", f"{form.mode}_more", _words):
+        slider(form, "sampling.clip_skip", "Clip skip", defaults.clip_skip, "clip_skip")
+        model_list(
+            page, form, "vae", "VAE", "sd_vae", kind=ModelKind.VAE, none="The checkpoint's own"
+        )
+        choice(form, "emphasis", "Emphasis mode", EMPHASIS, "emphasis")
+        choice(form, "tiling", "Tiling", TILING, "tiling")
+
+
+def _words(at: At) -> list[str]:
+    found = []
+    if at["sampling.clip_skip"] not in (None, 1):
+        found.append(f"clip skip {at['sampling.clip_skip']}")
+    if at["vae"]:
+        found.append("VAE " + at["vae"].rsplit("/", 1)[-1].rsplit(".", 1)[0])
+    for path, choices in (("emphasis", EMPHASIS), ("tiling", TILING)):
+        label = next((label for label, value in choices[1:] if value == at[path]), None)
+        if label:
+            found.append(f"{path}: {label.lower()}")
+    return found
