@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from itertools import pairwise
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.engine.denoisers import Plan
 from tests.engine.work import STARTER
-from webui.core.request import Guidance, Tiling
+from webui.core.request import Emphasis, Guidance, Tiling
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.denoise import Denoiser
 from webui.engine.tiling import tiled
@@ -50,12 +48,20 @@ def start(rows: int = 0, columns: int = 0) -> Tensor:
 def draw(starter: Components, mode: Tiling, noise: Tensor | None = None) -> Tensor:
     """A forest, (3, 128, 128), about -1..1: its sky and its ground differ, so do its sides."""
     levels = NoiseLevels(starter.betas)
-    said: Any = PromptEncoder(starter).condition("forest", "", 1, is_guided=True)
+    plan = PromptEncoder(starter).plan(
+        "forest",
+        "",
+        clip_skip=1,
+        emphasis=Emphasis.ORIGINAL,
+        steps=STEPS,
+        calls_per_step=1,
+        is_guided=True,
+    )
     steps = [levels.sigma(999 * (1 - i / (STEPS - 1))) for i in range(STEPS)] + [0.0]
     x = (start() if noise is None else noise) * steps[0]
     with tiled(starter.unet, starter.vae, mode):
         denoise = Denoiser(
-            starter, levels, Plan(said), Guidance(), 4.0, calls_total=STEPS, is_exact=False
+            starter, levels, plan, Guidance(), 4.0, calls_total=STEPS, is_exact=False
         )
         for sigma, following in pairwise(steps):
             clean = denoise(x, sigma)

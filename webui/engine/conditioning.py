@@ -138,21 +138,6 @@ class PromptEncoder:
         """Encode everything anew: the text encoder's weights have changed."""
         self._known.clear()
 
-    def condition(
-        self, prompt: str, negative_prompt: str, clip_skip: int, *, is_guided: bool
-    ) -> Conditioning:
-        """Two prompts that say the same at each step."""
-        plan = self.plan(
-            prompt,
-            negative_prompt,
-            clip_skip=clip_skip,
-            emphasis=Emphasis.ORIGINAL,
-            steps=1,
-            calls_per_step=1,
-            is_guided=is_guided,
-        )
-        return plan.at(0)
-
     def encode(self, text: str, clip_skip: int) -> Tensor:
         """(1, 77 k, W) for a text of k chunks. Raises InvalidRequest."""
         manner = _Manner(clip_skip=clip_skip, emphasis=Emphasis.ORIGINAL, embeddings=NO_EMBEDDINGS)
