@@ -24,10 +24,14 @@ from tests.engine.denoisers import (
     said,
     small_unet,
 )
+from tests.engine.work import images, pixels, work
+from webui.core.engine import Work
 from webui.core.errors import InvalidRequest
-from webui.core.request import FreeU, Guidance
+from webui.core.events import Progress
+from webui.core.request import FreeU, Guidance, Tiling
 from webui.engine.guidance import load_features
 from webui.engine.guidance.self_attention import attention_shares, blur
+from webui.engine.local import LocalEngine
 from webui.families.components import Prediction
 
 pytestmark = pytest.mark.torch
@@ -396,3 +400,48 @@ def test_a_middle_without_attention_is_told(field: str) -> None:
     unet = small_unet(mid_block_type="UNetMidBlock2D")
     with pytest.raises(InvalidRequest, match="self-attention in its middle"):
         make_denoiser(unet, GUIDED, guidance=Guidance(**{field: 1.0}))
+
+
+def apple(pictures: int = 1, **changes: Any) -> Work:
+    """A red apple at the size that the starter knows."""
+    return work(pictures=pictures, width=256, height=256, steps=5, **changes)
+
+
+@pytest.fixture(scope="module")
+def plain(local: LocalEngine) -> Any:
+    """The pixels of a picture without any of this."""
+    (picture,) = images(local, apple())
+    return pixels(picture)
+
+
+class TestPictures:
+    """Through the whole engine, with the starter model."""
+
+    EVERYTHING = Guidance(**{k: v for fields in FEATURES.values() for k, v in fields.items()})
+
+    @pytest.mark.parametrize("name", FEATURES)
+    def test_the_starter_can_do_it(self, local: LocalEngine, plain: Any, name: str) -> None:
+        """Another picture than without it, and still the red apple."""
+        fields: dict[str, Any] = dict(FEATURES[name])
+        if name == "freeu":  # the full strength, made for networks of another width, bleaches it
+            fields = {"freeu": FreeU(b1=1.05, b2=1.1, s1=0.9, s2=0.8)}
+        if name == "skip_below":
+            fields = {"skip_below": 10.0}
+        (picture,) = images(local, apple(guidance=Guidance(**fields)))
+        found = pixels(picture)
+        assert (found != plain).any()
+        red, green, _ = found.mean((0, 1))
+        assert red > green + 20
+
+    def test_a_picture_is_the_same_in_a_batch(self, local: LocalEngine) -> None:
+        batch = images(local, work(pictures=2, guidance=self.EVERYTHING))
+        (alone,) = images(local, work(seed=8, guidance=self.EVERYTHING))
+        assert (pixels(batch[1]) == pixels(alone)).all()
+
+    def test_a_cancelled_run_leaves_nothing_behind(self, local: LocalEngine, plain: Any) -> None:
+        running = local.generate(apple(guidance=self.EVERYTHING, tiling=Tiling.BOTH))
+        while not (isinstance(event := next(running), Progress) and event.step == 2):
+            pass
+        running.close()
+        (picture,) = images(local, apple())
+        assert (pixels(picture) == plain).all()
