@@ -18,9 +18,10 @@ from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.patcher import Patcher
-from webui.engine.preview import Previewer
+from webui.engine.preview import Previewer, SmallDecoder
 from webui.families import Families
 from webui.families.components import Components, Placement
+from webui.families.tiny_decoder import load_tiny_decoder
 from webui.families.vae_file import load_vae
 from webui.schedules.noise_levels import NoiseLevels
 
@@ -75,6 +76,7 @@ class PipelineManager:
         self._placement: Final = placement
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
+        self._decoder: tuple[Stamp, SmallDecoder] | None = None
 
     def is_loaded(self, model: ModelInfo, vae: ModelInfo | None = None) -> bool:
         """Whether `get` would answer at once. False when a file was replaced since."""
@@ -113,9 +115,19 @@ class PipelineManager:
         held = self._held[model.path]
         return held.pipeline if vae is None or held.with_vae is None else held.with_vae
 
+    def preview_decoder(self, model: ModelInfo) -> SmallDecoder:
+        """The small decoder in a file; the last one is kept. Raises ModelUnreadable."""
+        stamp = _stamp(model)
+        if self._decoder is None or self._decoder[0] != stamp:
+            self._decoder = None
+            loaded = load_tiny_decoder(model.path, self._placement)
+            self._decoder = stamp, SmallDecoder(loaded)
+        return self._decoder[1]
+
     def release(self) -> None:
         """Free all models."""
         with self._lock:
+            self._decoder = None
             self._keep(set())
 
     def _load(self, model: ModelInfo) -> Pipeline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from webui.core.engine import Work
+from webui.core.errors import ModelUnreadable
 from webui.core.events import EngineEvent, Loading, Preview
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
@@ -16,12 +18,15 @@ from webui.engine.device import Device
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
 from webui.engine.passes.plan import Pass, models_of
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.engine.preview import SmallDecoder
 from webui.engine.tiling import tiled
 from webui.networks.embedding import read_embedding
 from webui.networks.keys import TEXT_ENCODER
 from webui.samplers.sampler import Sampler, Samplers
 from webui.schedules.noise_levels import NoiseLevels
 from webui.schedules.schedule import Schedules
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +85,23 @@ class Bench:
 
     def previews(self, pipeline: Pipeline, group: Group, latents: Tensor) -> Iterator[Preview]:
         """A look at each picture of a group."""
+        previewer = self._small_decoder(latents.shape[1]) or pipeline.previewer
         for index, latent in zip(group.indexes, latents, strict=True):
-            yield Preview(index=index, jpeg=pipeline.previewer.jpeg(latent))
+            yield Preview(index=index, jpeg=previewer.jpeg(latent))
+
+    def _small_decoder(self, channels: int) -> SmallDecoder | None:
+        """That of the work's files which knows latents of so many channels. None without one, and
+        for one that can't be read: no picture shall fail by its preview."""
+        for used in self.work.files:
+            if used.kind is ModelKind.PREVIEW:
+                try:
+                    decoder = self.manager.preview_decoder(used.model)
+                except ModelUnreadable as error:
+                    log.warning("%s", error)
+                    continue
+                if decoder.channels == channels:
+                    return decoder
+        return None
 
 
 def make_bench(
