@@ -28,7 +28,8 @@ def _sample(denoise: Denoise, x: Tensor, run: Run, eta: float) -> Iterator[Step]
             phi_2 = 1 + math.expm1(-length) / length
             x = x + (denoised - before) * (phi_2 * length / last_length)
         x = renoised(x, up, run)
-        before, last_length = denoised, math.log(sigma / next_sigma) if next_sigma else math.inf
+        # from level to ancestral level: with fresh noise between them, two guesses tell less
+        before, last_length = denoised, math.log(sigma / down) if down else math.inf
         yield Step(index=i, x=x, denoised=denoised)
 
 
