@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from webui.prompting.faults import WrongPrompt
@@ -85,7 +85,6 @@ def test_a_template_has_these_outcomes(template: str, expected: set[str], folder
         "a {b|d{:.5] c",
         "} a {",
         r"\{a\|b\} \__animal__",
-        "a # {b|c} __nothing__",
         "snake__case",
         "______",
         "__a __",
@@ -95,6 +94,12 @@ def test_a_template_has_these_outcomes(template: str, expected: set[str], folder
 )
 def test_what_is_no_template_stays(text: str) -> None:
     assert outcomes(text) == {text}
+
+
+@pytest.mark.parametrize("template", ["{a|a}# or __nothing__", "a# {b|c}", "{a # b|c}\n|a}"])
+def test_comments_hold_no_choices(template: str) -> None:
+    """And are gone: what was a comment behind a brace would be text behind a letter."""
+    assert {text.strip() for text in outcomes(template)} <= {"a", "a# b", "a# c", "{a \n|a}"}
 
 
 def test_odds_decide_how_often(folder: Path) -> None:
@@ -154,8 +159,17 @@ def test_names_are_listed_with_their_folders(folder: Path) -> None:
 @given(st.text(alphabet=r"ab{}|$:_[]\#2-. "), st.integers(0, 2**32 - 1))
 def test_any_template_is_filled_in_or_refused(template: str, seed: int) -> None:
     try:
-        assert expand(template, seed, NOWHERE) == expand(template, seed, NOWHERE)
+        filled = expand(template, seed, NOWHERE)
         places = []
     except WrongPrompt as refused:
-        places = [refused.position]
-    assert all(0 <= place <= len(template) for place in places)
+        filled, places = "", [refused.position]
+    assert all(0 <= place < len(template) for place in places)
+    assert len(filled) <= len(template) * 2
+
+
+@given(st.text(alphabet=r"ab{}|:[]\#2-. "), st.integers(0, 9), st.integers(0, 9))
+@settings(max_examples=300)
+def test_what_is_filled_in_has_no_choices_left(template: str, first: int, second: int) -> None:
+    """So a recipe, which holds the finished prompt, means the same at any seed."""
+    filled = expand(template, first, NOWHERE)
+    assert expand(filled, second, NOWHERE) == filled

@@ -5,8 +5,8 @@
     {1-3$$ and $$a|b|c}       one to three, by " and "      {0.2::rare|common}   with odds
 
 Lines and options may hold wildcards and variants again. The choice depends on the seed alone.
-Braces without | or $$ (styles' {prompt}), and braces that don't pair, are plain text; so is what
-stands in comments, and \\{ \\} \\|.
+Braces without | or $$ (styles' {prompt}), braces that don't pair, and \\{ \\} \\| are plain text.
+Comments go: behind a chosen word their # could be taken for a letter's.
 """
 
 from __future__ import annotations
@@ -212,14 +212,14 @@ def _range(count: re.Match[str] | None, options: int) -> tuple[int, int]:
 
 
 def _pieces(text: str) -> Iterator[tuple[str, int]]:
-    """Wildcards, whole pairs of braces, and single characters, each with its place."""
-    found = [(match, match.group()) for match in _PIECE.finditer(text)]
-    partner = _partners([group for _, group in found])
+    """Wildcards, whole pairs of braces, and what lies between, each with its place."""
+    found = [match for match in _PIECE.finditer(text) if match["comment"] is None]
+    partner = _partners([match.group() for match in found])
     index = 0
     while index < len(found):
-        start = found[index][0].start()
+        start = found[index].start()
         last = partner.get(index, index)
-        yield text[start : found[last][0].end()], start
+        yield text[start : found[last].end()], start
         index = last + 1
 
 
