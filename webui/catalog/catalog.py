@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from webui.catalog.database import open_catalog
 from webui.catalog.hashes import LEGACY_DIGITS, HashCache, Look, legacy_hash, look
 from webui.catalog.header import read_front
 from webui.catalog.index import Finding, FindingIndex
@@ -52,8 +53,9 @@ class Catalog:
         self.folder: Final = folder
         self._shipped = shipped
         self._families = tuple(families)
-        self._hashes = HashCache(database)
-        self._index = FindingIndex(database, [family.id for family in self._families])
+        for_hashes, for_findings = open_catalog(database)
+        self._hashes = HashCache(for_hashes)
+        self._index = FindingIndex(for_findings, [family.id for family in self._families])
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
         self._models: Mapping[ModelKind, Mapping[str, ModelInfo]] = {}

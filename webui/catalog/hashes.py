@@ -23,15 +23,10 @@ LEGACY_DIGITS: Final = 8
 class HashCache:
     """Hashes by path, valid as long as size and time of change stay. Usable from any thread."""
 
-    def __init__(self, database: Path) -> None:
-        database.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Ends the connection with `close`."""
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS hash (key TEXT PRIMARY KEY, stamp TEXT, sha256 TEXT)"
-        )
-        self._connection.execute("CREATE INDEX IF NOT EXISTS hash_by_value ON hash (sha256)")
+        self._connection = connection
 
     def all(self) -> dict[str, tuple[str, str]]:
         """Stamp and hash of every file by its path; whether the stamp still holds is not looked

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
+
+from webui.core.database import transaction
+
+log = logging.getLogger(__name__)
 
 RULES: Final = 1
 """Raise this when files are recognised differently: what was kept is looked at again then."""
@@ -30,14 +34,11 @@ class Finding:
 class FindingIndex:
     """Findings by path, valid as long as the file's stamp stays. Usable from any thread."""
 
-    def __init__(self, database: Path, families: Iterable[str]) -> None:
+    def __init__(self, connection: sqlite3.Connection, families: Iterable[str]) -> None:
+        """Ends the connection with `close`."""
         self._rules: Final = f"{RULES} {' '.join(families)}"
         self._lock = threading.Lock()
-        self._connection = sqlite3.connect(database, check_same_thread=False, isolation_level=None)
-        self._connection.execute(
-            "CREATE TABLE IF NOT EXISTS finding"
-            " (path TEXT PRIMARY KEY, stamp TEXT, rules TEXT, finding TEXT)"
-        )
+        self._connection = connection
 
     def all(self) -> dict[str, tuple[str, Finding]]:
         """Stamp and finding of every file by its path."""
@@ -48,20 +49,25 @@ class FindingIndex:
         return {str(path): (str(stamp), Finding(**json.loads(text))) for path, stamp, text in rows}
 
     def change(self, found: Mapping[str, tuple[str, Finding]], gone: Iterable[str]) -> None:
-        """Keep what was found, by path, and forget files that are gone."""
+        """Keep what was found, by path, and forget files that are gone. Where that fails they are
+        looked at again the next time."""
         rows = [
             (path, stamp, self._rules, json.dumps(asdict(finding)))
             for path, (stamp, finding) in found.items()
         ]
-        with self._lock:
-            self._connection.execute("BEGIN")
-            self._connection.executemany("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", rows)
-            self._connection.executemany(
-                "DELETE FROM finding WHERE path = ?", [(path,) for path in gone]
-            )
-            self._connection.execute("COMMIT")
+        try:
+            with self._lock, transaction(self._connection):
+                self._change(rows, gone)
+        except sqlite3.OperationalError as error:  # a full disk, or a backup that holds the file
+            log.warning("What was found in the models folder can't be kept (%s).", error)
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
             self._connection.close()
+
+    def _change(self, rows: Iterable[tuple[str, str, str, str]], gone: Iterable[str]) -> None:
+        self._connection.executemany("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", rows)
+        self._connection.executemany(
+            "DELETE FROM finding WHERE path = ?", [(path,) for path in gone]
+        )

@@ -6,9 +6,12 @@ the tensors. (docs.python.org/3/library/pickletools.html, genops)
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickletools
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -19,16 +22,21 @@ LEGACY_PICKLES: Final = 4
 """torch before 1.6 wrote a magic number, a version, facts of the system, then the object."""
 
 
+DAMAGE: Final = (
+    *(ValueError, EOFError, IndexError, KeyError, OverflowError, struct.error),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError),
+    RuntimeError,  # zipfile says so of encrypted files
+)
+"""What reading a damaged or hostile file may lead to."""
+
+
 def names_in(path: Path) -> frozenset[str]:
-    """The strings in a pickled file, the names of its tensors among them. Empty for a file that
-    is no pickle, or too strange a one. Raises nothing but OSError."""
-    try:
-        with path.open("rb") as file:
-            return frozenset(_strings(file))
-    except (ValueError, zipfile.BadZipFile, NotImplementedError, EOFError, IndexError, KeyError):
-        return frozenset()
-    except RuntimeError:  # zipfile says so of encrypted files
-        return frozenset()
+    """The strings in a pickled file, the names of its tensors among them; of a damaged one those
+    before the damage. Raises nothing but OSError."""
+    found: set[str] = set()
+    with path.open("rb") as file, contextlib.suppress(*DAMAGE):
+        found.update(_strings(file))
+    return frozenset(found)
 
 
 def _strings(file: IO[bytes]) -> Iterator[str]:

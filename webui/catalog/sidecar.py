@@ -1,0 +1,130 @@
+"""What people note beside a model file, in the files that A1111 keeps: <model>.json for words and
+<model>.preview.png or the like for a picture.
+
+Written as a whole or not at all; keys that we don't know are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from webui.core.errors import ModelUnreadable
+from webui.core.files import write_atomic
+
+MAX_BYTES: Final = 2**20
+PREVIEW_SUFFIXES: Final = (".preview", "")
+PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+
+KEYS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "description": "description",
+        "made_for": "sd version",
+        "activation_text": "activation text",
+        "preferred_weight": "preferred weight",
+        "negative_text": "negative text",
+        "notes": "notes",
+        "vae": "vae",
+    }
+)
+"""A1111's names of our fields."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sidecar:
+    """Somebody's notes on a model. Text is as it was typed: it may hold anything."""
+
+    description: str = ""
+    made_for: str = ""
+    """A1111's "sd version": SD1, SD2, SDXL, Unknown."""
+    activation_text: str = ""
+    """Words for the prompt, with which a LoRA does what it was trained for."""
+    preferred_weight: float = 0.0
+    """0 where none is preferred."""
+    negative_text: str = ""
+    notes: str = ""
+    vae: str = ""
+    """The VAE that a checkpoint is best with."""
+
+
+def read_sidecar(model: Path) -> Sidecar:
+    """The notes on the model file at `model`; empty ones where there are none or they can't be
+    read. A text file beside it stands in for the description."""
+    found = _entries(_json_path(model))
+    given = {name: found.get(key) for name, key in KEYS.items()}
+    texts = {name: value for name, value in given.items() if isinstance(value, str)}
+    weight = given["preferred_weight"]
+    number = float(weight) if isinstance(weight, int | float) else 0.0
+    texts.pop("preferred_weight", None)
+    if not texts.get("description"):
+        texts["description"] = _text_beside(model)
+    return Sidecar(**texts, preferred_weight=number)
+
+
+def write_sidecar(model: Path, sidecar: Sidecar) -> None:
+    """Put these notes beside the model; other programs' entries stay. Raises ModelUnreadable for
+    notes that are there but can't be read, so that they are not lost, and OSError."""
+    path = _json_path(model)
+    if path.exists() and not _is_readable(path):
+        raise ModelUnreadable(
+            model.stem, f"the notes in {path.name} can't be read. Repair or remove that file first."
+        )
+    ours = {KEYS[field.name]: getattr(sidecar, field.name) for field in fields(Sidecar)}
+    kept = {key: value for key, value in ours.items() if value or key in _entries(path)}
+    text = json.dumps(_entries(path) | kept, indent=4, ensure_ascii=False)
+    write_atomic(path, text.encode())
+
+
+def preview_path(model: Path) -> Path | None:
+    """The picture that shows what a model does: <model>.preview.png before <model>.png, and other
+    kinds of picture. None where there is none."""
+    stem = _stem(model)
+    names = [stem + mark + kind for mark in PREVIEW_SUFFIXES for kind in PICTURE_SUFFIXES]
+    return next((path for name in names if (path := model.parent / name).is_file()), None)
+
+
+def write_preview(model: Path, png: bytes) -> Path:
+    """Make this PNG file the model's picture, in place of one that we or A1111 put there. Raises
+    OSError."""
+    path = model.parent / f"{_stem(model)}.preview.png"
+    write_atomic(path, png)
+    return path
+
+
+def _stem(model: Path) -> str:
+    """The model's name without ending; folders have none."""
+    return model.name if model.is_dir() else model.stem
+
+
+def _json_path(model: Path) -> Path:
+    return model.parent / f"{_stem(model)}.json"
+
+
+def _entries(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return {}
+        found = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_readable(path: Path) -> bool:
+    return bool(_entries(path)) or path.read_bytes().strip() in (b"", b"{}")
+
+
+def _text_beside(model: Path) -> str:
+    """A1111's other place for a description: <model>.txt, <model>.description.txt."""
+    for ending in (".txt", ".description.txt"):
+        path = model.parent / f"{_stem(model)}{ending}"
+        try:
+            if path.stat().st_size <= MAX_BYTES:
+                return path.read_text("utf-8-sig", errors="replace").strip()
+        except OSError:
+            continue
+    return ""
