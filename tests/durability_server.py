@@ -1,7 +1,9 @@
 """A whole server without a page, for tests that kill it: it does what its standard input says.
 
     submit <pictures> <prompt>    accept a job; answers "accepted <id>" when that is done
-    finish                        run until no job is open, end in order, answer "finished"
+    plan <cells>                  begin a plan of so many seeds; answers "accepted <id>"
+    finish                        run until no job is open and no plan has anything left to do,
+                                  its failed cells tried once more; end in order, answer "finished"
 
 It tells on standard output, unasked: "engine <pid>" for each life of the engine's process,
 "waiting <reason>" when the queue can't go on and when it can again.
@@ -19,6 +21,7 @@ from webui.core.errors import DiskFull
 from webui.core.events import EngineChanged, Message, Waiting
 from webui.core.request import GenerationRequest, Sampling
 from webui.engine.process import EngineProcess, Limits
+from webui.plans.plan import PlanRequest
 from webui.settings import SettingsStore
 from webui.studio import Studio
 
@@ -46,14 +49,36 @@ def main() -> None:
             command, _, rest = line.strip().partition(" ")
             if command == "submit":
                 submit(studio, plan, rest)
+            elif command == "plan":
+                say("accepted", studio.plans.begin(seeds(plan, int(rest))).id)
             elif command == "finish":
-                while studio.jobs.open_jobs():
-                    over.wait(1.0)
+                for begun in studio.plans.recent():
+                    studio.plans.retry(begun.id)
+                while is_busy(studio):
+                    over.wait(0.2)
                     over.clear()
                 break
     finally:
         studio.close()
     say("finished")
+
+
+def is_busy(studio: Studio) -> bool:
+    """Whether anything is left to do."""
+    plans = studio.plans.recent()
+    return bool(studio.jobs.open_jobs()) or not all(plan.is_settled for plan in plans)
+
+
+def seeds(plan: dict[str, int], cells: int) -> PlanRequest:
+    """A plot along the seeds from 1."""
+    request = GenerationRequest(
+        prompt="a plan",
+        width=plan["size"],
+        height=plan["size"],
+        sampling=Sampling(steps=plan["steps"]),
+    )
+    options = {"x": {"axis": "seed", "values": f"1-{cells}"}}
+    return PlanRequest(kind="xyz", request=request, options=options)
 
 
 def submit(studio: Studio, plan: dict[str, int], rest: str) -> None:

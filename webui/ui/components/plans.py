@@ -13,7 +13,7 @@ from gradio.components import Component
 
 from webui.core.model import ModelKind
 from webui.core.request import GenerationRequest, Mode
-from webui.plans.axes import load_axes
+from webui.plans.axes import NOTHING, load_axes
 from webui.plans.axis import Choices
 from webui.plans.kinds.folder import TOLD
 from webui.plans.kinds.loopback import CURVES
@@ -196,15 +196,31 @@ def _axis(studio: Studio, letter: str, first: str, prefix: str) -> dict[str, Com
         values = gr.Textbox(
             label=f"{letter.upper()} values",
             placeholder=axes[first].example,
+            visible=first != NOTHING.id,
             lines=1,
             max_lines=4,
             elem_id=f"{prefix}_{letter}_values",
             scale=5,
         )
-        fill = gr.Button("All", size="sm", elem_id=f"{prefix}_fill_{letter}", min_width=44, scale=0)
-    axis.change(lambda id: gr.Textbox(placeholder=axes[id].example), [axis], [values], **QUIET)
+        fill = gr.Button(
+            "All",
+            size="sm",
+            elem_id=f"{prefix}_fill_{letter}",
+            min_width=44,
+            scale=0,
+            visible=False,
+        )
+    axis.change(_follow_axis, [axis], [values, fill], **QUIET)
     fill.click(lambda id, text: _all_names(studio, id) or text, [axis, values], [values], **QUIET)
     return {f"{letter}.axis": axis, f"{letter}.values": values}
+
+
+def _follow_axis(id: str) -> tuple[gr.Textbox, gr.Button]:
+    """The values as the axis wants them, and All where there is a list to choose from."""
+    axis = load_axes()[id]
+    has_list = bool(axis.names or axis.choices)
+    values = gr.Textbox(placeholder=axis.example, visible=axis.id != NOTHING.id)
+    return values, gr.Button(visible=has_list)
 
 
 def _matrix(_: Studio, prefix: str) -> dict[str, Component]:
