@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.api.conftest import Client, error_of
 
@@ -77,13 +79,25 @@ def test_styles_and_wildcards_count(client: Client) -> None:
     assert client.json("/api/v1/wildcards") == ["fruit"]
 
 
+def test_an_embedding_counts_its_vectors(client: Client) -> None:
+    catalog = client.studio.catalog
+    catalog.folder.mkdir(parents=True, exist_ok=True)
+    vectors = {"emb_params": np.zeros((7, 768), np.float32)}
+    save_file(vectors, str(catalog.folder / "shiny.safetensors"))
+    catalog.refresh()
+    assert ask(client, "apple, Shiny")["tokens"] == 2 + 7
+
+
 def test_an_unknown_checkpoint_is_counted_like_the_chosen_one(empty_client: Client) -> None:
     assert ask(empty_client, "apple", checkpoint="gone")["tokens"] == 1
 
 
 def test_a_misspelt_field_is_refused(empty_client: Client) -> None:
     answer = empty_client.site.ask(
-        "POST", "/api/v1/prompt", [("Content-Type", "application/json")], b'{"prompt": "x", "step": 3}'
+        "POST",
+        "/api/v1/prompt",
+        [("Content-Type", "application/json")],
+        b'{"prompt": "x", "step": 3}',
     )
     status, field, _ = error_of(answer)
     assert (status, field) == (422, "step")
