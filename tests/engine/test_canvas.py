@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.engine.work import RECIPE, pixels
+from tests.engine.work import RECIPE, images, pixels, work
 from webui.core.errors import InvalidRequest
 from webui.core.recipe import Recipe
 from webui.core.request import (
@@ -23,6 +23,7 @@ from webui.core.request import (
     Source,
 )
 from webui.engine.canvas import make_canvas
+from webui.engine.fake import FakeEngine
 from webui.imaging.masks import prepare_mask
 from webui.imaging.outpaint import outpaint_size, result_size
 
@@ -294,3 +295,10 @@ def test_a_size_that_new_sides_dont_give_is_refused(inputs: dict[InputId, Path])
     with pytest.raises(InvalidRequest, match="160×80") as refused:
         make_canvas(asked, inputs)
     assert refused.value.field == "outpaint"
+
+
+def test_the_fake_engine_paints_new_sides_too(inputs: dict[InputId, Path]) -> None:
+    asked = outpainted(Outpaint(left=30, overlap=0))
+    (picture,) = images(FakeEngine(), work(asked, inputs=inputs))
+    assert picture.size == (150, 80)
+    assert (pixels(picture)[:, 30:] == pixels(Image.open(inputs[PICTURE]))).all()
