@@ -79,8 +79,10 @@ def _diffusion_time(sigma: float) -> float:
 
 
 SAMPLER: Final = (
-    Sampler(id="lms", label="LMS", aliases=("k_lms",), sample=sample_lms, reads=("order",)),
-    Sampler(id="ipndm", label="IPNDM", sample=sample_ipndm, reads=("order",)),
-    Sampler(id="ipndm_v", label="IPNDM_V", sample=sample_ipndm_v, reads=("order",)),
-    Sampler(id="deis", label="DEIS", sample=sample_deis, reads=("order",)),
+    Sampler(
+        id="lms", label="LMS", place=9, aliases=("k_lms",), sample=sample_lms, reads=("order",)
+    ),
+    Sampler(id="ipndm", label="IPNDM", place=22, sample=sample_ipndm, reads=("order",)),
+    Sampler(id="ipndm_v", label="IPNDM_V", place=23, sample=sample_ipndm_v, reads=("order",)),
+    Sampler(id="deis", label="DEIS", place=24, sample=sample_deis, reads=("order",)),
 )

@@ -39,6 +39,7 @@ SAMPLER: Final = (
     Sampler(
         id="euler_cfgpp",
         label="Euler CFG++",
+        place=30,
         aliases=("euler_cfg_pp",),
         sample=sample_euler_cfgpp,
         guidance_factor=GUIDANCE_FACTOR,
@@ -46,6 +47,7 @@ SAMPLER: Final = (
     Sampler(
         id="euler_a_cfgpp",
         label="Euler a CFG++",
+        place=31,
         aliases=("euler_ancestral_cfg_pp", "Euler Ancestral CFG++"),
         sample=sample_euler_ancestral_cfgpp,
         default_eta=1.0,

@@ -65,6 +65,7 @@ SAMPLER: Final = (
     Sampler(
         id="lcm",
         label="LCM",
+        place=20,
         aliases=("k_lcm",),
         sample=sample_lcm,
         own_sigmas=taught_levels,
@@ -73,6 +74,7 @@ SAMPLER: Final = (
     Sampler(
         id="tcd",
         label="TCD",
+        place=26,
         sample=sample_tcd,
         default_schedule="simple",
         default_eta=TCD_ETA,

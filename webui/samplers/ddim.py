@@ -60,6 +60,7 @@ SAMPLER: Final = (
     Sampler(
         id="ddim",
         label="DDIM",
+        place=16,
         sample=sample_ddim,
         own_sigmas=ddim_levels,
         default_eta=0.0,
@@ -69,6 +70,7 @@ SAMPLER: Final = (
     Sampler(
         id="ddim_cfgpp",
         label="DDIM CFG++",
+        place=17,
         sample=sample_ddim_cfgpp,
         own_sigmas=ddim_levels,
         default_eta=0.0,
@@ -79,6 +81,7 @@ SAMPLER: Final = (
     Sampler(
         id="plms",
         label="PLMS",
+        place=18,
         sample=sample_plms,
         own_sigmas=ddim_levels,
         is_variance_preserving=True,

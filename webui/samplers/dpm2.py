@@ -50,6 +50,7 @@ SAMPLER: Final = (
     Sampler(
         id="dpm_2",
         label="DPM2",
+        place=11,
         aliases=("k_dpm_2",),
         sample=sample_dpm_2,
         default_schedule="karras",
@@ -60,6 +61,7 @@ SAMPLER: Final = (
     Sampler(
         id="dpm_2_a",
         label="DPM2 a",
+        place=12,
         aliases=("k_dpm_2_a", "k_dpm_2_ancestral"),
         sample=sample_dpm_2_ancestral,
         default_schedule="karras",

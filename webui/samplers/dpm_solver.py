@@ -175,6 +175,7 @@ SAMPLER: Final = (
     Sampler(
         id="dpm_fast",
         label="DPM fast",
+        place=13,
         aliases=("k_dpm_fast",),
         sample=sample_dpm_fast,
         default_eta=1.0,
@@ -183,6 +184,7 @@ SAMPLER: Final = (
     Sampler(
         id="dpm_adaptive",
         label="DPM adaptive",
+        place=14,
         aliases=("k_dpm_ad", "k_dpm_adaptive"),
         sample=sample_dpm_adaptive,
         default_eta=1.0,

@@ -34,6 +34,7 @@ def sample_dpmpp_2m(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
 SAMPLER: Final = Sampler(
     id="dpmpp_2m",
     label="DPM++ 2M",
+    place=1,
     aliases=("k_dpmpp_2m", "dpm++ 2m"),
     sample=sample_dpmpp_2m,
     default_schedule="karras",

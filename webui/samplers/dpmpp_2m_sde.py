@@ -85,6 +85,7 @@ SAMPLER: Final = (
     Sampler(
         id="dpmpp_2m_sde",
         label="DPM++ 2M SDE",
+        place=3,
         aliases=("k_dpmpp_2m_sde",),
         sample=sample_dpmpp_2m_sde,
         default_schedule="exponential",
@@ -94,6 +95,7 @@ SAMPLER: Final = (
     Sampler(
         id="dpmpp_2m_sde_heun",
         label="DPM++ 2M SDE Heun",
+        place=4,
         aliases=("k_dpmpp_2m_sde_heun",),
         sample=sample_dpmpp_2m_sde_heun,
         default_schedule="exponential",
@@ -103,6 +105,7 @@ SAMPLER: Final = (
     Sampler(
         id="dpmpp_3m_sde",
         label="DPM++ 3M SDE",
+        place=6,
         aliases=("k_dpmpp_3m_sde",),
         sample=sample_dpmpp_3m_sde,
         default_schedule="exponential",

@@ -29,6 +29,7 @@ def sample_dpmpp_2s_ancestral(denoise: Denoise, x: Tensor, run: Run) -> Iterator
 SAMPLER: Final = Sampler(
     id="dpmpp_2s_a",
     label="DPM++ 2S a",
+    place=5,
     aliases=("k_dpmpp_2s_a", "DPM++ 2S Ancestral"),
     sample=sample_dpmpp_2s_ancestral,
     default_schedule="karras",

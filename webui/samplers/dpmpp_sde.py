@@ -36,6 +36,7 @@ def _noisy_step(x: Tensor, guess: Tensor, sigma: float, next_sigma: float, run: 
 SAMPLER: Final = Sampler(
     id="dpmpp_sde",
     label="DPM++ SDE",
+    place=2,
     aliases=("k_dpmpp_sde",),
     sample=sample_dpmpp_sde,
     default_schedule="karras",

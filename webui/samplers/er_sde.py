@@ -54,5 +54,10 @@ def _weight(sigma: float, end: float, power: int) -> float:
 
 
 SAMPLER: Final = Sampler(
-    id="er_sde", label="ER SDE", aliases=("er-sde",), sample=sample_er_sde, reads=("noise_factor",)
+    id="er_sde",
+    label="ER SDE",
+    place=27,
+    aliases=("er-sde",),
+    sample=sample_er_sde,
+    reads=("noise_factor",),
 )

@@ -24,5 +24,5 @@ def sample_euler(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
 
 
 SAMPLER: Final = Sampler(
-    id="euler", label="Euler", aliases=("k_euler",), sample=sample_euler, reads=READS
+    id="euler", label="Euler", place=8, aliases=("k_euler",), sample=sample_euler, reads=READS
 )

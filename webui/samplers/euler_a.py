@@ -35,10 +35,11 @@ SAMPLER: Final = (
     Sampler(
         id="euler_a",
         label="Euler a",
+        place=7,
         aliases=("k_euler_a", "k_euler_ancestral", "euler ancestral"),
         sample=sample_euler_ancestral,
         default_eta=1.0,
         reads=("eta", "noise_factor"),
     ),
-    Sampler(id="ddpm", label="DDPM", sample=sample_ddpm, reads=("noise_factor",)),
+    Sampler(id="ddpm", label="DDPM", place=25, sample=sample_ddpm, reads=("noise_factor",)),
 )

@@ -37,6 +37,7 @@ def heun_step(
 SAMPLER: Final = Sampler(
     id="heun",
     label="Heun",
+    place=10,
     aliases=("k_heun",),
     sample=sample_heun,
     calls_per_step=2,

@@ -36,6 +36,7 @@ def sample_heunpp2(denoise: Denoise, x: Tensor, run: Run) -> Iterator[Step]:
 SAMPLER: Final = Sampler(
     id="heunpp2",
     label="HeunPP2",
+    place=21,
     aliases=("Heun++", "k_heunpp2"),
     sample=sample_heunpp2,
     calls_per_step=3,

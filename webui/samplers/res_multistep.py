@@ -47,12 +47,14 @@ SAMPLER: Final = (
     Sampler(
         id="res_multistep",
         label="Res Multistep",
+        place=28,
         aliases=("res_multistep_cfg", "res multistep"),
         sample=sample_res_multistep,
     ),
     Sampler(
         id="res_multistep_a",
         label="Res Multistep a",
+        place=29,
         aliases=("res_multistep_ancestral", "Res Multistep Ancestral"),
         sample=sample_res_multistep_ancestral,
         default_eta=1.0,

@@ -82,6 +82,7 @@ def _karras(first: float, last: float, count: int) -> list[float]:
 SAMPLER: Final = Sampler(
     id="restart",
     label="Restart",
+    place=15,
     sample=sample_restart,
     default_schedule="karras",
     calls_per_step=2,

@@ -114,6 +114,8 @@ class Sampler:
     id: str
     label: str
     sample: Sample
+    place: int = 1000
+    """Where it stands in lists: A1111's order, then Forge's, then the newer ones."""
     aliases: tuple[str, ...] = ()
     default_schedule: str = "uniform"
     """What the schedule "automatic" means with this sampler, unless `own_sigmas` is given."""
@@ -157,5 +159,6 @@ class Samplers(Registry[Sampler]):
 
 
 def load_samplers() -> Samplers:
-    """The samplers that lie in this folder."""
-    return Samplers(cast("list[Sampler]", discover(webui.samplers, "SAMPLER")))
+    """The samplers that lie in this folder, in the order of their places."""
+    found = cast("list[Sampler]", discover(webui.samplers, "SAMPLER"))
+    return Samplers(sorted(found, key=lambda sampler: sampler.place))

@@ -96,6 +96,7 @@ def _gauss(rows: list[list[float]], wanted: list[float]) -> Sequence[float]:
 SAMPLER: Final = Sampler(
     id="unipc",
     label="UniPC",
+    place=19,
     aliases=("uni_pc", "unipc bh1"),
     sample=sample_unipc,
     own_sigmas=unipc_levels,

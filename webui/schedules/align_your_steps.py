@@ -71,23 +71,30 @@ def _between(table: Sequence[float], way: float) -> float:
 
 SCHEDULE: Final = (
     Schedule(
-        id="align_your_steps", label="Align Your Steps", aliases=("AYS",), sigmas=from_tables(AYS)
+        id="align_your_steps",
+        label="Align Your Steps",
+        place=8,
+        aliases=("AYS",),
+        sigmas=from_tables(AYS),
     ),
     Schedule(
         id="align_your_steps_gits",
         label="Align Your Steps GITS",
+        place=14,
         aliases=("AYS GITS",),
         sigmas=from_tables(GITS),
     ),
     Schedule(
         id="align_your_steps_11",
         label="Align Your Steps 11",
+        place=15,
         aliases=("AYS 11",),
         sigmas=from_tables(AYS),
     ),
     Schedule(
         id="align_your_steps_32",
         label="Align Your Steps 32",
+        place=16,
         aliases=("AYS 32",),
         sigmas=from_tables(AYS_32),
     ),

@@ -6,4 +6,4 @@ from typing import Final
 
 from webui.schedules.schedule import AUTOMATIC, Schedule
 
-SCHEDULE: Final = Schedule(id=AUTOMATIC, label="Automatic", sigmas=None)
+SCHEDULE: Final = Schedule(id=AUTOMATIC, label="Automatic", place=1, sigmas=None)

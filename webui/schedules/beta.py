@@ -67,6 +67,7 @@ def _fraction(x: float, alpha: float, beta: float) -> float:
 SCHEDULE: Final = Schedule(
     id="beta",
     label="Beta",
+    place=12,
     sigmas=beta_sigmas,
     reads=("smallest_sigma", "largest_sigma", "beta_alpha", "beta_beta"),
 )

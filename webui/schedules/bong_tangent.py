@@ -35,6 +35,7 @@ def _arc(count: int, slope: float, pivot: int) -> list[float]:
 SCHEDULE: Final = Schedule(
     id="bong_tangent",
     label="Bong Tangent",
+    place=18,
     aliases=("bong tangent",),
     sigmas=bong_tangent_sigmas,
     reads=("largest_sigma",),

@@ -27,12 +27,14 @@ SCHEDULE: Final = (
     Schedule(
         id="exponential",
         label="Exponential",
+        place=4,
         sigmas=exponential_sigmas,
         reads=("smallest_sigma", "largest_sigma"),
     ),
     Schedule(
         id="polyexponential",
         label="Polyexponential",
+        place=5,
         sigmas=polyexponential_sigmas,
         reads=("smallest_sigma", "largest_sigma", "rho"),
     ),

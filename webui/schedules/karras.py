@@ -20,6 +20,7 @@ def karras_sigmas(spacing: Spacing) -> Sigmas:
 SCHEDULE: Final = Schedule(
     id="karras",
     label="Karras",
+    place=3,
     sigmas=karras_sigmas,
     reads=("smallest_sigma", "largest_sigma", "rho"),
 )

@@ -18,6 +18,7 @@ def kl_optimal_sigmas(spacing: Spacing) -> Sigmas:
 SCHEDULE: Final = Schedule(
     id="kl_optimal",
     label="KL Optimal",
+    place=7,
     aliases=("KL-optimal",),
     sigmas=kl_optimal_sigmas,
     reads=("smallest_sigma", "largest_sigma"),

@@ -27,6 +27,7 @@ def linear_quadratic_sigmas(spacing: Spacing) -> Sigmas:
 SCHEDULE: Final = Schedule(
     id="linear_quadratic",
     label="Linear Quadratic",
+    place=17,
     aliases=("linear quadratic",),
     sigmas=linear_quadratic_sigmas,
     reads=("largest_sigma",),

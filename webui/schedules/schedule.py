@@ -61,6 +61,8 @@ class Schedule:
     label: str
     sigmas: Callable[[Spacing], Sigmas] | None
     """The noise levels of a run. None only for "automatic"."""
+    place: int = 1000
+    """Where it stands in lists: A1111's order, then Forge's, then the newer ones."""
     aliases: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     """The names of the `SamplerParameters` that count."""
@@ -79,5 +81,6 @@ class Schedules(Registry[Schedule]):
 
 
 def load_schedules() -> Schedules:
-    """The schedules that lie in this folder."""
-    return Schedules(cast("list[Schedule]", discover(webui.schedules, "SCHEDULE")))
+    """The schedules that lie in this folder, in the order of their places."""
+    found = cast("list[Schedule]", discover(webui.schedules, "SCHEDULE"))
+    return Schedules(sorted(found, key=lambda schedule: schedule.place))

@@ -60,16 +60,17 @@ def _from_to(spacing: Spacing, first: float, last: float, parts: int) -> Sigmas:
 
 RANGE: Final = ("smallest_sigma", "largest_sigma")
 SCHEDULE: Final = (
-    Schedule(id="uniform", label="Uniform", aliases=("default",), sigmas=uniform_sigmas),
+    Schedule(id="uniform", label="Uniform", place=2, aliases=("default",), sigmas=uniform_sigmas),
     Schedule(
         id="sgm_uniform",
         label="SGM Uniform",
+        place=6,
         aliases=("SGMUniform",),
         sigmas=sgm_uniform_sigmas,
         reads=RANGE,
     ),
-    Schedule(id="simple", label="Simple", sigmas=simple_sigmas),
-    Schedule(id="normal", label="Normal", sigmas=normal_sigmas, reads=RANGE),
-    Schedule(id="ddim", label="DDIM", aliases=("ddim_uniform",), sigmas=ddim_sigmas),
-    Schedule(id="turbo", label="Turbo", sigmas=turbo_sigmas),
+    Schedule(id="simple", label="Simple", place=9, sigmas=simple_sigmas),
+    Schedule(id="normal", label="Normal", place=10, sigmas=normal_sigmas, reads=RANGE),
+    Schedule(id="ddim", label="DDIM", place=11, aliases=("ddim_uniform",), sigmas=ddim_sigmas),
+    Schedule(id="turbo", label="Turbo", place=13, sigmas=turbo_sigmas),
 )
