@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from webui.imaging.colors import corrected
@@ -99,3 +101,13 @@ def test_a_mask_over_everything_leaves_the_whole_source_to_go_by() -> None:
     everything = Image.new("L", (96, 64), 255)
     with_mask = corrected(drifted(scene()), scene(), everything)
     assert with_mask.tobytes() == corrected(drifted(scene()), scene()).tobytes()
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 255), st.integers(0, 2**32))
+def test_any_two_pictures_give_a_picture(width: int, height: int, level: int, seed: int) -> None:
+    """One of a single pixel or colour, black or white, included."""
+    plain = Image.new("RGB", (width, height), (level, level, level))
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    for one, other in ((plain, Image.fromarray(noise)), (Image.fromarray(noise), plain)):
+        assert corrected(one, other, Image.new("L", one.size)).size == (width, height)

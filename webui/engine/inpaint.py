@@ -76,7 +76,7 @@ def extra_channels(
     """What the UNet sees beside the noisy latents, (1, C, h, w); None for plain models.
 
     Of inpainting checkpoints: the mask, and the latent of the picture with the masked part in
-    grey, as far as `conditioning_strength` says. Without a source all is grey and masked.
+    grey, as far as `conditioning_strength` says. Without a mask all is grey and masked.
     """
     if unet_channels != INPAINT_CHANNELS:
         return None
