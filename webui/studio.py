@@ -21,15 +21,15 @@ from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
 from webui.gallery.verify import VerifyingAlbum
-from webui.imaging.infotext import Labels, write_infotext
-from webui.imaging.picture_text import read_picture_text
-from webui.imaging.restore import Lookups, request_from_infotext
+from webui.imaging.infotext import Labels, read_infotext, write_infotext
+from webui.imaging.restore import Lookups
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.store import JobStore
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
 from webui.prompting.styles import StyleBook
+from webui.resolver.reading import PictureReader, PictureReading
 from webui.resolver.resolver import Resolver, settle
 from webui.resolver.words import Words
 from webui.samplers import load_samplers
@@ -59,16 +59,8 @@ class Studio:
         self.inputs: Final = InputStore(data / "inputs")
         self.styles: Final = StyleBook(data / "styles.csv")
         self.wildcards: Final = data / "wildcards"
-        self._resolver: Final = Resolver(
-            catalog=self.catalog,
-            families=self.families,
-            samplers=self.samplers,
-            schedules=self.schedules,
-            upscalers=self.upscalers,
-            inputs=self.inputs,
-            words=Words(self.styles, self.wildcards),
-            chosen=lambda: settings.current.checkpoint,
-        )
+        self._resolver: Final = self._make_resolver()
+        self._reader: Final = PictureReader(self._lookups(), self.catalog, self.inputs)
         self.gallery: Final = Gallery(
             now.outputs, data, lambda: settings.current, labels=self.labels
         )
@@ -130,26 +122,20 @@ class Studio:
         """
         return self.submit(replace(self._again(picture_id), verifies=picture_id), person)
 
-    def read_picture(self, data: bytes) -> GenerationRequest:
-        """What a picture file asks for, from our recipe in it or from its A1111 text.
+    def read_picture(self, data: bytes) -> PictureReading:
+        """What a picture file asks for, whichever program made it.
 
         Raises UnreadablePicture if it is no picture or says nothing about how it was made.
         """
-        text = read_picture_text(data)
-        if text.record is not None:
-            return text.record.recipe.request()
-        if not text.infotext:
-            raise UnreadablePicture(
-                "This picture does not say how it was made. Drop one that Gesso or A1111 saved."
-            )
-        lookups = Lookups(
-            sampler=self.samplers.find,
-            schedule=self.schedules.find,
-            checkpoint=self._known_model,
-            upscaler=self._known_upscaler,
-            file=self._known_file,
-        )
-        return request_from_infotext(text.infotext, lookups).request
+        return self._reader.read(data)
+
+    def read_text(self, text: str) -> PictureReading:
+        """What a text in A1111's words asks for, as people copy them from web pages."""
+        return self._reader.read_text(read_infotext(text), "A1111")
+
+    def request_of(self, recipe: Recipe) -> tuple[GenerationRequest, tuple[str, ...]]:
+        """The request that makes a picture again here, and the names of what is missing."""
+        return self._reader.request_of(recipe)
 
     def infotext(self, recipe: Recipe) -> str:
         """The recipe as the text that A1111 would write."""
@@ -171,6 +157,27 @@ class Studio:
         """What each engine is doing."""
         return [engine.status() for engine in self.engines]
 
+    def _make_resolver(self) -> Resolver:
+        return Resolver(
+            catalog=self.catalog,
+            families=self.families,
+            samplers=self.samplers,
+            schedules=self.schedules,
+            upscalers=self.upscalers,
+            inputs=self.inputs,
+            words=Words(self.styles, self.wildcards),
+            chosen=lambda: self.settings.current.checkpoint,
+        )
+
+    def _lookups(self) -> Lookups:
+        return Lookups(
+            sampler=self.samplers.find,
+            schedule=self.schedules.find,
+            checkpoint=self._known_model,
+            upscaler=self._known_upscaler,
+            file=self._known_file,
+        )
+
     def _doors(self) -> Doors:
         return Doors(
             submit=self.submit,
@@ -184,16 +191,16 @@ class Studio:
     def _told_by(self, id: InputId) -> GenerationRequest | None:
         """What an uploaded picture says of how it was made; None when it says nothing."""
         try:
-            return self.read_picture(self.inputs.path(id).read_bytes())
+            return self.read_picture(self.inputs.path(id).read_bytes()).request
         except UnreadablePicture:
             return None
 
     def _again(self, picture_id: str) -> GenerationRequest:
-        recipe = self.gallery.get(picture_id).recipe
-        request = recipe.request()
-        if recipe.model.hash and self._known_model(recipe.model.id) is None:
-            # renamed or moved: the hash still knows it
-            return replace(request, checkpoint=recipe.model.hash)
+        request, missing = self.request_of(self.gallery.get(picture_id).recipe)
+        if missing:
+            raise InvalidRequest(
+                "", f"This picture needs what is not here: {', '.join(missing)}. Put it back."
+            )
         return request
 
     def _known_model(self, ref: str) -> str | None:

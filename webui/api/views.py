@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from annotated_types import MaxLen
 
 from webui import __version__
 from webui.core.engine import EngineStatus
@@ -15,7 +17,9 @@ from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
 from webui.gallery.room import free_bytes
+from webui.imaging.infotext import join_infotext
 from webui.jobs.run import Live
+from webui.resolver.reading import PictureReading
 from webui.studio import Studio
 
 MB: Final = 1 << 20
@@ -120,10 +124,44 @@ class InputView:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadPictureView:
-    """What a picture file says about how it was made."""
+    """What a picture or a text says about how a picture was made. `settings` are its own words;
+    `missing` names what it needs and is not here, `ignored` has no meaning here. `source` and
+    `mask` are fields of parts whose pictures no text can carry."""
 
+    generator: str
     request: GenerationRequest
+    prompt: str
+    negative_prompt: str
+    settings: Mapping[str, str]
+    source: Mapping[str, object]
+    mask: Mapping[str, object]
+    ignored: Mapping[str, str]
+    missing: Sequence[str]
     infotext: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadText:
+    """A text to be read as A1111's `parameters`."""
+
+    text: Annotated[str, MaxLen(100_000)]
+
+
+def reading_view(reading: PictureReading) -> ReadPictureView:
+    """A reading as it is shown."""
+    infotext = reading.infotext
+    return ReadPictureView(
+        generator=reading.generator,
+        request=reading.request,
+        prompt=infotext.prompt,
+        negative_prompt=infotext.negative_prompt,
+        settings=dict(infotext.settings),
+        source=dict(reading.source),
+        mask=dict(reading.mask),
+        ignored=reading.ignored,
+        missing=reading.missing,
+        infotext=join_infotext(infotext),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

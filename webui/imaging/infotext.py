@@ -57,13 +57,20 @@ class Infotext:
 
 def write_infotext(recipe: Recipe, labels: Labels) -> str:
     """The text that A1111 would write for this picture, where it has words for it."""
-    negative = f"\n{NEGATIVE} {recipe.negative_prompt}" if recipe.negative_prompt else ""
+    settings = {key: value for key, value in _settings(recipe, labels) if value is not None}
+    return join_infotext(
+        Infotext(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, settings=settings)
+    )
+
+
+def join_infotext(infotext: Infotext) -> str:
+    """The three parts as one text."""
+    negative = f"\n{NEGATIVE} {infotext.negative_prompt}" if infotext.negative_prompt else ""
     settings = ", ".join(
         key if key == value else f"{key}: {_quote(value)}"
-        for key, value in _settings(recipe, labels)
-        if value is not None
+        for key, value in infotext.settings.items()
     )
-    return f"{recipe.prompt}{negative}\n{settings}".strip()
+    return f"{infotext.prompt}{negative}\n{settings}".strip()
 
 
 def read_infotext(text: str) -> Infotext:

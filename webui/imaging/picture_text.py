@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 SCHEMA: Final = 1
 MAX_TEXT_CHARS: Final = 256_000
 """No text of ours is longer (prompts have a limit); a longer one in a file is not read."""
+MAX_FOREIGN_CHARS: Final = 4_000_000
+"""Graphs of ComfyUI with hundreds of nodes have some 100,000."""
 PNG_LEVEL: Final = 4
 """benchmarks/png_level.py, 1152x1152 of drawn pictures: 1076 KiB in 60 ms at level 1, 962 in 90 at
 level 4, 947 in 151 at level 6; grain as in photographs gains nothing above 4."""
@@ -43,6 +45,8 @@ RECORD_KEY: Final = "gesso"
 
 _EXIF_FOLDER: Final = 0x8769
 _USER_COMMENT: Final = 0x9286
+_CAMERA_TAGS: Final = (0x010F, 0x0110)
+"""Make and Model, where ComfyUI puts its graph in a WebP."""
 _UNICODE: Final = b"UNICODE\0"
 _NAMESPACE: Final = "urn:x-gesso:1.0:"
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -172,6 +176,25 @@ def _exif(infotext: str) -> bytes:
 def _xmp(record: str) -> bytes:
     safe = _NOT_IN_XML.sub(lambda sign: f"\\u{ord(sign[0]):04x}", record)
     return (_XMP % quoteattr(safe)).encode()
+
+
+def all_texts(image: Image.Image) -> dict[str, str]:
+    """Every text of a file by its name in it, whichever program wrote it: PNG's text chunks, the
+    user comment of others as `parameters`, and ComfyUI's graph from where a WebP has it."""
+    texts = {
+        name: text
+        for name, text in image.info.items()
+        if isinstance(name, str) and isinstance(text, str) and len(text) <= MAX_FOREIGN_CHARS
+    }
+    comment, _ = _exif_texts(image)
+    if comment and A1111_KEY not in texts:
+        texts[A1111_KEY] = comment
+    exif = image.getexif()
+    for tag in _CAMERA_TAGS:
+        name, colon, text = str(exif.get(tag, "")).partition(":")
+        if colon and name.lower() in ("prompt", "workflow"):
+            texts.setdefault(name.lower(), text[:MAX_FOREIGN_CHARS])
+    return texts
 
 
 def _png_texts(image: Image.Image) -> tuple[str, str]:

@@ -87,7 +87,11 @@ class Restored:
 
 def request_from_infotext(text: str, lookups: Lookups) -> Restored:
     """Everything of a `parameters` text that we have a place for."""
-    infotext = read_infotext(text)
+    return request_from(read_infotext(text), lookups)
+
+
+def request_from(infotext: Infotext, lookups: Lookups) -> Restored:
+    """Everything of a text that was taken apart that we have a place for."""
     settings = infotext.settings
     reading = _Reading(lookups)
     reading.take("Prompt", ("prompt",), infotext.prompt)

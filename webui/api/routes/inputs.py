@@ -8,10 +8,9 @@ from fastapi import APIRouter, Request, Response
 
 from webui.api.caching import file_answer
 from webui.api.context import RawBody, the_studio
-from webui.api.views import InputView, ReadPictureView
+from webui.api.views import InputView, ReadPictureView, ReadText, reading_view
 from webui.core.request import InputId
 from webui.gate.access import UPLOAD_BYTES, Access, needs
-from webui.imaging.picture_text import read_picture_text
 from webui.imaging.upload import media_type
 
 ROUTER = APIRouter(prefix="/api/v1", tags=["inputs"])
@@ -42,6 +41,12 @@ def read_input(request: Request, id: str) -> Response:
 @ROUTER.post("/read-picture")
 @needs(Access.PERSON, max_body_bytes=UPLOAD_BYTES)
 def read_picture(request: Request, data: RawBody) -> ReadPictureView:
-    """What a picture file asks for, from our recipe in it or its A1111 text. It is not kept."""
-    asked = the_studio(request).read_picture(data)
-    return ReadPictureView(request=asked, infotext=read_picture_text(data).infotext)
+    """What a picture file asks for, whichever program made it. It is not kept."""
+    return reading_view(the_studio(request).read_picture(data))
+
+
+@ROUTER.post("/read-text")
+@needs(Access.PERSON)
+def read_text(request: Request, text: ReadText) -> ReadPictureView:
+    """What a text in A1111's words asks for."""
+    return reading_view(the_studio(request).read_text(text.text))
