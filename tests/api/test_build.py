@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -71,19 +72,23 @@ def test_an_asset_that_was_changed_is_sent_again(client: Client, tmp_path: Path)
     assert answer.one("content-type").partition(";")[0].endswith("/javascript")
 
 
-WRITES = sorted(route for route in ROUTES if not route.startswith("GET"))
-
-
-@pytest.mark.parametrize("route", WRITES)
-def test_a_page_can_write_only_with_the_header(empty_client: Client, route: str) -> None:
-    method, path = route.replace("{id}", "none").split()
+def test_a_page_can_write_only_with_the_header(empty_client: Client) -> None:
+    paths = empty_client.json("/api/v1/openapi.json")["paths"]
+    writes = [
+        (method.upper(), re.sub(r"\{[^}]+\}", "none", path))
+        for path in paths
+        for method in paths[path]
+        if method != "get"
+    ]
+    assert len(writes) > 8
     browser = [("Origin", empty_client.site.origin), ("Sec-Fetch-Site", "same-origin")]
-    refused = empty_client.site.ask(method, path, browser)
-    assert (refused.status, b"X-Gesso" in refused.body) == (403, True)
-    passed = empty_client.site.ask(method, path, [*browser, ("X-Gesso", "1")])
-    assert passed.status in (200, 404, 415, 422)
     foreign = [("Origin", "http://evil.example"), ("X-Gesso", "1")]
-    assert empty_client.site.ask(method, path, foreign).status == 403
+    for method, path in writes:
+        refused = empty_client.site.ask(method, path, browser)
+        assert (refused.status, b"X-Gesso" in refused.body) == (403, True), path
+        passed = empty_client.site.ask(method, path, [*browser, ("X-Gesso", "1")])
+        assert passed.status in (200, 404, 415, 422), path
+        assert empty_client.site.ask(method, path, foreign).status == 403, path
 
 
 FAILURES = (
