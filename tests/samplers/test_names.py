@@ -26,7 +26,13 @@ from webui.samplers import load_samplers
         ("DPM++ 2S a Karras", ("dpmpp_2s_a", "karras")),
         ("DPM2 a Karras", ("dpm_2_a", "karras")),
         ("LMS Karras", ("lms", "karras")),
+        ("dpmpp_2m_sde_gpu", ("dpmpp_2m_sde", None)),  # ComfyUI
+        ("euler_ancestral", ("euler_a", None)),
+        ("k_dpmpp_2m_ka", ("dpmpp_2m", "karras")),
+        ("heun_k", ("heun", "karras")),  # InvokeAI
+        ("k_dpmpp_2s_ancestral", ("dpmpp_2s_a", None)),  # NovelAI
         ("DPM++ 9X", None),
+        ("_k", None),
         ("karras", None),
         ("", None),
     ],

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.samplers.toys import LEVELS, Draws, Gaussian, Written, end_of, walk
 from webui.core.request import SamplerParameters
@@ -97,6 +99,25 @@ def test_few_steps_between_any_levels_work(sampler: Sampler) -> None:
         done = walk(sampler, START, sigmas, noise=Written())
         assert np.isfinite(np.asarray(done[-1].x)).all()
         assert done[-1].index == steps - 1
+
+
+@every
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(1, 10_000), min_size=2, max_size=9, unique=True), st.booleans())
+def test_any_falling_levels_work(sampler: Sampler, levels: list[int], to_zero: bool) -> None:
+    falling = [level / 100 for level in sorted(levels, reverse=True)]
+    sigmas = [*falling[:-1], 0.0] if to_zero else falling
+    steps = walk(sampler, START, sigmas, noise=Written())
+    assert np.isfinite(np.asarray(steps[-1].x)).all()
+    assert steps[-1].index == len(sigmas) - 2
+
+
+@pytest.mark.parametrize("sampler", [s for s in SAMPLERS if not s.is_adaptive], ids=lambda s: s.id)
+def test_a_picture_does_not_depend_on_its_batch(sampler: Sampler) -> None:
+    sigmas = levels_of(sampler, AUTOMATIC, 22)
+    alone = end_of(sampler, START, sigmas, noise=Written())
+    batch = end_of(sampler, np.stack([START * 3, START]), sigmas, noise=Written())
+    np.testing.assert_array_equal(batch[1], alone)
 
 
 @every

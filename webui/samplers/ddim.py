@@ -82,6 +82,7 @@ SAMPLER: Final = (
         id="plms",
         label="PLMS",
         place=18,
+        aliases=("pndm",),
         sample=sample_plms,
         own_sigmas=ddim_levels,
         is_variance_preserving=True,

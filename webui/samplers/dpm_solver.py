@@ -28,7 +28,8 @@ class Slopes:
     """The network's answers (x - denoised) / sigma within one step. Levels are -log sigma."""
 
     def __init__(self, denoise: Denoise, x: Tensor, t: float) -> None:
-        self._denoise, self._known = denoise, {}  # type: ignore[var-annotated]
+        self._denoise = denoise
+        self._known: dict[str, Tensor] = {}
         self.x, self.t = x, t
         self.first = self.at("start", x, t)
 
@@ -42,7 +43,7 @@ class Slopes:
         if name not in self._known:
             sigma = math.exp(-t)
             self._known[name] = (x - self._denoise(x, sigma)) / sigma
-        return self._known[name]  # type: ignore[no-any-return]
+        return self._known[name]
 
 
 def first_order(slopes: Slopes, end: float) -> Tensor:

@@ -30,7 +30,12 @@ SAMPLER: Final = Sampler(
     id="dpmpp_2s_a",
     label="DPM++ 2S a",
     place=5,
-    aliases=("k_dpmpp_2s_a", "DPM++ 2S Ancestral"),
+    aliases=(
+        "k_dpmpp_2s_a",
+        "k_dpmpp_2s_ancestral",
+        "dpmpp_2s_ancestral",
+        "DPM++ 2S Ancestral",
+    ),
     sample=sample_dpmpp_2s_ancestral,
     default_schedule="karras",
     calls_per_step=2,

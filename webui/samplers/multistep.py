@@ -32,11 +32,16 @@ def slope_weights(
     """
     times = [clock(node) for node in nodes]
 
-    def share(own: float, sigma: float) -> float:
-        now = clock(sigma)
-        return prod((now - other) / (own - other) for other in times if other != own)
+    def weight(own: float) -> float:
+        others = [other for other in times if other != own]
 
-    return [integral(lambda s, own=own: share(own, s), start, end) for own in times]  # type: ignore[misc]
+        def share(sigma: float) -> float:
+            now = clock(sigma)
+            return prod((now - other) / (own - other) for other in others)
+
+        return integral(share, start, end)
+
+    return [weight(own) for own in times]
 
 
 def weighted_sum(weights: Sequence[float], parts: Sequence[Tensor]) -> Tensor:

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
     from webui.schedules.schedule import Sigmas, Spacing
 
-OLD_SUFFIXES: Final = ("karras", "exponential", "polyexponential")
-"""Schedules that A1111 before 1.9 wrote behind the sampler's name: "DPM++ 2M Karras"."""
+OLD_SUFFIXES: Final = (
+    (" karras", "karras"),
+    (" exponential", "exponential"),
+    (" polyexponential", "polyexponential"),
+    ("_ka", "karras"),
+    ("_k", "karras"),
+)
+"""How a schedule was written behind the sampler's name: A1111 before 1.9 had "DPM++ 2M Karras" and
+k_dpmpp_2m_ka, InvokeAI has dpmpp_2m_k."""
 
 
 class Denoise(Protocol):
@@ -152,8 +159,8 @@ class Samplers(Registry[Sampler]):
             names = {n.lower() for n in (sampler.id, sampler.label, *sampler.aliases)}
             if wanted in names:
                 return sampler.id, None
-            for schedule in OLD_SUFFIXES:
-                if wanted.removesuffix(f" {schedule}") in names:
+            for suffix, schedule in OLD_SUFFIXES:
+                if wanted.endswith(suffix) and wanted.removesuffix(suffix) in names:
                     return sampler.id, schedule
         return None
 
