@@ -27,7 +27,7 @@ from webui.engine.passes.meter import Meter
 from webui.engine.passes.plan import passes_of
 from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
-from webui.engine.pipeline_manager import PipelineManager, free_memory
+from webui.engine.pipeline_manager import Pipeline, PipelineManager, free_memory
 from webui.families import Families
 from webui.samplers.sampler import Samplers
 from webui.schedules.schedule import Schedules
@@ -75,15 +75,17 @@ class Painter:
         passes = passes_of(work.recipes[0], work)
         bench = make_bench(self.device, self.manager, self._samplers, self._schedules, work, passes)
         yield from bench.load()
-        levels = bench.pipeline(work.model).levels
+        pipeline = bench.pipeline(work.model)
         canvas = make_canvas(work.recipes[0], work.inputs)
         is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)
         groups = self._groups(work, is_adaptive)
-        steps = sum(bench.walk(each, levels).steps for each in passes) * len(groups)
-        meter = Meter(steps, work.preview_every_s)
+        steps = sum(bench.walk(each, pipeline.levels).steps for each in passes)
+        meter = Meter(steps * len(groups), work.preview_every_s)
         yield meter.progress()
+        with bench.tiled(pipeline, work.recipes[0]):
+            start = start_on_canvas(passes[0], canvas, pipeline)
         for group in groups:
-            yield from self._paint_group(bench, meter, group, canvas)
+            yield from self._paint_group(bench, meter, group, start)
 
     def _work_on_pictures(self, work: Work) -> Iterator[EngineEvent]:
         for index, recipe in enumerate(work.recipes):
@@ -92,24 +94,24 @@ class Painter:
                 yield ImageReady(index=index, image=picture, facts=self._facts)
 
     def _paint_group(
-        self, bench: Bench, meter: Meter, group: Group, canvas: Canvas
+        self, bench: Bench, meter: Meter, group: Group, start: Start
     ) -> Iterator[EngineEvent]:
         """One pass after the other, then the pictures."""
         first, *later = passes_of(group.recipes[0], bench.work)
         last = first
-        start = start_on_canvas(first, canvas, bench.pipeline(first.model))
         latents = yield from walk_pass(bench, meter, group, first, start)
         for second in later:
             source = yield from enlarged(bench, last, second, latents)
-            start = Start(canvas=Canvas(), source=source)
-            latents = yield from walk_pass(bench, meter, group, second, start)
+            larger = Start(canvas=Canvas(), source=source)
+            latents = yield from walk_pass(bench, meter, group, second, larger)
             last = second
         self._check_numbers(bench.work, latents)
         pipeline = bench.pipeline(last.model)
+        facts = {**self._facts, **_notes(pipeline)}
         for index, latent in zip(group.indexes, latents, strict=True):
             with bench.tiled(pipeline, last.recipe):
                 picture = decode(pipeline.components.vae, latent)
-            yield ImageReady(index=index, image=canvas.finish(picture), facts=self._facts)
+            yield ImageReady(index=index, image=start.canvas.finish(picture), facts=facts)
 
     def _check_numbers(self, work: Work, latents: Tensor) -> None:
         """Broken weights, and good ones in a precision too small for them, would give black."""
@@ -141,9 +143,15 @@ def _words(recipe: Recipe) -> tuple[str, str]:
     return recipe.prompt, recipe.negative_prompt
 
 
+def _notes(pipeline: Pipeline) -> Mapping[str, str]:
+    """What of the applied networks was not used."""
+    notes = pipeline.patcher.notes
+    return {"networks": " ".join(notes)} if notes else {}
+
+
 def _explain(error: Exception, device: Device, work: Work) -> EngineError | None:
     """What a failure of the device means; None if it is not one."""
-    text, recipe = str(error), work.recipes[0]
+    text, recipe = str(error), passes_of(work.recipes[0], work)[-1].recipe
     if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
         count = len(work.recipes)
         return OutOfMemory(
