@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import gradio as gr
-from gradio.components import Component
+from gradio.blocks import Block
 
 from webui.core.codec import decode, from_json
 from webui.core.errors import GessoError, InvalidRequest, NotFound
 from webui.core.job import JobId
-from webui.core.request import GenerationRequest, InputId, Mode, Source
+from webui.core.model import ModelKind
+from webui.core.request import GenerationRequest, Hires, InputId, Mode, Source
 from webui.studio import Studio
 from webui.ui.form import Form
 from webui.ui.page import Page
+from webui.upscalers import load_upscalers
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class Wish:
     picture: str | None = None
     source_of: Mode | None = None
     request: Mapping[str, Any] | None = None
+    missing: tuple[str, ...] = ()
+    """What the client already knows to be missing for its request."""
     retry: str | None = None
 
 
@@ -48,7 +52,7 @@ class Granted:
     needs and this server doesn't have."""
 
     mode: Mode
-    values: Mapping[Component, Any] = field(default_factory=dict)
+    values: Mapping[Block, Any] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     job: str | None = None
 
@@ -60,7 +64,7 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
     button = gr.Button("Apply", visible="hidden", elem_id="gesso_wish_apply")
     controls = {part for form in page.forms.values() for part in form.shown}
 
-    def apply(text: str) -> dict[Component, Any]:
+    def apply(text: str) -> dict[Block, Any]:
         try:
             granted = grant(page.studio, page.forms, from_json(Wish, text))
         except GessoError as error:
@@ -90,7 +94,11 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
     else:
         request = decode(GenerationRequest, wish.request or {})
     request, missing = _what_is_here(studio, request)
-    return Granted(mode=request.mode, values=forms[request.mode].values(request), missing=missing)
+    form = forms.get(request.mode)
+    if form is None:
+        raise InvalidRequest("mode", "This picture was enlarged, not made. It has no settings.")
+    missing = list(dict.fromkeys([*wish.missing, *missing]))
+    return Granted(mode=request.mode, values=form.values(request), missing=missing)
 
 
 def _send(studio: Studio, form: Form, picture_id: str) -> Granted:
@@ -122,9 +130,38 @@ def _what_is_here(
         except NotFound:
             missing.append(f"the checkpoint “{request.checkpoint}”")
             request = replace(request, checkpoint=None)
+    request = _without_lost_files(studio, request, missing)
     parts = ((request.source, "the source picture"), (request.mask, "the mask"))
     missing += [word for part, word in parts if part and not _is_here(studio, part.image)]
     return request, missing
+
+
+def _without_lost_files(
+    studio: Studio, request: GenerationRequest, missing: list[str]
+) -> GenerationRequest:
+    """The request without VAE, refiner, upscaler and hires checkpoint where they are not here."""
+    upscalers = {upscaler.id for upscaler in load_upscalers()}
+    hires, refiner = request.hires, request.refiner
+
+    def is_here(ref: str | None, kind: ModelKind) -> bool:
+        if ref is None or (kind is ModelKind.UPSCALER and ref in upscalers):
+            return True
+        try:
+            studio.catalog.find(ref, kind)
+        except NotFound:
+            missing.append(f"the {kind.value.replace('vae', 'VAE')} “{ref}”")
+            return False
+        return True
+
+    if not is_here(request.vae, ModelKind.VAE):
+        request = replace(request, vae=None)
+    if refiner and not is_here(refiner.checkpoint, ModelKind.CHECKPOINT):
+        request = replace(request, refiner=None)
+    if hires and not is_here(hires.checkpoint, ModelKind.CHECKPOINT):
+        hires = replace(hires, checkpoint=None)
+    if hires and not is_here(hires.upscaler, ModelKind.UPSCALER):
+        hires = replace(hires, upscaler=Hires().upscaler)
+    return replace(request, hires=hires)
 
 
 def _is_here(studio: Studio, id: InputId) -> bool:

@@ -7,10 +7,14 @@ import { submitRecipe } from "./recipe.js";
 import { restore, sendTo } from "./restore.js";
 import { store } from "./store.js";
 
+const VARIATION = 0.15;
+
 /** A row of actions; `current()` gives the picture, `stage` (may be null) can compare. */
 export function actionsFor(mode, current, stage) {
   const act = (label, name, run) =>
     button(label, () => guarded(run, current()), { id: `${mode}_${name}`, class: "gesso-button" });
+  const hires = act("Hires fix", "hires_again", enlarge);
+  hires.title = "Make it again at twice the size";
   const save = el("a", {
     class: "gesso-button",
     text: "Save as",
@@ -25,19 +29,21 @@ export function actionsFor(mode, current, stage) {
     act("Send to Inpaint", "send_to_inpaint", (picture) => sendTo("inpaint", picture)),
     act("Make again", "make_again", again),
     act("Vary", "vary", vary),
+    hires,
     act("Use settings", "use_settings", (picture) => restore({ picture: picture.id })),
     compare,
     save,
     act("Delete", "delete", remove),
   );
-  return { element, show: (picture) => showFor(element, save, compare, picture) };
+  return { element, show: (picture) => showFor({ element, save, compare, hires }, picture) };
 }
 
-function showFor(element, save, compare, picture) {
+function showFor({ element, save, compare, hires }, picture) {
   element.hidden = !picture;
   if (!picture) return;
   save.href = `${picture.url}?download=1`;
   save.download = picture.name;
+  hires.hidden = picture.mode !== "txt2img";
   if (compare) compare.hidden = picture.mode === "txt2img";
 }
 
@@ -54,9 +60,17 @@ async function again(picture) {
   took(await makeAgain(picture.id));
 }
 
+/** The same seed with a little of another one. */
 async function vary(picture) {
   const { recipe } = await getPicture(picture.id);
-  took(await submitRecipe({ ...recipe, seed: null }));
+  const variation_strength = recipe.noise.variation_strength || VARIATION;
+  const noise = { ...recipe.noise, variation_seed: null, variation_strength };
+  took(await submitRecipe(recipe, { noise }));
+}
+
+async function enlarge(picture) {
+  const { recipe } = await getPicture(picture.id);
+  took(await submitRecipe(recipe, { hires: {} }));
 }
 
 function took(job) {

@@ -1,6 +1,6 @@
 /** The Generate box: Cancel with progress while jobs of the tab are open, and what went wrong. */
 
-import { button, el, inputOf, setText } from "./dom.js";
+import { button, el, inputOf, setText, settled } from "./dom.js";
 import { Live } from "./live.js";
 import { notify } from "./notices.js";
 import { plans } from "./plans.js";
@@ -60,15 +60,19 @@ customElements.define(
       this.setAttribute("role", "alert");
     }
 
-    say(message, controlId) {
+    /** `groups` are the accordions around the control, outermost first; `position` is the character
+     *  at fault, counted from 0. */
+    async say(message, { control: controlId, groups = [], position = null }) {
       this.clear();
       this.textContent = message;
+      for (const group of groups) await openGroup(group);
       const input = controlId && (inputOf(controlId) ?? document.getElementById(controlId));
       if (!input) return;
       this.marked = input;
       input.setAttribute("aria-invalid", "true");
       document.getElementById(controlId).classList.add("gesso-at-fault");
       input.focus({ preventScroll: false });
+      if (position != null) input.setSelectionRange?.(position, endOfWord(input.value, position));
       input.addEventListener("input", () => this.clear(), { once: true });
     }
 
@@ -83,12 +87,21 @@ customElements.define(
   },
 );
 
+async function openGroup(id) {
+  const label = document.querySelector(`#${CSS.escape(id)} > .label-wrap`);
+  if (!label || label.classList.contains("open")) return;
+  label.click();
+  await settled();
+}
+
+const endOfWord = (text, from) => from + Math.max(1, text.slice(from).search(/[\s,]|$/));
+
 /** Take the answer to Generate, to saving settings or to Refresh; called by the page's events. */
 export function answer(mode, text) {
   const fault = document.querySelector(`gesso-fault[mode="${mode}"]`);
   const said = JSON.parse(text);
   if (said.fault && !fault) return notify(said.fault, { tone: "bad" });
-  if (said.fault) return fault.say(said.fault, said.control);
+  if (said.fault) return fault.say(said.fault, said);
   fault?.clear();
   if (said.told) notify(said.told);
   if (said.plan) plans.begin(said.plan);

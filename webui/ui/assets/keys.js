@@ -1,5 +1,6 @@
-/** Keys of the whole page: Ctrl+Enter generates, Esc cancels. */
+/** Keys of the whole page: Ctrl+Enter generates, Esc cancels; and those of the prompts. */
 
+import { editPrompt } from "./attention.js";
 import { isShown } from "./dom.js";
 import { cancelCurrent } from "./generate.js";
 
@@ -16,6 +17,7 @@ export function watchKeys() {
 function onKey(event) {
   const mode = openMode();
   if (!mode || document.querySelector("dialog[open]")) return;
+  if (editPrompt(event)) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     event.stopPropagation();

@@ -7,6 +7,7 @@ import "./history.js";
 import "./lightbox.js";
 import { followServer } from "./events.js";
 import { answer } from "./generate.js";
+import { watchCounters } from "./counter.js";
 import { watchKeys } from "./keys.js";
 import { restored, watchPrompts } from "./restore.js";
 import { watchReuse } from "./seed.js";
@@ -18,6 +19,7 @@ import { watchTitle } from "./title.js";
 window.gesso = { answer, restored, shape };
 
 holdTheme();
+watchCounters();
 watchKeys();
 watchPrompts();
 watchReuse();

@@ -63,19 +63,28 @@ export function recipeWords({ recipe, infotext }) {
     .join(" · ");
 }
 
-/** Hand a recipe in as a request; the job. */
-export function submitRecipe(recipe) {
-  const { prompt, negative_prompt, width, height, seed, source, mask } = recipe;
-  const { sampler, schedule, steps, guidance_scale, clip_skip } = recipe;
-  return postJob({
-    prompt,
-    negative_prompt,
-    width,
-    height,
-    seed,
-    source,
-    mask,
-    checkpoint: recipe.model.id,
-    sampling: { sampler, schedule, steps, guidance_scale, clip_skip },
-  });
+const PARTS = [
+  "prompt",
+  "negative_prompt",
+  "width",
+  "height",
+  "seed",
+  "emphasis",
+  "vae",
+  "noise",
+  "guidance",
+  "tiling",
+  "hires",
+  "refiner",
+  "source",
+  "mask",
+  "outpaint",
+];
+const SAMPLING = ["sampler", "schedule", "steps", "guidance_scale", "clip_skip", "parameters"];
+
+/** Hand a recipe in as a request, some of its parts changed; the job. */
+export function submitRecipe(recipe, changes) {
+  const pick = (names) => Object.fromEntries(names.map((name) => [name, recipe[name]]));
+  const checkpoint = recipe.model.id;
+  return postJob({ ...pick(PARTS), checkpoint, sampling: pick(SAMPLING), ...changes });
 }

@@ -2,9 +2,11 @@
 
 import { inputOf, isShown, settled, type } from "./dom.js";
 import { notify } from "./notices.js";
-import { readPicture } from "./server.js";
+import { readPicture, readText } from "./server.js";
 import { store } from "./store.js";
 
+/** What A1111 and its kin write: a last line of settings. */
+const INFOTEXT = /(?:^|\n)\s*Steps: \d+, .*(?:Sampler|Seed|CFG scale): /;
 const TAB_NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint" };
 
 /** Ask the page to fill its controls; see restore.py for what a wish may hold. */
@@ -57,18 +59,24 @@ function onDrop(event) {
   if (!promptAt(event.target) || !(file || ours(dragged))) return;
   event.preventDefault();
   event.stopPropagation();
-  if (file) restoreFrom(file);
+  if (file) restoreFrom(readPicture(file));
   else restore({ picture: ours(dragged) });
 }
 
 function onPaste(event) {
+  const text = event.clipboardData?.getData("text/plain") ?? "";
+  if (promptAt(event.target) && INFOTEXT.test(text)) {
+    event.preventDefault();
+    event.stopPropagation();
+    return restoreFrom(readText(text));
+  }
   const file = picture(event.clipboardData);
   const place = file && !promptAt(event.target) && sourcePlace();
   if (!file || !(promptAt(event.target) || place)) return;
   event.preventDefault();
   event.stopPropagation();
   if (place) chooseFile(place, event.clipboardData.files);
-  else restoreFrom(file);
+  else restoreFrom(readPicture(file));
 }
 
 /** The file input of the open tab's source picture. */
@@ -94,10 +102,10 @@ function ours(url) {
   return /^\/pictures\/([^/]+)/.exec(parsed.pathname)?.[1] ?? null;
 }
 
-async function restoreFrom(file) {
+async function restoreFrom(reading) {
   try {
-    const { request } = await readPicture(file);
-    await restore({ request });
+    const { request, missing = [] } = await reading;
+    await restore({ request, missing });
   } catch (error) {
     notify(error.message, { tone: "bad" });
   }

@@ -58,6 +58,14 @@ export const restorePicture = (id) => call("POST", `/pictures/${encodeURICompone
 /** What a picture file says about how it was made: `{request, infotext}`. */
 export const readPicture = (file) => call("POST", "/read-picture", file, file.type);
 
+/** What a text in A1111's words says of how a picture is made: `{request, missing}`. */
+export const readText = (text) =>
+  call("POST", "/read-text", JSON.stringify({ text }), "application/json");
+
+/** The length of a prompt, and what is wrong or doubtful in it. */
+export const readPrompt = (question) =>
+  call("POST", "/prompt", JSON.stringify(question), "application/json");
+
 /** Where the newest preview of a running job is. */
 export const previewUrl = (job) =>
   `${API}/jobs/${encodeURIComponent(job.id)}/preview?v=${job.preview_version}`;

@@ -33,7 +33,9 @@ def hires_controls(page: Page, form: Form) -> None:
         _size(page, form)
         own_slider(form, "hires.denoising_strength", "Denoising strength", "hr_denoising_strength")
         off_slider(form, "hires.steps", "Hires steps (0 = same)", "hires_steps")
-        with gr.Accordion("Other words, sampler, checkpoint", open=False):
+        with gr.Accordion(
+            "Other words, sampler, checkpoint", open=False, elem_id=f"{form.mode}_hr_others"
+        ):
             _others(page, form)
 
 

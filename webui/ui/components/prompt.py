@@ -14,6 +14,8 @@ from webui.ui.live import live
 class PromptRow:
     """The parts of the row that events are wired to."""
 
+    prompt: gr.Textbox
+    negative: gr.Textbox
     generate: gr.Button
     answer: gr.Textbox
     """Out of sight: the server's answer to Generate as JSON, read by the client."""
@@ -47,7 +49,7 @@ def prompt_row(form: Form) -> PromptRow:
     answer = gr.Textbox(visible="hidden", elem_id=f"{mode}_answer", label="Answer")
     form.bind("prompt", prompt, read=_text)
     form.bind("negative_prompt", negative, read=_text)
-    return PromptRow(generate=generate, answer=answer)
+    return PromptRow(prompt=prompt, negative=negative, generate=generate, answer=answer)
 
 
 def _text(value: str | None) -> str:

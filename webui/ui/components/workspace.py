@@ -12,6 +12,7 @@ from gradio.components import Component
 
 from webui.core.errors import GessoError, InvalidRequest
 from webui.core.request import GenerationRequest, Mode
+from webui.prompting.faults import WrongPrompt
 from webui.studio import Studio
 from webui.ui.components.batch import batch_controls
 from webui.ui.components.follow_source import follow_source
@@ -25,6 +26,7 @@ from webui.ui.components.sampling import guidance_control, sampler_controls
 from webui.ui.components.seed import seed_controls, seed_extras
 from webui.ui.components.size import Size, size_controls
 from webui.ui.components.source import FIELD
+from webui.ui.components.styles import styles_group
 from webui.ui.form import Form, Values
 from webui.ui.live import live
 from webui.ui.page import Page
@@ -46,7 +48,7 @@ def workspace(page: Page, mode: Mode, *own: OwnGroup) -> Iterator[Form]:
             scale=2, min_width=320, elem_id=f"{mode}_settings", elem_classes="gesso-controls"
         ):
             yield form
-            size = common_controls(page, form, own)
+            size = common_controls(page, form, row, own)
             plans = plan_controls(page, form)
         with gr.Column(
             scale=3, min_width=320, elem_id=f"{mode}_results", elem_classes="gesso-results-column"
@@ -58,7 +60,7 @@ def workspace(page: Page, mode: Mode, *own: OwnGroup) -> Iterator[Form]:
         follow_source(page, size, source)
 
 
-def common_controls(page: Page, form: Form, own: Sequence[OwnGroup]) -> Size:
+def common_controls(page: Page, form: Form, row: PromptRow, own: Sequence[OwnGroup]) -> Size:
     """The controls of every tab that makes pictures, by importance. What a newcomer doesn't need
     comes last, in closed groups."""
     studio = page.studio
@@ -68,6 +70,7 @@ def common_controls(page: Page, form: Form, own: Sequence[OwnGroup]) -> Size:
     guidance_control(form, defaults)
     seed_controls(form)
     batch_controls(form)
+    styles_group(page, form, row)
     for draw in own:
         draw(page, form)
     refiner_controls(page, form)
@@ -106,7 +109,7 @@ def _generate(studio: Studio, form: Form, plans: PlanControls) -> Callable[[Valu
             job = studio.submit(_asked(form, values))
         except InvalidRequest as error:
             control = plans.component(error.field) or form.component(error.field)
-            return _fault(error.message, control)
+            return _fault(error.message, control, error)
         except GessoError as error:
             return _fault(str(error))
         except Exception:
@@ -128,6 +131,27 @@ def _asked(form: Form, values: Values) -> GenerationRequest:
     return request
 
 
-def _fault(message: str, control: Component | None = None) -> str:
-    """An answer that says what is wrong and which control holds it."""
-    return json.dumps({"fault": message, "control": control.elem_id if control else None})
+def _fault(
+    message: str, control: Component | None = None, error: InvalidRequest | None = None
+) -> str:
+    """An answer that says what is wrong, which control holds it, in which closed groups that lies,
+    and the character of a prompt that is at fault."""
+    return json.dumps(
+        {
+            "fault": message,
+            "control": control.elem_id if control else None,
+            "groups": _groups_around(control),
+            "position": error.position if isinstance(error, WrongPrompt) else None,
+        }
+    )
+
+
+def _groups_around(control: Component | None) -> list[str]:
+    """The element ids of the accordions around a control, outermost first."""
+    found: list[str] = []
+    place = control.parent if control else None
+    while place is not None:
+        if isinstance(place, gr.Accordion) and place.elem_id:
+            found.insert(0, place.elem_id)
+        place = place.parent
+    return found
