@@ -308,6 +308,21 @@ def test_a_network_that_fits_partly_says_so(
     assert "1 tensors are of no known kind (the first is lora_unet_mid_block.sparkle)" in note
 
 
+def test_embeddings_come_along_in_a_network(
+    patcher: Patcher, loaded: Components, tmp_path: Path
+) -> None:
+    parts = {f"{layouts.kohya('unet', TO_Q)}.{k}": v for k, v in layouts.lora((32, 32)).items()}
+    vectors = torch.ones(2, 32)
+    save_file(
+        {**parts, "bundle_emb.inkword.string_to_param.*": vectors}, tmp_path / "a.safetensors"
+    )
+    assert patcher.apply([use(tmp_path / "a.safetensors")])
+    assert torch.equal(patcher.embeddings["inkword"], vectors)
+    assert patcher.notes == ()
+    assert patcher.apply([])
+    assert not patcher.embeddings
+
+
 def test_a_missing_or_damaged_file_is_told(patcher: Patcher, tmp_path: Path) -> None:
     with pytest.raises(ModelUnreadable, match="“gone” can't be used: its file is gone"):
         patcher.apply([use(tmp_path / "gone.safetensors")])

@@ -30,6 +30,7 @@ class Fit:
     empty where all is."""
 
     layers: Mapping[Target, Layer]
+    embeddings: Mapping[str, Mapping[str, Tensor]]
     note: str
 
 
@@ -49,7 +50,8 @@ def fit(network: Network, targets: Mapping[Place, Target]) -> Fit:
             misfits.append(place)
     if len(layers) <= len(misfits):
         raise InvalidRequest("prompt", _refusal(network, [*misfits, *absent]))
-    return Fit(layers=layers, note=_note(network, len(layers), absent, misfits))
+    note = _note(network, len(layers), absent, misfits)
+    return Fit(layers=layers, embeddings=network.embeddings, note=note)
 
 
 def _is_fitting(name: str, layer: Layer, module: nn.Module) -> bool:

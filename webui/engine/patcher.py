@@ -24,7 +24,7 @@ from webui.engine.network_layers import BASE, Target, layers_of
 from webui.families.components import Components
 from webui.networks import dora, lora
 from webui.networks.format import Parts
-from webui.networks.keys import UNET
+from webui.networks.keys import TEXT_ENCODER, UNET
 from webui.networks.network import Layer, read_network
 from webui.prompting.networks import NetworkTag
 
@@ -67,12 +67,23 @@ class Patcher:
         self._fits: dict[_Source, Fit] = {}
         self._applied: dict[Target, _Shares] = {}
         self._backups: dict[Target, Mapping[str, Tensor]] = {}
-        self._told_texts: dict[Target, _Shares] = {}
+        self._told: tuple[object, ...] = ({}, frozenset())
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the applied networks is not used, in sentences; empty where all of it is."""
         return tuple(found.note for found in self._fits.values() if found.note)
+
+    @property
+    def embeddings(self) -> Mapping[str, Tensor]:
+        """Vectors, (n, W), that came along in the networks' files, by the word that calls them."""
+        bundles = [found.embeddings for found in self._fits.values()]
+        return {
+            word: vectors[TEXT_ENCODER]
+            for words in bundles
+            for word, vectors in words.items()
+            if TEXT_ENCODER in vectors
+        }
 
     @property
     def held_bytes(self) -> int:
@@ -82,8 +93,8 @@ class Patcher:
 
     def apply(self, uses: Sequence[NetworkUse]) -> bool:
         """Make the model that of these networks, at the beginning of a run, whatever was applied
-        before. True if a text encoder is not what it was when this was last answered: what it
-        encoded since then no longer holds.
+        before. True if a text encoder or the words it knows are not what they were when this was
+        last answered: what it encoded since then no longer holds.
 
         Raises InvalidRequest for a network of another family and ModelUnreadable; the model is
         then as it was, or, where damage shows only on the way, without any network.
@@ -158,18 +169,19 @@ class Patcher:
             now: Tensor = getattr(target.module, name)
             exact = torch.promote_types(now.dtype, torch.float32)
             base = backup.to(now.device, exact)
-            total = base.clone()
+            total = base
             for share in shares:
                 layer = self._fits[share.source].layers[target]
                 change = _bias_change if name == "bias" else _weight_change
                 if (part := change(layer, base, share, target)) is not None:
-                    total.add_(part, alpha=share.weight)
+                    total = total.add(part, alpha=share.weight)
             yield name, total
 
     def _has_other_text(self) -> bool:
         texts = {target: now for target, now in self._applied.items() if target.part != UNET}
-        before, self._told_texts = self._told_texts, texts
-        return texts != before
+        bundles = frozenset(source for source, found in self._fits.items() if found.embeddings)
+        before, self._told = self._told, (texts, bundles)
+        return self._told != before
 
     def _restore_all(self) -> None:
         for target, backup in self._backups.items():

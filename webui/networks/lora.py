@@ -26,8 +26,8 @@ def size(parts: Parts) -> Size:
 
 def change(parts: Parts, weight: Tensor) -> Tensor:
     """scale * up @ down, in the weight's shape."""
-    product = _product(parts[UP].flatten(1), parts[DOWN].flatten(1), parts.get(MID))
-    return scale(parts, parts[DOWN].shape[0]) * product.reshape(weight.shape)
+    up = parts[UP].flatten(1) * scale(parts, parts[DOWN].shape[0])  # the small one is scaled
+    return _product(up, parts[DOWN].flatten(1), parts.get(MID)).reshape(weight.shape)
 
 
 def limited(parts: Parts, rank: int) -> Parts:

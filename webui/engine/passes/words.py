@@ -30,7 +30,7 @@ def tell(bench: Bench, this: Pass, pipeline: Pipeline) -> ConditioningPlan:
         is_guided=recipe.guidance_scale > 1,
         is_hires=this.is_hires,
         first_pass_steps=calls_before,
-        embeddings=bench.embeddings,
+        embeddings={**pipeline.patcher.embeddings, **bench.embeddings},
     )
 
 
