@@ -78,7 +78,7 @@ class _Graph:
         behind = {
             found for id in samplers for found in self._upstream(self._inputs(id)["latent_image"])
         }
-        last = [id for id in samplers if id not in behind]
+        last = [id for id in samplers if id not in behind] or samplers
         return last[-1] if last else None
 
     def _inputs(self, id: str) -> Json:
