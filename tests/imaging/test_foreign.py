@@ -274,15 +274,16 @@ def test_a_picture_that_says_nothing_is_told_so() -> None:
         read_told(png_with({}))
 
 
+KEYS = (
+    *("class_type", "inputs", "positive", "negative", "latent_image", "image", "prompt"),
+    *("sui_image_params", "base_model", "sampler", "loras", "model", "3"),
+)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
-            st.sampled_from(
-                ["class_type", "inputs", "positive", "negative", "latent_image", "image", "prompt"]
-                + ["sui_image_params", "base_model", "sampler", "loras", "model", "3"]
-            ),
+            st.sampled_from(KEYS),
             inner,
             max_size=5,
         )
