@@ -14,7 +14,7 @@ from tests.conftest import make_studio, until
 from tests.test_durability import FAKE, Server
 from webui.plans.plan import PlanId
 
-LATEST_KILL_S = 1.5
+LATEST_KILL_S = 0.3
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="kills as Unix does")
 
@@ -34,10 +34,15 @@ def test_kills_lose_no_cell_and_make_none_twice(tmp_path: Path, kills: int, cell
     until(lambda: server.accepted)
     plan_id = PlanId(server.accepted[0])
     pictures, made = tmp_path / "outputs" / "txt2img-images", [0]
+
+    def count() -> int:
+        return len(list(pictures.rglob("*.png")))
+
     for _ in range(kills):
-        time.sleep(chance.uniform(0.3, LATEST_KILL_S))
+        until(lambda: count() > made[-1] or count() == cells, seconds=60)
+        time.sleep(chance.uniform(0, LATEST_KILL_S))
         server.kill()
-        made.append(len(list(pictures.rglob("*.png"))))
+        made.append(count())
         server = Server(tmp_path, FAKE, options)
     server.finish()
 

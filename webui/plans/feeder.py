@@ -106,7 +106,7 @@ class Feeder:
 
     def _next(self, plan: Plan) -> Iterator[Cell]:
         """Cells that wait for another attempt, then those that were never begun."""
-        yield from self._store.cells(plan.id, CellState.WAITING)
+        yield from self._store.cells(plan.id, CellState.WAITING, AHEAD)
         for number in range(plan.begun, plan.cells):
             yield Cell(number=number, state=CellState.WAITING)
 
@@ -146,7 +146,7 @@ class _Sources:
 
     def made_by(self, number: int) -> InputId:
         """The first picture of a cell, kept as an input."""
-        id = self.store.first_pictures(self.plan.id).get(number)
+        id = self.store.first_picture(self.plan.id, number)
         if id is None:
             raise GessoError(NO_PICTURE)
         try:

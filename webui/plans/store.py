@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Connection
 from typing import Any, Final
@@ -88,6 +89,8 @@ class PlanStore:
             self._reader: Final = connect(path)
         self._write_lock: Final = threading.Lock()
         self._read_lock: Final = threading.Lock()
+        self._parse: Final = lru_cache(maxsize=64)(_parse)
+        """A folder of 10,000 names is not read anew at every look."""
 
     def close(self) -> None:
         """Close the file."""
@@ -212,6 +215,14 @@ class PlanStore:
         )
         return dict(rows)
 
+    def first_picture(self, id: PlanId, number: int) -> str | None:
+        """The first picture of a cell; None while there is none."""
+        rows = self._rows(
+            "SELECT picture_id FROM line WHERE plan_id = ? AND number = ? AND picture_index = 0",
+            id, number,
+        )  # fmt: skip
+        return rows[0][0] if rows else None
+
     def lines(self, id: PlanId) -> Iterator[Line]:
         """The manifest so far, in the order of cells; read in portions, also while it grows."""
         after = (-1, -1)
@@ -250,19 +261,20 @@ class PlanStore:
             yield self._writer
 
     def _plans(self, where: str, *values: object) -> list[Plan]:
-        return [_plan(row) for row in self._rows(f"SELECT {COLUMNS} FROM plan {where}", *values)]
+        rows = self._rows(f"SELECT {COLUMNS} FROM plan {where}", *values)
+        return [_plan(row, self._parse(row[3])) for row in rows]
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._read_lock:
             return self._reader.execute(query, values).fetchall()
 
 
-def _plan(row: Sequence[Any]) -> Plan:
+def _plan(row: Sequence[Any], asked: PlanRequest) -> Plan:
     return Plan(
         id=row[0],
         owner=row[1],
         state=PlanState(row[2]),
-        asked=from_json(PlanRequest, row[3]),
+        asked=asked,
         cells=row[4],
         begun=row[5],
         created_at=row[6],
@@ -271,6 +283,10 @@ def _plan(row: Sequence[Any]) -> Plan:
         round=row[9],
         grids=tuple(json.loads(row[10])),
     )
+
+
+def _parse(asked: str) -> PlanRequest:
+    return from_json(PlanRequest, asked)
 
 
 def _cell(row: Sequence[Any]) -> Cell:

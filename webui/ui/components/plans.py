@@ -56,7 +56,7 @@ class PlanControls:
         self, studio: Studio, form: Form, script: gr.Dropdown, parts: Sequence[Part]
     ) -> None:
         self._studio: Final = studio
-        self._form: Final = form
+        self.form: Final = form
         self._script: Final = script
         self._parts: Final = {part.kind: part for part in parts}
 
@@ -95,11 +95,11 @@ class PlanControls:
 
     def _request(self, values: Values, part: Part) -> GenerationRequest:
         """For a folder, its first picture stands in for the source that the form may lack."""
-        source = self._form.component(FIELD)
+        source = self.form.component(FIELD)
         if part.kind == "folder" and source is not None and not values[source]:
             files = values[part.fields["images"]]
             values = {**values, source: files[0] if files else None}
-        return self._form.request(values)
+        return self.form.request(values)
 
     def _uploaded(self, field: str, paths: Sequence[str] | None) -> list[dict[str, str]]:
         """Files as inputs with the names they had."""
