@@ -9,8 +9,13 @@ import torch
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
-from webui.core.request import Guidance
-from webui.engine.conditioning import Conditioning, Weighted
+from webui.core.request import Emphasis, Guidance
+from webui.engine.conditioning import (
+    Conditioning,
+    ConditioningPlan,
+    PromptEncoder,
+    Weighted,
+)
 from webui.engine.denoise import Denoiser
 from webui.families.components import Components, Prediction
 from webui.schedules.noise_levels import NoiseLevels
@@ -110,3 +115,16 @@ def prompts(positive: Sequence[tuple[Tensor, float]], negative: Tensor | None) -
     """What these encoded texts say, with their weights."""
     parts = tuple(Weighted(embedding=text, weight=weight) for text, weight in positive)
     return Conditioning(positive=parts, negative=negative)
+
+
+def read(model: Components, prompt: str) -> ConditioningPlan:
+    """What a model's own text encoder makes of a prompt, guided away from no text."""
+    return PromptEncoder(model).plan(
+        prompt,
+        "",
+        clip_skip=1,
+        emphasis=Emphasis.ORIGINAL,
+        steps=1,
+        calls_per_step=1,
+        is_guided=True,
+    )

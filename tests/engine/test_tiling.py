@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.engine.work import STARTER
-from webui.core.request import Emphasis, Guidance, Tiling
-from webui.engine.conditioning import PromptEncoder
+from webui.core.request import Guidance, Tiling
 from webui.engine.denoise import Denoiser
 from webui.engine.tiling import tiled
 from webui.families.components import Components, Placement
@@ -48,15 +47,7 @@ def start(rows: int = 0, columns: int = 0) -> Tensor:
 def draw(starter: Components, mode: Tiling, noise: Tensor | None = None) -> Tensor:
     """A forest, (3, 128, 128), about -1..1: its sky and its ground differ, so do its sides."""
     levels = NoiseLevels(starter.betas)
-    plan = PromptEncoder(starter).plan(
-        "forest",
-        "",
-        clip_skip=1,
-        emphasis=Emphasis.ORIGINAL,
-        steps=STEPS,
-        calls_per_step=1,
-        is_guided=True,
-    )
+    plan = read(starter, "forest")
     steps = [levels.sigma(999 * (1 - i / (STEPS - 1))) for i in range(STEPS)] + [0.0]
     x = (start() if noise is None else noise) * steps[0]
     with tiled(starter.unet, starter.vae, mode):
