@@ -6,6 +6,7 @@ import { notify } from "./notices.js";
 import { submitRecipe } from "./recipe.js";
 import { restore, sendTo } from "./restore.js";
 import { store } from "./store.js";
+import { verify } from "./verify.js";
 
 const VARIATION = 0.15;
 
@@ -31,6 +32,7 @@ export function actionsFor(mode, current, stage) {
     act("Vary", "vary", vary),
     hires,
     act("Use settings", "use_settings", (picture) => restore({ picture: picture.id })),
+    act("Verify", "verify", verify),
     compare,
     save,
     act("Delete", "delete", remove),

@@ -5,6 +5,7 @@ import "./notices.js";
 import "./results.js";
 import "./history.js";
 import "./lightbox.js";
+import "./png_info.js";
 import { followServer } from "./events.js";
 import { answer } from "./generate.js";
 import { watchCounters } from "./counter.js";

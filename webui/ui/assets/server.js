@@ -49,6 +49,12 @@ export const getPicture = (id) => call("GET", `/pictures/${encodeURIComponent(id
 /** Make a picture again from its recipe; the job. */
 export const makeAgain = (id) => call("POST", `/pictures/${encodeURIComponent(id)}/again`);
 
+/** Make a picture again and compare; the job, whose reason will say what was found. */
+export const verifyPicture = (id) => call("POST", `/pictures/${encodeURIComponent(id)}/verify`);
+
+/** Keep a picture file for jobs: `{id, width, height}`. */
+export const addInput = (file) => call("POST", "/inputs", file, file.type);
+
 /** Move a picture to the trash. */
 export const trashPicture = (id) => call("DELETE", `/pictures/${encodeURIComponent(id)}`);
 

@@ -40,9 +40,9 @@ class Store {
     return this.#order.map((id) => this.jobs.get(id)).filter((job) => job && !isOver(job));
   }
 
-  /** All known jobs of a tab, newest first. */
+  /** All known jobs of a tab that make pictures, newest first. */
   ofMode(mode) {
-    const found = [...this.jobs.values()].filter((job) => job.mode === mode);
+    const found = [...this.jobs.values()].filter((job) => job.mode === mode && !job.verifies);
     return found.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1));
   }
 
