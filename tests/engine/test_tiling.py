@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.engine.denoisers import read
 from tests.engine.work import STARTER
 from webui.core.request import Guidance, Tiling
 from webui.engine.denoise import Denoiser
