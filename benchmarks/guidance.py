@@ -1,6 +1,6 @@
 """What the denoiser and each kind of guidance cost on the starter model.
 
-    python benchmarks/guidance.py [--threads 1] [--rounds 5] [--side 256] [--steps 20] [--only plain]
+    python benchmarks/guidance.py [--threads 1] [--rounds 5] [--side 256] [--steps 20] [--only ...]
 
 Each run is `steps` calls at falling noise levels, without sampler and decoding. "bare" calls the
 network alone with the same rows. The runs take turns, so that other work on the machine hits all

@@ -125,6 +125,7 @@ class _Network:
         is_exact: bool,
     ) -> None:
         self._unet: Final = components.unet
+        self._dtype: Final = components.unet.dtype  # goes through all its parameters each time
         self._is_velocity: Final = components.prediction is Prediction.VELOCITY
         self._levels: Final = levels
         self._extra: Final = extra_channels
@@ -146,7 +147,7 @@ class _Network:
         if self._extra is not None:
             extra = self._extra.to(seen).expand(len(x), -1, -1, -1)
             seen = torch.cat([seen, extra], dim=1)
-        return seen.to(self._unet.dtype)
+        return seen.to(self._dtype)
 
     def _together(
         self, seen: Tensor, timestep: Tensor, texts: Sequence[Tensor]
