@@ -6,6 +6,11 @@ Same weights, precision, threads, prompt, sampler and schedule, warm, taking tur
 work on the machine hits all alike. Prints JSON: seconds per picture and the ratio of each pair of
 turns (below 1: ours is faster). "stock_channels_last" is the stock pipeline with the memory
 layout that we choose; nobody gets it without asking. CPU only.
+
+"loop" is our denoising alone, from the first step's beginning to the last one's end, through the
+engine's thread; "bare" is as many calls of the same network with tensors of the same shapes and
+nothing between them. Their ratio is what sampler, guidance, progress and threads cost. Both are
+seconds of processor time, which other work on the machine hardly touches.
 """
 
 from __future__ import annotations
@@ -16,12 +21,13 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from webui.core.engine import Work
-from webui.core.events import ImageReady
+from webui.core.events import ImageReady, Progress
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import ModelRef, Recipe
 from webui.engine.environment import prepare_environment
@@ -43,9 +49,11 @@ def main() -> None:
     engine = create({"use_cpu": True, "threads": options.threads})
     device = engine.prepare()
     ways: dict[str, Callable[[], object]] = {"ours": partial(ours, engine, work(options))}
+    seconds_of = {"loop": partial(loop, engine, work(options)), "bare": bare(options)}
     ways["stock"] = partial(stock, pipeline(is_channels_last=False), options)
     ways["stock_channels_last"] = partial(stock, pipeline(is_channels_last=True), options)
     seconds = take_turns(ways, options.rounds)
+    seconds |= take_turns_of_their_own_clocks(seconds_of, options.rounds)
     engine.close()
     print(json.dumps({"device": device, **vars(options), **figures(seconds)}, indent=2))
 
@@ -62,6 +70,19 @@ def take_turns(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[st
     return seconds
 
 
+def take_turns_of_their_own_clocks(
+    ways: Mapping[str, Callable[[], float]], rounds: int
+) -> dict[str, list[float]]:
+    """As `take_turns`, for ways that say themselves how long the part took that counts."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for round_ in range(-1, rounds):
+        for name, way in ways.items():
+            taken = way()
+            if round_ >= 0:
+                seconds[name].append(taken)
+    return seconds
+
+
 def figures(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
     """Median and best of each way, and of the ratios within the rounds."""
     report: dict[str, Any] = {}
@@ -70,13 +91,11 @@ def figures(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
             "median_s": round(statistics.median(values), 3),
             "best_s": round(min(values), 3),
         }
-    for name in ("stock", "stock_channels_last"):
-        ratios = [
-            ours / theirs for ours, theirs in zip(seconds["ours"], seconds[name], strict=True)
-        ]
-        report[f"ours/{name}"] = {
-            "median": round(statistics.median(ratios), 3),
-            "best_of_each": round(min(seconds["ours"]) / min(seconds[name]), 3),
+    for ours, theirs in (("ours", "stock"), ("ours", "stock_channels_last"), ("loop", "bare")):
+        pairs = zip(seconds[ours], seconds[theirs], strict=True)
+        report[f"{ours}/{theirs}"] = {
+            "median": round(statistics.median(one / other for one, other in pairs), 3),
+            "best_of_each": round(min(seconds[ours]) / min(seconds[theirs]), 3),
         }
     return report
 
@@ -84,6 +103,42 @@ def figures(seconds: Mapping[str, list[float]]) -> dict[str, Any]:
 def ours(engine: LocalEngine, batch: Work) -> object:
     """One picture from our engine, previews switched on as on the page."""
     return [event for event in engine.generate(batch) if isinstance(event, ImageReady)]
+
+
+def loop(engine: LocalEngine, batch: Work) -> float:
+    """Processor seconds of the denoising of one picture, without previews."""
+    started = ended = 0.0
+    for event in engine.generate(replace(batch, preview_every_s=0)):
+        if isinstance(event, Progress):
+            ended = time.process_time()
+            started = started or ended
+    return ended - started
+
+
+def bare(options: argparse.Namespace) -> Callable[[], float]:
+    """Processor seconds of as many calls of the same network, with and without guidance in one."""
+    import torch
+
+    from webui.engine.device import choose_device
+    from webui.engine.options import Options
+    from webui.engine.pipeline_manager import PipelineManager
+    from webui.families import load_families
+
+    placement = choose_device(Options(use_cpu=True, threads=options.threads)).placement
+    model = work(options).model
+    with torch.inference_mode():
+        unet = PipelineManager(load_families(), placement).get(model).components.unet
+        latents = torch.randn(2, 4, options.side // 8, options.side // 8).to(unet.dtype)
+        texts = torch.randn(2, 77, int(unet.config.cross_attention_dim)).to(unet.dtype)
+
+    def call() -> float:
+        with torch.inference_mode():
+            started = time.process_time()
+            for step in range(options.steps):
+                unet(latents, torch.tensor(999.0 - step), texts, return_dict=False)
+            return time.process_time() - started
+
+    return call
 
 
 def work(options: argparse.Namespace) -> Work:
