@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,25 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from tests.engine.work import images, pixels, work
+from tests.engine.work import STARTER, images, pixels, work
+from webui.core.engine import UsedFile
 from webui.core.errors import OutOfMemory
 from webui.core.events import ImageReady, Preview, Progress
-from webui.core.request import InputId, Mask, MaskArea, Source
+from webui.core.model import ModelKind
+from webui.core.request import (
+    Hires,
+    InputId,
+    Mask,
+    MaskArea,
+    Noise,
+    NoiseSource,
+    Refiner,
+    Source,
+)
 from webui.engine.local import LocalEngine, create
+from webui.engine.philox import PhiloxGenerator
 from webui.imaging.masks import overlay_alpha, prepare_mask
+from webui.samplers import load_samplers
 
 pytestmark = [
     pytest.mark.gpu,
@@ -96,13 +111,68 @@ def test_the_same_recipe_gives_the_same_pixels(gpu: LocalEngine) -> None:
     assert draw(gpu).tobytes() == draw(gpu).tobytes()
 
 
-def test_a_picture_of_a_batch_is_the_one_made_alone_up_to_rounding(gpu: LocalEngine) -> None:
-    recipe = work(prompt="a red apple", width=SIDE, height=SIDE, steps=20).recipes[0]
-    batch = images(gpu, work(recipe, pictures=4))
-    alone = [images(gpu, work(recipe.at(index)))[0] for index in range(4)]
-    for one, other in zip(batch, alone, strict=True):
+def together_and_alone(
+    gpu: LocalEngine, is_exact: bool, **changes: Any
+) -> list[tuple[Image.Image, Image.Image]]:
+    """Each of four pictures as part of a batch and made alone."""
+    drawn = {"prompt": "a red apple", "width": SIDE, "height": SIDE, "steps": 20}
+    batch = replace(work(pictures=4, **{**drawn, **changes}), is_exact=is_exact)
+    alone = [replace(batch, recipes=(recipe,)) for recipe in batch.recipes]
+    together = images(gpu, batch)
+    assert len({image.tobytes() for image in together}) == 4
+    return list(zip(together, [images(gpu, one)[0] for one in alone], strict=True))
+
+
+@pytest.mark.parametrize("sampler", ["euler", "euler_a", "dpmpp_2m", "dpmpp_sde", "ddim", "unipc"])
+def test_a_picture_of_a_batch_is_the_one_made_alone_up_to_rounding(
+    gpu: LocalEngine, sampler: str
+) -> None:
+    for one, other in together_and_alone(gpu, is_exact=False, sampler=sampler):
         assert psnr(one, other) > 25
-    assert len({image.tobytes() for image in batch}) == 4
+
+
+@pytest.mark.parametrize("sampler", [each.id for each in load_samplers()])
+def test_an_exact_picture_of_a_batch_is_the_one_made_alone_to_the_last_bit(
+    gpu: LocalEngine, sampler: str
+) -> None:
+    for one, other in together_and_alone(gpu, is_exact=True, sampler=sampler, steps=8):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_an_exact_second_pass_is_the_same_alone_to_the_last_bit(gpu: LocalEngine) -> None:
+    hires = Hires(scale=1.5, steps=6)
+    for one, other in together_and_alone(gpu, is_exact=True, steps=8, hires=hires):
+        assert one.size == (SIDE * 3 // 2, SIDE * 3 // 2)
+        assert one.tobytes() == other.tobytes()
+
+
+def test_nvidias_noise_is_what_this_gpu_draws() -> None:
+    """The emulated generator against the real one, on a latent of a usual size."""
+    shape = (4, 64, 64)
+    real = torch.randn(shape, generator=torch.Generator("cuda").manual_seed(12345), device="cuda")
+    emulated = torch.from_numpy(PhiloxGenerator(12345).normal(shape))
+    assert torch.allclose(real.cpu(), emulated, atol=1e-5)
+
+
+def test_the_gpus_own_noise_is_nvidias(gpu: LocalEngine) -> None:
+    sources = (NoiseSource.GPU, NoiseSource.NV)
+    drawn = [draw(gpu, noise=Noise(source=source)) for source in sources]
+    assert psnr(*drawn) > 30
+
+
+def test_models_that_take_turns_leave_the_gpus_memory_as_it_was(
+    gpu: LocalEngine, tmp_path: Path
+) -> None:
+    shutil.copytree(STARTER.path, tmp_path / "second")
+    second = replace(STARTER, id="second", name="second", path=tmp_path / "second")
+    files = (UsedFile(kind=ModelKind.CHECKPOINT, ref="second", model=second),)
+    refiner = Refiner(checkpoint="second", switch_at=0.5)
+    draw(gpu, steps=2)
+    before = torch.cuda.memory_allocated()
+    for _ in range(5):
+        images(gpu, replace(work(steps=2, refiner=refiner, hires=Hires()), files=files))
+        draw(gpu, steps=2)
+    assert torch.cuda.memory_allocated() <= before + 2**20
 
 
 def test_a_batch_goes_through_the_network_together(gpu: LocalEngine) -> None:
