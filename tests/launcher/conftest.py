@@ -43,11 +43,14 @@ def computer(system: str = "linux", arch: str = "x86_64", libc: str = "glibc 2.3
     )
 
 
-def make_wheel(folder: Path, name: str, version: str, files: Mapping[str, str]) -> None:
+def make_wheel(
+    folder: Path, name: str, version: str, files: Mapping[str, str], needs: str = ""
+) -> None:
     """A wheel that pip takes: the files, and the least of metadata."""
     info = f"{name}-{version}.dist-info"
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     metadata = {
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/METADATA": about + (f"Requires-Dist: {needs}\n" if needs else ""),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     contents = {**files, **metadata}
@@ -126,11 +129,13 @@ def make_place(folder: Path) -> Place:
     shutil.copy(ROOT / "launch.py", place.root)
     (place.root / "app.py").write_text(APP)
     (place.root / "requirements.txt").write_text("easel==1.0\n")
+    (place.root / "requirements-bare.txt").write_text("brush==4.0\n")
     (place.root / "requirements-test.txt").write_text("mirror==2.0\n")
     (place.root / "constraints.txt").write_text("easel==1.0\npalette==3.0\nmirror==2.0\n")
     make_wheel(place.wheels, "torch", "2.13.0", {"torch/__init__.py": TORCH})
     make_wheel(place.wheels, "easel", "1.0", {"easel/__init__.py": "", "easel/legs.py": "n = 3\n"})
     make_wheel(place.wheels, "mirror", "2.0", {"mirror.py": ""})
+    make_wheel(place.wheels, "brush", "4.0", {"brush.py": ""}, needs="no-such-package")
     return place
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 from tests.launcher.conftest import ROOT
@@ -32,7 +34,12 @@ def imports(paths: Iterator[Path]) -> set[str]:
 
 
 def test_everything_is_pinned_exactly() -> None:
-    for name in ("requirements.txt", "requirements-test.txt", "constraints.txt"):
+    for name in (
+        "requirements.txt",
+        "requirements-bare.txt",
+        "requirements-test.txt",
+        "constraints.txt",
+    ):
         lines = (ROOT / name).read_text("utf-8").splitlines()
         wanted = [line for line in lines if line and not line.startswith("#")]
         assert len(pins(name)) == len(wanted), name
@@ -49,9 +56,17 @@ def test_pytorch_and_what_brings_another_one_are_left_out() -> None:
     assert [name for name in LEFT_OUT if name in everything] == []
 
 
+def test_all_that_a_bare_requirement_asks_for_is_required_but_torchvision() -> None:
+    for name, version in pins("requirements-bare.txt").items():
+        assert metadata.version(name) == version
+        asked = {re.split(r"[^\w.-]", line)[0] for line in metadata.requires(name) or []}
+        needed = {normalize(each) for each in asked} - {"torch", "torchvision"}
+        assert needed - pins("constraints.txt").keys() == set()
+
+
 def test_what_the_program_imports_is_required() -> None:
     program = imports(iter([ROOT / "app.py", *(ROOT / "webui").rglob("*.py")]))
-    required = {*pins("requirements.txt"), "torch", "webui", "app"}
+    required = {*pins("requirements.txt"), *pins("requirements-bare.txt"), "torch", "webui", "app"}
     assert {normalize(OWN_NAMES.get(name, name)) for name in program} - required == set()
 
 

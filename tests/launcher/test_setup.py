@@ -111,6 +111,19 @@ def test_changed_requirements_are_installed_without_pytorch_again(place: Place) 
     assert (place.site_packages / "palette.py").exists()
 
 
+def test_bare_requirement_comes_without_what_it_asks_for(place: Place) -> None:
+    assert (place.site_packages / "brush.py").exists()
+    for path in place.site_packages.glob("brush*"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    done = place.launch("--setup-only")
+    assert "missing from .venv: brush" in done.stdout
+    assert (place.site_packages / "brush.py").exists()
+    assert "no-such-package" not in done.stdout
+
+
 def test_test_requirements_come_when_they_are_asked_for(place: Place) -> None:
     assert not (place.site_packages / "mirror.py").exists()
     done = place.launch("check")

@@ -13,7 +13,7 @@ from typing import Final
 from webui.launcher.detect import detect
 from webui.launcher.errors import SetupError
 from webui.launcher.installed import damaged, installed, missing, read_pins
-from webui.launcher.installer import REQUIREMENTS, Installer
+from webui.launcher.installer import BARE_REQUIREMENTS, REQUIREMENTS, Installer
 from webui.launcher.machine import this_machine
 from webui.launcher.pip import tail
 from webui.launcher.plan import TORCH, make_plan
@@ -69,7 +69,8 @@ class Doctor:
             yield f"PyTorch build {stamp.build} from {stamp.source or 'pip’s own index'}"
         packages = installed(venv.site_packages)
         yield ", ".join(f"{name} {packages.get(name, 'missing')}" for name in KEY_PACKAGES)
-        pins = read_pins((installer.root / REQUIREMENTS).read_text("utf-8"))
+        files = [installer.root / name for name in (REQUIREMENTS, BARE_REQUIREMENTS)]
+        pins = read_pins("\n".join(file.read_text("utf-8") for file in files))
         if lacking := missing(pins | {"torch": TORCH}, packages):
             yield f"Missing or of another version: {', '.join(lacking)}"
         if broken := damaged(venv.site_packages):

@@ -31,6 +31,7 @@ from webui.launcher.stamp import Facts, Stamp, digest, read_stamp, why_set_up, w
 from webui.launcher.venv import Venv, clean_environment, make, relocate, unlink_pythons, works
 
 REQUIREMENTS: Final = "requirements.txt"
+BARE_REQUIREMENTS: Final = "requirements-bare.txt"
 TEST_REQUIREMENTS: Final = "requirements-test.txt"
 CONSTRAINTS: Final = "constraints.txt"
 # Packages that belong to one build of PyTorch and are gigabytes of waste beside another
@@ -86,9 +87,9 @@ class Installer:
 
     def facts(self) -> Facts:
         """How things are now. Takes a few milliseconds."""
-        texts = self._texts(REQUIREMENTS, CONSTRAINTS)
+        texts = self._texts(REQUIREMENTS, BARE_REQUIREMENTS, CONSTRAINTS)
         tests = self._texts(TEST_REQUIREMENTS) if self.has_tests else []
-        pins = read_pins("\n".join([f"torch=={TORCH}", texts[0], *tests]))
+        pins = read_pins("\n".join([f"torch=={TORCH}", *texts[:2], *tests]))
         packages = installed(self.venv.site_packages)
         return Facts(
             requirements=digest([TORCH, *texts]),
@@ -204,12 +205,18 @@ class Installer:
         return ""
 
     def _install_requirements(self) -> None:
-        """Everything else, with the PyTorch that is there."""
+        """Everything else, with the PyTorch that is there.
+
+        pip is not to complain that packages installed bare lack something: they shall.
+        """
         files = [REQUIREMENTS, *([TEST_REQUIREMENTS] if self.has_tests else [])]
         options = [part for name in files for part in ("--requirement", str(self.root / name))]
         with step(f"Install the libraries of {' and '.join(files)}"):
             constraints = str(self.root / CONSTRAINTS)
-            self._pip().install(f"torch=={TORCH}", *options, "--constraint", constraints)
+            options += ["--constraint", constraints, "--no-warn-conflicts"]
+            self._pip().install(f"torch=={TORCH}", *options)
+            bare = str(self.root / BARE_REQUIREMENTS)
+            self._pip().install("--no-deps", "--requirement", bare, "--no-warn-conflicts")
 
     def _pip(self) -> Pip:
         """pip; downloads go beside `.venv` where the system's temporary folder is small."""
