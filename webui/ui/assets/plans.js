@@ -20,8 +20,12 @@ class Plans {
   /** Call `watcher` after each change; the way to stop. */
   watch(watcher) {
     this.#watchers.add(watcher);
-    if (!this.#isAsked) this.load();
     return () => this.#watchers.delete(watcher);
+  }
+
+  /** Learn the plans, if that was not possible until now. */
+  wake() {
+    if (!this.#isAsked && store.known && store.online) this.load();
   }
 
   /** Show a plan that this window has just begun. */
@@ -49,7 +53,8 @@ class Plans {
     try {
       this.list = await getPlans();
     } catch {
-      // offline: asked again below, as long as a plan was at work
+      this.#isAsked = false; // asked again when something is heard of the server
+      return;
     }
     const open = this.list.filter((plan) => !plan.is_settled);
     for (const plan of open) if (!this.#shown.has(plan.id)) this.#show(plan.id, true);
@@ -105,6 +110,7 @@ customElements.define(
         if (this.boot) plans.load(); // the server was started again
         this.boot = store.boot;
       }
+      plans.wake();
       const now = plans.ofMode(this.mode);
       for (const id of this.rows.keys())
         if (!now.some((plan) => plan.id === id)) this.rows.delete(id);
