@@ -204,3 +204,5 @@ def test_models_are_listed(empty_client: Client) -> None:
     assert starter["size_bytes"] > 1_000_000
     assert "path" not in starter
     assert empty_client.post("/api/v1/models/refresh", status=200) == [starter]
+    assert empty_client.json("/api/v1/models?kind=checkpoint") == [starter]
+    assert empty_client.json("/api/v1/models?kind=lora") == []

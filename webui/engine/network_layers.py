@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from torch import nn
@@ -17,7 +18,7 @@ BASE: Final = "BASE"
 MIDDLE: Final = "MID"
 WEIGHT: Final = ".weight"
 _BLOCK: Final = re.compile(r"(?P<side>input|output)_blocks\.(?P<index>\d+)\.")
-_SIDES: Final = {"input": "IN", "output": "OUT"}
+_SIDES: Final = MappingProxyType({"input": "IN", "output": "OUT"})
 
 
 @dataclass(frozen=True, kw_only=True)
