@@ -18,7 +18,16 @@ from tests.engine.work import RECIPE, images, pixels, work
 from webui.core.errors import InvalidRequest
 from webui.core.events import ImageReady
 from webui.core.recipe import Recipe
-from webui.core.request import InputId, Mask, MaskArea, ResizeMode, Source
+from webui.core.request import (
+    Hires,
+    InputId,
+    Mask,
+    MaskArea,
+    Noise,
+    NoiseSource,
+    ResizeMode,
+    Source,
+)
 from webui.engine.local import LocalEngine
 from webui.imaging.fit import fit
 from webui.imaging.masks import overlay_alpha, prepare_mask
@@ -294,3 +303,44 @@ def test_own_steps_equal_the_librarys(local: LocalEngine) -> None:
         generator=torch.Generator().manual_seed(RECIPE.seed),
     ).images[0]
     assert np.abs(pixels(ours) - pixels(theirs)).max() <= 3
+
+
+@pytest.mark.parametrize("upscaler", ["latent_bicubic", "lanczos"])
+def test_a_second_pass_keeps_the_picture_and_enlarges_it(
+    local: LocalEngine, apple: Image.Image, upscaler: str
+) -> None:
+    plan = Hires(upscaler=upscaler, scale=1.5, denoising_strength=0.3, steps=3)
+    larger = draw(local, prompt="a red apple", hires=plan)
+    assert larger.size == (SIDE * 3 // 2, SIDE * 3 // 2)
+    assert difference(larger.resize(apple.size), apple) < 25
+    assert middle(larger.resize(apple.size))[0] > middle(larger.resize(apple.size))[1] + 60
+
+
+def test_a_variation_strays_further_the_stronger_it_is(
+    local: LocalEngine, apple: Image.Image
+) -> None:
+    varied = [
+        draw(
+            local,
+            prompt="a red apple",
+            noise=Noise(variation_seed=99, variation_strength=strength),
+        )
+        for strength in (0.05, 1.0)
+    ]
+    distances = [difference(image, apple) for image in varied]
+    assert 0 < distances[0] < distances[1]
+    assert varied[1].tobytes() == draw(local, prompt="a red apple", seed=99).tobytes()
+
+
+def test_a_noise_source_makes_pictures_of_its_own(local: LocalEngine, apple: Image.Image) -> None:
+    emulated = draw(local, prompt="a red apple", noise=Noise(source=NoiseSource.NV))
+    assert difference(emulated, apple) > 1
+    assert middle(emulated)[0] > middle(emulated)[1] + 60
+
+
+def test_a_prompt_may_change_in_the_second_pass(local: LocalEngine, apple: Image.Image) -> None:
+    """A fraction above 1 counts in the second pass: the apple is red until then."""
+    plan = Hires(upscaler="lanczos", scale=1.0, denoising_strength=0.9, steps=6)
+    green = draw(local, prompt="a [red:green:1.0] apple", hires=plan)
+    red = draw(local, prompt="a red apple", hires=plan)
+    assert middle(green)[1] > middle(red)[1] + 20
