@@ -166,14 +166,14 @@ def test_seed_is_reused_and_made_random_again(page: StudioPage, site: Site) -> N
     expect(page.number("txt2img_seed")).to_have_value("-1")
 
 
-def paint(page: StudioPage) -> None:
+def paint(page: StudioPage, id: str = "img2maskimg") -> None:
     """A stroke across the middle of the picture on the canvas, with the mouse."""
-    canvas = page.page.locator("#img2maskimg .pixi-target canvas")
-    expect(page.page.locator("#img2maskimg button[aria-label=Brush]")).to_be_visible()
+    canvas = page.page.locator(f"#{id} .pixi-target canvas")
+    expect(page.page.locator(f"#{id} button[aria-label=Brush]")).to_be_visible()
     box = canvas.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    mouse, undo = page.page.mouse, page.page.locator("#img2maskimg button[aria-label=Undo]")
+    mouse, undo = page.page.mouse, page.page.locator(f"#{id} button[aria-label=Undo]")
     end = time.monotonic() + 20
     while True:
         mouse.move(x - 40, y)

@@ -115,7 +115,9 @@ def test_make_again_and_vary_add_pictures(
     expect(page.results("txt2img").locator(f".tile[aria-label*='{prompt}']")).to_have_count(3)
     varied = site.newest("txt2img", prompt)
     assert again["recipe"] == first["recipe"]
-    assert varied["seed"] != first["seed"]
+    assert varied["seed"] == first["seed"]
+    assert varied["recipe"]["noise"]["variation_strength"] == 0.15
+    assert varied["recipe"]["steps"] == first["recipe"]["steps"]
 
 
 @pytest.mark.usefixtures("made")

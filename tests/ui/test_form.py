@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
+import gradio as gr
 import pytest
 from gradio.components import Component
 from PIL import Image, ImageDraw
@@ -15,13 +17,25 @@ from tests.conftest import png
 from tests.ui.parts import forms_of
 from webui.core.errors import InvalidRequest
 from webui.core.request import (
+    Emphasis,
+    FreeU,
     GenerationRequest,
+    Guidance,
+    Hires,
     Mask,
     MaskArea,
+    MaskContent,
     Mode,
+    Noise,
+    NoiseSource,
+    Outpaint,
+    Refiner,
     ResizeMode,
+    SamplerParameters,
     Sampling,
+    SoftInpainting,
     Source,
+    Tiling,
 )
 from webui.studio import Studio
 from webui.ui.form import Form
@@ -87,6 +101,220 @@ def test_every_field_of_txt2img_comes_back(forms: dict[str, Form]) -> None:
         ),
     )
     assert form.request(typed(form) | form.values(asked)) == asked
+
+
+EVERYTHING = GenerationRequest(
+    prompt="a red apple",
+    negative_prompt="blurry",
+    checkpoint="starter",
+    width=320,
+    height=192,
+    seed=7,
+    batch_size=3,
+    batch_count=2,
+    sampling=Sampling(
+        sampler="euler_a",
+        schedule="karras",
+        steps=9,
+        guidance_scale=2.5,
+        clip_skip=2,
+        parameters=SamplerParameters(
+            eta=0.5,
+            churn=1.5,
+            churn_from=0.25,
+            churn_to=10,
+            noise_factor=1.125,
+            order=3,
+            smallest_sigma=0.1,
+            largest_sigma=12.3,
+            rho=5,
+            beta_alpha=0.7,
+            beta_beta=0.8,
+            discard_penultimate=False,
+            sgm_noise=True,
+        ),
+    ),
+    styles=("ink", "old photo"),
+    emphasis=Emphasis.NO_NORM,
+    vae="vae.safetensors",
+    noise=Noise(
+        source=NoiseSource.NV,
+        variation_seed=3,
+        variation_strength=0.25,
+        resize_from_width=256,
+        resize_from_height=128,
+        seed_delta=31337,
+    ),
+    guidance=Guidance(
+        rescale=0.5,
+        skip_first=0.1,
+        skip_below=1.5,
+        skip_below_always=True,
+        perturbed_attention=3,
+        self_attention=0.75,
+        self_attention_blur=1.5,
+        mimic_scale=7,
+        mimic_percentile=0.95,
+        freeu=FreeU(b1=1.1, b2=1.2, s1=0.8, s2=0.3, start=0.1, end=0.9),
+    ),
+    tiling=Tiling.VERTICAL,
+    refiner=Refiner(checkpoint="starter", switch_at=0.6),
+)
+HIRES = Hires(
+    upscaler="latent_nearest",
+    scale=1.5,
+    width=640,
+    height=384,
+    steps=5,
+    denoising_strength=0.4,
+    sampler="euler",
+    schedule="karras",
+    guidance_scale=3,
+    prompt="a larger apple",
+    negative_prompt="small",
+    checkpoint="starter",
+)
+WITHOUT_CONTROL = {"extras", "verifies"}
+"""Parts of a request that its own tab or an action asks for."""
+
+
+def source_of(studio: Studio) -> Source:
+    return Source(
+        image=studio.inputs.add(png(200, 100)),
+        denoising_strength=0.3,
+        resize_mode=ResizeMode.CROP,
+        noise_multiplier=0.9,
+        extra_noise=0.05,
+        exact_steps=True,
+        color_correction=True,
+    )
+
+
+def mask_of(studio: Studio) -> Mask:
+    return Mask(
+        image=studio.inputs.add(png(200, 100, "white")),
+        blur=7,
+        area=MaskArea.MASKED,
+        padding=16,
+        inverted=True,
+        content=MaskContent.NOISE,
+        soft=SoftInpainting(
+            schedule_bias=2,
+            preservation_strength=1,
+            transition_contrast=5,
+            mask_influence=0.5,
+            difference_threshold=1,
+            difference_contrast=3,
+        ),
+        conditioning_strength=0.5,
+    )
+
+
+def whole(studio: Studio, tab: str) -> GenerationRequest:
+    """A request for a tab in which no field has its default."""
+    if tab == "txt2img":
+        return replace(EVERYTHING, hires=HIRES)
+    if tab == "img2img":
+        return replace(EVERYTHING, source=source_of(studio))
+    return replace(
+        EVERYTHING,
+        source=source_of(studio),
+        mask=mask_of(studio),
+        outpaint=Outpaint(left=8, right=16, top=24, bottom=32, overlap=5),
+    )
+
+
+def leaves(kind: type, path: str = "") -> Iterator[str]:
+    """The paths of all fields of a request that are no parts themselves."""
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        kinds = (hints[field.name], *get_args(hints[field.name]))
+        part = next((kind for kind in kinds if is_dataclass(kind)), None)
+        if part is None:
+            yield path + field.name
+        else:
+            yield from leaves(part, f"{path}{field.name}.")
+
+
+@pytest.mark.parametrize("tab", ["txt2img", "img2img", "inpaint"])
+def test_every_part_of_a_request_comes_back(
+    forms: dict[str, Form], idle_studio: Studio, tab: str
+) -> None:
+    form = forms[tab]
+    asked = whole(idle_studio, tab)
+    values = browser_values(form, form.values(asked))
+    assert form.request(values) == asked
+
+
+@pytest.mark.parametrize("tab", ["txt2img", "img2img", "inpaint"])
+def test_a_plain_request_switches_off_what_another_switched_on(
+    forms: dict[str, Form], idle_studio: Studio, tab: str
+) -> None:
+    form = forms[tab]
+    source = replace(source_of(idle_studio), exact_steps=False) if tab != "txt2img" else None
+    mask = Mask(image=idle_studio.inputs.add(png(8, 8, "white"))) if tab == "inpaint" else None
+    plain = GenerationRequest(
+        prompt="plain",
+        checkpoint="starter",
+        width=256,
+        height=256,
+        sampling=QUICK,
+        source=source,
+        mask=mask,
+    )
+    values = browser_values(form, form.values(whole(idle_studio, tab)) | form.values(plain))
+    assert form.request(values) == plain
+
+
+def test_every_field_has_a_control_somewhere(forms: dict[str, Form]) -> None:
+    bound = {path for form in forms.values() for path in form.paths}
+    found = set(leaves(GenerationRequest))
+    wanted = {path for path in found if path.split(".")[0] not in WITHOUT_CONTROL}
+    assert wanted - bound == set()
+
+
+def test_titles_say_what_is_active(forms: dict[str, Form], idle_studio: Studio) -> None:
+    form = forms["txt2img"]
+    titles = titles_of(form.values(whole(idle_studio, "txt2img")))
+    assert titles["txt2img_hr"] == "Hires fix · 640×384 · Latent (nearest)"
+    assert titles["txt2img_refiner"] == "Refiner · starter · at 0.6"
+    assert titles["txt2img_styles_group"] == "Styles · ink, old photo"
+    assert titles["txt2img_more"] == (
+        "More · clip skip 2 · VAE vae · emphasis: no norm · tiling: top and bottom"
+    )
+    assert "variation 0.25" in titles["txt2img_seed_extras"]
+    assert "FreeU" in titles["txt2img_guidance"]
+
+
+def test_titles_of_a_plain_request_are_names_only(forms: dict[str, Form]) -> None:
+    for form in forms.values():
+        shown = form.values(GenerationRequest(sampling=QUICK))
+        assert [title for title in titles_of(shown).values() if "·" in title] == []
+
+
+def test_a_number_that_is_none_is_refused_at_its_control(forms: dict[str, Form]) -> None:
+    form = forms["txt2img"]
+    with pytest.raises(InvalidRequest) as refused:
+        form.request(typed(form, txt2img_sampler_eta="much"))
+    assert refused.value.field == "sampling.parameters.eta"
+    assert "much" in refused.value.message
+
+
+def titles_of(values: Mapping[Any, Any]) -> dict[str, str]:
+    return {
+        part.elem_id: value["label"]
+        for part, value in values.items()
+        if isinstance(part, gr.Accordion)
+    }
+
+
+def browser_values(form: Form, shown: Mapping[Any, Any]) -> dict[Any, Any]:
+    """The values as they come back from the browser: a canvas gives bytes, not a path."""
+    values = typed(form) | dict(shown)
+    for part, value in values.items():
+        if isinstance(value, dict) and isinstance(value.get("background"), str):
+            values[part] = canvas(Path(value["background"]).read_bytes(), None)
+    return values
 
 
 def test_random_seed_shows_as_minus_one(forms: dict[str, Form]) -> None:
@@ -230,3 +458,46 @@ def test_a_control_that_gradio_makes_anew_reads_as_before(forms: dict[str, Form]
             assert set(vars(part)) & {"preprocess", "convert_and_format_image"} == set(), (
                 part.elem_id
             )
+
+
+def test_outpaint_needs_no_mask(forms: dict[str, Form]) -> None:
+    form = forms["inpaint"]
+    values = typed(
+        form,
+        img2maskimg=canvas(png(200, 100), None),
+        inpaint_outpaint_enabled=True,
+        inpaint_outpaint_left=64,
+    )
+    request = form.request(values)
+    assert request.mask is None
+    assert request.outpaint == Outpaint(left=64)
+    assert request.mode is Mode.INPAINT
+
+
+def test_strokes_of_colour_become_source_and_mask(
+    forms: dict[str, Form], idle_studio: Studio
+) -> None:
+    form = forms["inpaint"]
+    values = typed(form, img2maskimg=canvas(png(200, 100), stroke(200, 100)), inpaint_sketch=True)
+    request = form.request(values)
+    assert request.source is not None
+    assert request.mask is not None
+    source = idle_studio.inputs.open(request.source.image)
+    assert source.getpixel((50, 50)) != source.getpixel((150, 50))
+    assert idle_studio.inputs.open(request.mask.image).getpixel((50, 50)) == 255
+
+
+def test_a_sketch_is_the_source_while_there_is_one(
+    forms: dict[str, Form], idle_studio: Studio, tmp_path: Path
+) -> None:
+    (tmp_path / "source.png").write_bytes(png(80, 72))
+    form = forms["img2img"]
+    request = form.request(
+        typed(
+            form,
+            img2img_image=str(tmp_path / "source.png"),
+            img2img_sketch=canvas(png(200, 100), stroke(200, 100)),
+        )
+    )
+    assert request.source is not None
+    assert idle_studio.inputs.open(request.source.image).size == (200, 100)

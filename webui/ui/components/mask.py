@@ -158,10 +158,13 @@ def _background(studio: Studio, canvas: Painting | None, is_sketch: bool) -> Inp
 def _mask(
     studio: Studio, path: str | None, canvas: Painting | None, is_sketch: bool
 ) -> InputId | None:
-    """The mask file, with what was painted added to it; None while there is neither."""
+    """The mask file, with what was painted added to it; None while there is neither. Without
+    strokes the file is kept as it came, so that a restored job asks for the same again."""
     painted = _painted(_filled(canvas), is_sketch)
     if not path:
         return studio.inputs.add_image(painted) if painted.getbbox() else None
+    if not painted.getbbox():
+        return keep_upload(studio, MASK_FIELD, Path(path).read_bytes())
     brought = flatten(opened(Path(path).read_bytes(), MASK_FIELD)).convert("L")
     return studio.inputs.add_image(ImageChops.lighter(brought.resize(painted.size), painted))
 

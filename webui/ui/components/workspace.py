@@ -102,6 +102,9 @@ def _wire(studio: Studio, form: Form, row: PromptRow, plans: PlanControls) -> No
 
 
 def _generate(studio: Studio, form: Form, plans: PlanControls) -> Callable[[Values], str]:
+    # Looked up while the page is built: afterwards Gradio forgets what lies where.
+    groups = {control: _groups_around(control) for control in form.inputs | plans.inputs}
+
     def generate(values: Values) -> str:
         try:
             if (script := plans.asked(values)) is not None:
@@ -109,7 +112,7 @@ def _generate(studio: Studio, form: Form, plans: PlanControls) -> Callable[[Valu
             job = studio.submit(_asked(form, values))
         except InvalidRequest as error:
             control = plans.component(error.field) or form.component(error.field)
-            return _fault(error.message, control, error)
+            return _fault(error.message, control, groups.get(control, []), error)
         except GessoError as error:
             return _fault(str(error))
         except Exception:
@@ -132,7 +135,10 @@ def _asked(form: Form, values: Values) -> GenerationRequest:
 
 
 def _fault(
-    message: str, control: Component | None = None, error: InvalidRequest | None = None
+    message: str,
+    control: Component | None = None,
+    groups: Sequence[str] = (),
+    error: InvalidRequest | None = None,
 ) -> str:
     """An answer that says what is wrong, which control holds it, in which closed groups that lies,
     and the character of a prompt that is at fault."""
@@ -140,16 +146,16 @@ def _fault(
         {
             "fault": message,
             "control": control.elem_id if control else None,
-            "groups": _groups_around(control),
+            "groups": list(groups),
             "position": error.position if isinstance(error, WrongPrompt) else None,
         }
     )
 
 
-def _groups_around(control: Component | None) -> list[str]:
+def _groups_around(control: Component) -> list[str]:
     """The element ids of the accordions around a control, outermost first."""
     found: list[str] = []
-    place = control.parent if control else None
+    place = control.parent
     while place is not None:
         if isinstance(place, gr.Accordion) and place.elem_id:
             found.insert(0, place.elem_id)
