@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from webui.catalog.cards import Cards
 from webui.catalog.catalog import Catalog
 from webui.core.codec import check
 from webui.core.engine import Engine, EngineStatus, UsedFile, Work
@@ -20,6 +21,7 @@ from webui.core.request import GenerationRequest, InputId
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
+from webui.gallery.thumbnails import Thumbnails
 from webui.gallery.verify import VerifyingAlbum
 from webui.imaging.infotext import Labels, read_infotext, write_infotext
 from webui.imaging.restore import Lookups
@@ -56,6 +58,8 @@ class Studio:
             upscalers={upscaler.id: upscaler.label for upscaler in self.upscalers},
         )
         self.catalog: Final = Catalog(now.models, data / "models.sqlite", self.families)
+        self.cards: Final = Cards(self.catalog)
+        self.card_thumbnails: Final = Thumbnails(data / "card-thumbnails")
         self.inputs: Final = InputStore(data / "inputs")
         self.styles: Final = StyleBook(data / "styles.csv")
         self.wildcards: Final = data / "wildcards"

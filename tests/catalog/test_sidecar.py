@@ -80,6 +80,17 @@ def test_notes_that_cannot_be_read_are_as_none(model: Path, text: str) -> None:
     assert read_sidecar(model) == Sidecar()
 
 
+@pytest.mark.parametrize("weight", ["NaN", "Infinity", "1e400", "1" + "0" * 400])
+def test_a_weight_that_is_no_number_is_as_none(model: Path, weight: str) -> None:
+    (model.parent / "ink.v2.json").write_text(f'{{"preferred weight": {weight}}}', "utf-8")
+    assert read_sidecar(model) == Sidecar()
+
+
+def test_half_a_character_is_replaced(model: Path) -> None:
+    (model.parent / "ink.v2.json").write_text('{"notes": "a\\ud800b"}', "utf-8")
+    assert read_sidecar(model) == Sidecar(notes="a?b")
+
+
 def test_damaged_notes_are_not_overwritten(model: Path) -> None:
     path = model.parent / "ink.v2.json"
     path.write_text('{"notes": "much wor', "utf-8")

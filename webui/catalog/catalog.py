@@ -61,6 +61,8 @@ class Catalog:
         self._models: Mapping[ModelKind, Mapping[str, ModelInfo]] = {}
         self._claims: Mapping[Path, str] = {}
         self._problems: tuple[Problem, ...] = ()
+        self.version = 0
+        """Changes with each refresh: what was worked out about the models may have changed."""
 
     def models(self, kind: ModelKind = ModelKind.CHECKPOINT) -> tuple[ModelInfo, ...]:
         """All usable models of a kind, by name, the starter model last."""
@@ -88,6 +90,7 @@ class Catalog:
             for file in seen
             if file.finding.problem
         )
+        self.version += 1
         for problem in self._problems:
             log.info("%s", problem.why)
 
@@ -102,6 +105,13 @@ class Catalog:
         if found is None:
             raise NotFound("model" if kind is ModelKind.CHECKPOINT else kind.value, ref)
         return found
+
+    def get(self, id: str) -> ModelInfo:
+        """The model with exactly this id, whatever its kind. Raises NotFound."""
+        for models in self._models.values():
+            if id in models:
+                return models[id]
+        raise NotFound("model", id)
 
     def default(self, chosen: str = "") -> ModelInfo:
         """The chosen model if it is there, else the newest real one, else the starter model."""
@@ -126,6 +136,17 @@ class Catalog:
             with self._lock:
                 return self._hashes.compute_body(model.path)[:12]
         return (self.hashed(model).hash or "")[:10]
+
+    def known_short_hash(self, model: ModelInfo) -> str:
+        """As `short_hash`, but nothing is read for it: empty if it is not known yet. What a LoRA
+        says of itself will do."""
+        if model.kind is not ModelKind.LORA:
+            return (model.hash or "")[:10]
+        try:
+            known = self._hashes.known_body(model.path)
+        except OSError:  # gone since the folder was looked through
+            known = None
+        return (known or self._claims.get(model.path, ""))[:12]
 
     def file_ref(self, kind: ModelKind, ref: str) -> FileRef:
         """What a recipe records of the file that it calls `ref`. Raises NotFound."""
@@ -196,7 +217,7 @@ class Catalog:
         if ref in models:
             return models[ref]
         for fold in (str, str.casefold):
-            for names in (_names, _aliases):
+            for names in (_paths, _names, _aliases):
                 for model in models.values():
                     if fold(ref) in map(fold, names(model)):
                         return model
@@ -226,10 +247,14 @@ class _Seen:
     finding: Finding
 
 
+def _paths(model: ModelInfo) -> tuple[str, ...]:
+    """Names with the folder, of which there is only one each."""
+    return (model.id, model.id.removesuffix(model.path.suffix))
+
+
 def _names(model: ModelInfo) -> tuple[str, ...]:
     """A1111 calls files by their names, with or without ending and folder."""
-    without_ending = model.id.removesuffix(model.path.suffix)
-    return (model.id, without_ending, model.name, model.path.name, model.path.stem)
+    return (model.name, model.path.name, model.path.stem)
 
 
 def _aliases(model: ModelInfo) -> tuple[str, ...]:

@@ -39,6 +39,10 @@ class HashCache:
         """The hash of a model if it has been computed and the files have not changed since."""
         return self._known(str(path), look(path).stamp)
 
+    def known_body(self, path: Path) -> str | None:
+        """As `known`, of the weights alone."""
+        return self._known(BODY + str(path), look(path).stamp)
+
     def compute(self, path: Path) -> str:
         """The hash of a model, read from disk unless it is known. Raises OSError."""
         return self._computed(str(path), path, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,9 +69,13 @@ def _front(name: str, entries: Any, data_bytes: int) -> Front:
 
 
 def _tensors(name: str, entries: Mapping[str, Any], data_bytes: int) -> Header:
+    @cache  # most tensors of a file have one of a few shapes, and there may be thousands
+    def one_for_all(dtype: str, shape: tuple[int, ...]) -> TensorHeader:
+        return TensorHeader(dtype=dtype, shape=shape)
+
     try:
         tensors = {
-            str(key): TensorHeader(dtype=str(entry["dtype"]), shape=tuple(map(int, entry["shape"])))
+            str(key): one_for_all(str(entry["dtype"]), tuple(map(int, entry["shape"])))
             for key, entry in entries.items()
         }
         end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)

@@ -17,8 +17,11 @@ from webui.core.errors import ModelUnreadable
 from webui.core.files import write_atomic
 
 MAX_BYTES: Final = 2**20
+MAX_WEIGHT: Final = 100
 PREVIEW_SUFFIXES: Final = (".preview", "")
-PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif")
+PICTURE_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp")
+TEXT_ENDINGS: Final = (".txt", ".description.txt")
+"""A1111's other place for a description."""
 
 KEYS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -32,6 +35,7 @@ KEYS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """A1111's names of our fields."""
+WEIGHT: Final = "preferred_weight"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +59,10 @@ def read_sidecar(model: Path) -> Sidecar:
     """The notes on the model file at `model`; empty ones where there are none or they can't be
     read. A text file beside it stands in for the description."""
     found = _entries(_json_path(model))
-    given = {name: found.get(key) for name, key in KEYS.items()}
-    texts = {name: value for name, value in given.items() if isinstance(value, str)}
-    weight = given["preferred_weight"]
-    number = float(weight) if isinstance(weight, int | float) else 0.0
-    texts.pop("preferred_weight", None)
-    if not texts.get("description"):
+    texts = {name: _words(found.get(key)) for name, key in KEYS.items() if name != WEIGHT}
+    if not texts["description"]:
         texts["description"] = _text_beside(model)
-    return Sidecar(**texts, preferred_weight=number)
+    return Sidecar(**texts, preferred_weight=_number(found.get(KEYS[WEIGHT])))
 
 
 def write_sidecar(model: Path, sidecar: Sidecar) -> None:
@@ -76,7 +76,14 @@ def write_sidecar(model: Path, sidecar: Sidecar) -> None:
     ours = {KEYS[field.name]: getattr(sidecar, field.name) for field in fields(Sidecar)}
     kept = {key: value for key, value in ours.items() if value or key in _entries(path)}
     text = json.dumps(_entries(path) | kept, indent=4, ensure_ascii=False)
-    write_atomic(path, text.encode())
+    write_atomic(path, text.encode(errors="replace"))
+
+
+def note_files(model: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Time of change and size of each file that may hold notes, None for those that are not there.
+    As long as this stays the same, the notes do."""
+    texts = (model.parent / f"{_stem(model)}{ending}" for ending in TEXT_ENDINGS)
+    return tuple(_stamp(path) for path in (_json_path(model), *texts))
 
 
 def preview_path(model: Path) -> Path | None:
@@ -104,6 +111,14 @@ def _json_path(model: Path) -> Path:
     return model.parent / f"{_stem(model)}.json"
 
 
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return (stat.st_mtime_ns, stat.st_size)
+
+
 def _entries(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -114,13 +129,23 @@ def _entries(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _words(value: object) -> str:
+    """Text that any encoding can carry; empty for what is no text."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or not -MAX_WEIGHT <= value <= MAX_WEIGHT:
+        return 0.0  # NaN among them
+    return float(value)
+
+
 def _is_readable(path: Path) -> bool:
     return bool(_entries(path)) or path.read_bytes().strip() in (b"", b"{}")
 
 
 def _text_beside(model: Path) -> str:
-    """A1111's other place for a description: <model>.txt, <model>.description.txt."""
-    for ending in (".txt", ".description.txt"):
+    for ending in TEXT_ENDINGS:
         path = model.parent / f"{_stem(model)}{ending}"
         try:
             if path.stat().st_size <= MAX_BYTES:
