@@ -18,7 +18,16 @@ from PIL import Image, ImageDraw
 from tests.engine.work import RECIPE, Generates, images, pixels, work
 from webui.core.errors import InvalidRequest
 from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
-from webui.core.request import InputId, Mask, MaskArea, ResizeMode, Source
+from webui.core.request import (
+    Extras,
+    Hires,
+    InputId,
+    Mask,
+    MaskArea,
+    Noise,
+    ResizeMode,
+    Source,
+)
 from webui.engine.fake import FakeEngine
 from webui.engine.process import EngineProcess
 from webui.imaging.fit import fit
@@ -234,6 +243,36 @@ def test_a_source_that_is_gone_is_named(engine: Generates, tmp_path: Path) -> No
     with pytest.raises(InvalidRequest) as refused:
         list(engine.generate(batch))
     assert refused.value.field == "source.image"
+
+
+def test_a_second_pass_makes_the_picture_larger(engine: Generates) -> None:
+    for hires, size in (
+        (Hires(scale=1.5), (192, 96)),
+        (Hires(upscaler="lanczos", width=96, height=128, steps=2), (96, 128)),
+    ):
+        events = list(engine.generate(work(hires=hires)))
+        (ready,) = [event for event in events if isinstance(event, ImageReady)]
+        assert ready.image.size == size
+        steps = [event for event in events if isinstance(event, Progress)]
+        assert [event.step for event in steps] == list(range(4 + (hires.steps or 4) + 1))
+
+
+def test_variations_share_a_seed_and_differ(engine: Generates) -> None:
+    noise = Noise(variation_seed=5, variation_strength=0.5)
+    batch = work(pictures=2, noise=noise)
+    assert len({recipe.seed for recipe in batch.recipes}) == 1
+    one, other = images(engine, batch)
+    assert one.tobytes() != other.tobytes()
+
+
+def test_a_finished_picture_is_enlarged(engine: Generates, inputs: dict[InputId, Path]) -> None:
+    for extras, size in (
+        (Extras(image=SOURCE, scale=1.5), (144, 192)),
+        (Extras(image=SOURCE, width=100, height=100), (100, 100)),
+    ):
+        batch = work(inputs=inputs, extras=extras, width=size[0], height=size[1])
+        (image,) = images(engine, batch)
+        assert (image.mode, image.size) == ("RGB", size)
 
 
 def test_nothing_but_known_events_come(engine: Generates) -> None:

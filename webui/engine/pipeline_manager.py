@@ -76,7 +76,7 @@ class PipelineManager:
         self._placement: Final = placement
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
-        self._decoder: tuple[Stamp, SmallDecoder] | None = None
+        self._decoder: tuple[Stamp, SmallDecoder | None] | None = None
 
     def is_loaded(self, model: ModelInfo, vae: ModelInfo | None = None) -> bool:
         """Whether `get` would answer at once. False when a file was replaced since."""
@@ -115,13 +115,17 @@ class PipelineManager:
         held = self._held[model.path]
         return held.pipeline if vae is None or held.with_vae is None else held.with_vae
 
-    def preview_decoder(self, model: ModelInfo) -> SmallDecoder:
-        """The small decoder in a file; the last one is kept. Raises ModelUnreadable."""
+    def preview_decoder(self, model: ModelInfo) -> SmallDecoder | None:
+        """The small decoder in a file; the last one is kept. None for one that can't be read: no
+        picture shall fail by its preview. Raises ModelUnreadable when the file is gone."""
         stamp = _stamp(model)
         if self._decoder is None or self._decoder[0] != stamp:
-            self._decoder = None
-            loaded = load_tiny_decoder(model.path, self._placement)
-            self._decoder = stamp, SmallDecoder(loaded)
+            self._decoder = stamp, None  # what can't be read is not tried at each preview
+            try:
+                loaded = load_tiny_decoder(model.path, self._placement)
+                self._decoder = stamp, SmallDecoder(loaded)
+            except ModelUnreadable as error:
+                log.warning("%s", error)
         return self._decoder[1]
 
     def release(self) -> None:

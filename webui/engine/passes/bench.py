@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,6 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from webui.core.engine import Work
-from webui.core.errors import ModelUnreadable
 from webui.core.events import EngineEvent, Loading, Preview
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
@@ -25,8 +23,6 @@ from webui.networks.keys import TEXT_ENCODER
 from webui.samplers.sampler import Sampler, Samplers
 from webui.schedules.noise_levels import NoiseLevels
 from webui.schedules.schedule import Schedules
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,18 +86,10 @@ class Bench:
             yield Preview(index=index, jpeg=previewer.jpeg(latent))
 
     def _small_decoder(self, channels: int) -> SmallDecoder | None:
-        """That of the work's files which knows latents of so many channels. None without one, and
-        for one that can't be read: no picture shall fail by its preview."""
-        for used in self.work.files:
-            if used.kind is ModelKind.PREVIEW:
-                try:
-                    decoder = self.manager.preview_decoder(used.model)
-                except ModelUnreadable as error:
-                    log.warning("%s", error)
-                    continue
-                if decoder.channels == channels:
-                    return decoder
-        return None
+        """The work's, if it has one that knows latents of so many channels."""
+        file = next((used for used in self.work.files if used.kind is ModelKind.PREVIEW), None)
+        decoder = None if file is None else self.manager.preview_decoder(file.model)
+        return decoder if decoder is not None and decoder.channels == channels else None
 
 
 def make_bench(
