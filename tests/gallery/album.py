@@ -11,7 +11,7 @@ from PIL import Image
 
 from webui.core.job import LOCAL, Job, JobId, JobState, PersonId
 from webui.core.recipe import ModelRef, Recipe
-from webui.core.request import GenerationRequest, InputId, Mask, Mode, Source
+from webui.core.request import Extras, GenerationRequest, InputId, Mask, Mode, Source
 from webui.gallery.gallery import Gallery
 from webui.settings import Settings
 
@@ -43,6 +43,7 @@ def make_job(
         "clip_skip": 1,
         "source": None if mode is Mode.TXT2IMG else SOURCE,
         "mask": MASK if mode is Mode.INPAINT else None,
+        "extras": Extras(image=SOURCE.image) if mode is Mode.EXTRAS else None,
         "version": "0.1.0",
     }
     return Job(
