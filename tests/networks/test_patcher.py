@@ -278,6 +278,18 @@ def test_a_network_of_another_family_is_refused_with_the_reason(
     assert unchanged(before, weights(loaded))
 
 
+def test_a_network_for_another_text_encoder_is_refused_with_both_widths(
+    patcher: Patcher, tmp_path: Path
+) -> None:
+    parts = {
+        ("text_encoder", "encoder.layers.0.mlp.fc2"): layouts.lora((768, 3072)),
+        ("text_encoder", "encoder.layers.0.mlp.fc1"): layouts.lora((3072, 768)),
+    }
+    file = layouts.written(tmp_path / "style.safetensors", parts)
+    with pytest.raises(InvalidRequest, match="768 wide, this model's text encoder is 32 wide"):
+        patcher.apply([use(file)])
+
+
 def test_a_network_with_nothing_for_this_model_is_refused(patcher: Patcher, tmp_path: Path) -> None:
     parts = {("transformer", "single_blocks.0.linear1"): layouts.lora((64, 64))}
     file = layouts.written(

@@ -19,6 +19,9 @@ from webui.networks.network import Layer, Network
 LISTENING: Final = ("attn2_to_k", "attn2_to_v")
 """Layers of a UNet that take the text: their width differs between families."""
 
+READING: Final = ("q_proj", "k_proj", "v_proj", "fc1")
+"""Layers of a text encoder that are as wide as its text."""
+
 MADE_FOR: Final[Mapping[int, str]] = MappingProxyType(
     {768: "Stable Diffusion 1.5", 1024: "Stable Diffusion 2", 2048: "Stable Diffusion XL"}
 )
@@ -84,7 +87,8 @@ def _is_sized(size: Size, weight: Tensor | None) -> bool:
 def _check_family(network: Network, place: Place, layer: Layer, target: Target) -> None:
     """Refuses a network whose text is of another width than the model's."""
     is_listening = place.module.endswith(LISTENING)
-    if layer.format is None or not (is_listening or place.part in TEXT_ENCODERS):
+    is_reading = place.part in TEXT_ENCODERS and place.module.endswith(READING)
+    if layer.format is None or not (is_listening or is_reading):
         return
     width, weight = layer.format.size(layer.parts)[1], _parameter(target.module, "weight")
     if width is None or weight is None or weight.ndim != 2:

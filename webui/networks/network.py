@@ -104,7 +104,7 @@ def _grouped(
     grouped: dict[Place, dict[str, Tensor]] = {}
     names: dict[tuple[Place, str], str] = {}
     unknown: list[str] = []
-    for key in tensors.keys() - bundled.keys():
+    for key in sorted(tensors.keys() - bundled.keys()):
         if (found := split_key(key)) is None:
             unknown.append(key)
             continue
