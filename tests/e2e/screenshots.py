@@ -113,6 +113,7 @@ def take_all(browser: Browser, site: Site, names: list[str]) -> None:
     fill_history(site)
     scenes: dict[str, Callable[[Page], None]] = {
         "txt2img": show_txt2img,
+        "groups": show_groups,
         "img2img": show_img2img,
         "inpaint": show_inpaint,
         "history": show_history,
@@ -172,6 +173,14 @@ def show_txt2img(page: Page) -> None:
     words = page.locator("gesso-results[mode=txt2img] .recipe .words")
     expect(words).to_contain_text("seed 11")
     page.evaluate("scrollTo(0, 0)")
+
+
+def show_groups(page: Page) -> None:
+    show_txt2img(page)
+    page.locator("#txt2img_hr > .label-wrap").click()
+    page.locator("#txt2img_hr-checkbox input").check()
+    expect(page.locator("#txt2img_hr > .label-wrap")).to_contain_text("2×")
+    page.locator("#txt2img_batch_row").evaluate("(e) => scrollTo(0, e.offsetTop - 140)")
 
 
 def show_running(page: Page) -> None:

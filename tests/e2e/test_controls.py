@@ -208,6 +208,16 @@ def test_a_sketch_is_the_source(page: StudioPage, site: Site, noise: Path) -> No
     assert site.read(f"/api/v1/inputs/{source}") != noise.read_bytes()
 
 
+def test_scale_sets_the_size_from_the_source(page: StudioPage, noise: Path) -> None:
+    page.tab("img2img")
+    page.page.set_input_files("#img2img_image input[type=file]", noise)
+    expect(page.number("img2img_height")).to_have_value("192")
+    open_group(page, "img2img_source_extras")
+    page.set("img2img_scale", 1.5)
+    expect(page.number("img2img_width")).to_have_value("384")
+    expect(page.number("img2img_height")).to_have_value("288")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("tab", list(GROUPS))
 def test_axe_finds_nothing_serious_in_open_groups(window: OpenWindow, tab: str, theme: str) -> None:

@@ -49,10 +49,11 @@ def size_for(source: tuple[int, int], defaults: Defaults) -> tuple[int, int]:
     width, height = source
     wanted = defaults.width * defaults.height
     scale = 1.0 if width * height <= ROOMY * wanted else math.sqrt(wanted / (width * height))
-    return _side(width * scale), _side(height * scale)
+    return side_of(width * scale), side_of(height * scale)
 
 
-def _side(pixels: float) -> int:
+def side_of(pixels: float) -> int:
+    """The nearest width or height that a request may have."""
     span = range_of("width")
     snapped = round(pixels / span.step) * span.step
     return int(min(max(snapped, span.minimum), span.maximum))

@@ -16,14 +16,17 @@ from webui.imaging.sketch import sketched
 from webui.imaging.upload import media_type, open_upload
 from webui.studio import Studio
 from webui.ui.components.choice import tick
+from webui.ui.components.follow_source import size_of
 from webui.ui.components.group import At, group, plain
+from webui.ui.components.size import side_of
 from webui.ui.components.slider import own_slider
-from webui.ui.controls import Canvas, PicturePlace
+from webui.ui.controls import Canvas, PicturePlace, Slider
 from webui.ui.fields import default_of
 from webui.ui.form import Form
 from webui.ui.page import Page
 
 FIELD: Final = "source.image"
+SCALES: Final = (0.05, 4.0)
 COLOURS: Final = (
     "#1c1c20",
     "#ffffff",
@@ -82,6 +85,7 @@ def source_controls(form: Form) -> None:
 def source_extras(_: Page, form: Form) -> None:
     """What is seldom changed about the way from the source to the result, closed away."""
     with group(form, "Source extras", f"{form.mode}_source_extras", _words):
+        _scale(form)
         tick(form, "source.color_correction", "Color correction", "color_correction")
         tick(form, "source.exact_steps", "Do exactly the number of steps", "fix_steps")
         own_slider(form, "source.noise_multiplier", "Noise multiplier", "initial_noise_multiplier")
@@ -93,6 +97,40 @@ def source_extras(_: Page, form: Form) -> None:
                 "Conditioning mask strength",
                 "inpainting_mask_weight",
             )
+
+
+def _scale(form: Form) -> None:
+    """A factor of the source's own size; letting it go sets width and height."""
+    scale = Slider(
+        SCALES[0],
+        SCALES[1],
+        value=1,
+        step=0.05,
+        label="Scale by",
+        elem_id=f"{form.mode}_scale",
+        min_width=120,
+        buttons=[],
+    )
+    source = form.component(FIELD)
+    size = [form.component("width"), form.component("height")]
+
+    def scaled(picture: Any, factor: float | None) -> Any:
+        try:
+            pixels = size_of(picture)
+        except (UnreadablePicture, OSError):
+            pixels = None  # Generate says what is wrong with the file
+        if pixels is None or not factor:
+            return gr.skip(), gr.skip()
+        return tuple(side_of(pixel * factor) for pixel in pixels)
+
+    scale.release(
+        scaled,
+        [source, scale],
+        size,
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
 def _words(at: At) -> list[str]:
@@ -156,7 +194,8 @@ def _sketch(picture: PicturePlace) -> Canvas:
     """A canvas for strokes of colour. While there is a picture on it, it is the source."""
     with gr.Accordion("Sketch", open=False, elem_id="img2img_sketch_accordion"):
         gr.Markdown("Draw with colours. While there is a picture here, it is the source.")
-        take = gr.Button("Take the source picture", size="sm", elem_id="img2img_sketch_take")
+        with gr.Row(elem_classes="gesso-chips"):
+            take = gr.Button("Take the source picture", size="sm", elem_id="img2img_sketch_take")
         canvas = Canvas(
             label="Sketch",
             type="pil",

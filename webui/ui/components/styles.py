@@ -37,7 +37,8 @@ def styles_group(page: Page, form: Form, row: PromptRow) -> None:
             elem_classes="gesso-line",
         )
         form.bind("styles", chosen, read=lambda names: names or [], show=list, blank=[])
-        apply = gr.Button("Put into the prompts", size="sm", elem_id=f"{mode}_style_apply")
+        with gr.Row(elem_classes="gesso-chips"):
+            apply = gr.Button("Put into the prompts", size="sm", elem_id=f"{mode}_style_apply")
         with gr.Row(elem_classes="gesso-seed"):
             name = gr.Textbox(
                 "",
