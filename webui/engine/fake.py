@@ -23,7 +23,7 @@ from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, 
 from webui.core.recipe import Recipe
 from webui.core.request import Noise
 from webui.engine.canvas import Inputs, make_canvas
-from webui.engine.extras import cropped, enlarged_size, open_source
+from webui.engine.extras_fit import cropped, enlarged_size, open_source
 from webui.engine.faults import AT_LOADING, AT_START, Fault, Faults
 from webui.engine.hires_size import hires_size
 
