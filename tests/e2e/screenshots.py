@@ -31,7 +31,7 @@ DESK = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 COLOURS = 256
 LARGEST_BYTES = 150_000
-ONCE = ("large", "running")
+ONCE = ("groups", "large", "running")
 """Scenes that are taken in the first view only."""
 LONG_MS = 180_000
 SEEDS = {

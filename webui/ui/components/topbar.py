@@ -36,8 +36,8 @@ def starter_notice(studio: Studio) -> gr.HTML:
     """Says that the starter model is in use and where real checkpoints go."""
     folder = escape(str(studio.catalog.folder))
     return gr.HTML(
-        f'<p title="{folder}"><strong>Starter model</strong>: small, simple objects, 256 pixels. '
-        f"Put real checkpoints into <code>{folder}</code> and press Refresh.</p>",
+        f'<p title="Put real checkpoints into {folder} and press Refresh."><strong>Starter model'
+        f"</strong>: simple objects, 256 px. Checkpoints go into <code>{folder}</code></p>",
         elem_id="starter_notice",
         js_on_load=None,
         apply_default_css=False,
