@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from webui.core.errors import GessoError
-from webui.prompting.styles import Style, Styled
+from webui.prompting.styles import Style, StyleBook, Styled
 from webui.ui.components.group import At, group
 from webui.ui.components.prompt import PromptRow
 from webui.ui.form import Form, Values
@@ -23,13 +23,9 @@ MOST_NAMED: Final = 3
 def styles_group(page: Page, form: Form, row: PromptRow) -> None:
     """A list to choose from, and what can be done with the choice; closed away."""
     mode, book = form.mode, page.studio.styles
-
-    def now() -> Choices:
-        return [(style.name, style.name) for style in book.styles()]
-
     with group(form, "Styles", f"{mode}_styles_group", _words):
         chosen = gr.Dropdown(
-            now(),
+            _names(book),
             value=[],
             multiselect=True,
             label="Styles",
@@ -49,38 +45,67 @@ def styles_group(page: Page, form: Form, row: PromptRow) -> None:
                 elem_classes="gesso-field",
             )
             save = gr.Button("Save", size="sm", elem_id=f"{mode}_style_create", min_width=44)
-    page.lists[chosen] = now
-    words = (row.prompt, row.negative, chosen)
+    page.lists[chosen] = lambda: _names(book)
+    _wire_apply(book, form, row, chosen, apply)
+    _wire_save(book, form, row, chosen, name, save)
 
-    def applied(values: Values) -> dict[Component, Any]:
-        prompt, negative, names = (values[part] for part in words)
+
+def _wire_apply(
+    book: StyleBook, form: Form, row: PromptRow, chosen: gr.Dropdown, button: gr.Button
+) -> None:
+    """The chosen styles go into the two boxes, to be changed there."""
+
+    def apply(values: Values) -> dict[Component, Any]:
         try:
-            styled = book.apply(_styled(prompt, negative, names))
+            styled = _applied(book, row, chosen, values)
         except GessoError as error:
-            return {row.answer: json.dumps({"fault": str(error), "control": chosen.elem_id})}
-        told = {"told": "The styles are in the prompts now."}
-        return {
-            row.prompt: styled.prompt,
-            row.negative: styled.negative_prompt,
-            chosen: [],
-            row.answer: json.dumps(told),
-        }
+            return _refused(row, error, chosen)
+        told = json.dumps({"told": "The styles are in the prompts now."})
+        prompts = {row.prompt: styled.prompt, row.negative: styled.negative_prompt}
+        return {**prompts, chosen: [], row.answer: told}
 
-    def saved(values: Values) -> dict[Component, Any]:
+    words = [row.prompt, row.negative, chosen]
+    _on_click(form, button, apply, {*words}, [*words, row.answer], row)
+
+
+def _wire_save(
+    book: StyleBook,
+    form: Form,
+    row: PromptRow,
+    chosen: gr.Dropdown,
+    name: gr.Textbox,
+    button: gr.Button,
+) -> None:
+    """The prompts as they are, chosen styles included, become a style."""
+
+    def save(values: Values) -> dict[Component, Any]:
         label = (values[name] or "").strip()
-        prompt, negative, names = (values[part] for part in words)
         try:
-            styled = book.apply(_styled(prompt, negative, names))
-            book.save(
-                Style(name=label, prompt=styled.prompt, negative_prompt=styled.negative_prompt)
-            )
+            styled = _applied(book, row, chosen, values)
+            words = Style(name=label, prompt=styled.prompt, negative_prompt=styled.negative_prompt)
+            book.save(words)
         except GessoError as error:
-            return {row.answer: json.dumps({"fault": str(error), "control": name.elem_id})}
-        answer = json.dumps({"told": f"Saved as style “{label}”."})
-        return {chosen: gr.update(choices=now()), name: "", row.answer: answer}
+            return _refused(row, error, name)
+        told = json.dumps({"told": f"Saved as style “{label}”."})
+        return {chosen: gr.update(choices=_names(book)), name: "", row.answer: told}
 
-    _on_click(form, apply, applied, {*words}, [*words, row.answer], row)
-    _on_click(form, save, saved, {*words, name}, [chosen, name, row.answer], row)
+    inputs = {row.prompt, row.negative, chosen, name}
+    _on_click(form, button, save, inputs, [chosen, name, row.answer], row)
+
+
+def _applied(book: StyleBook, row: PromptRow, chosen: gr.Dropdown, values: Values) -> Styled:
+    prompt, negative, names = values[row.prompt], values[row.negative], values[chosen]
+    return book.apply(
+        Styled(prompt=prompt or "", negative_prompt=negative or "", styles=tuple(names or ()))
+    )
+
+
+def _refused(row: PromptRow, error: GessoError, at: Component) -> dict[Component, Any]:
+    return {row.answer: json.dumps({"fault": str(error), "control": at.elem_id})}
+
+
+def _names(book: StyleBook) -> Choices:
+    return [(style.name, style.name) for style in book.styles()]
 
 
 def _on_click(
@@ -95,10 +120,6 @@ def _on_click(
     button.click(run, inputs, list(outputs), show_progress="hidden", **quiet).then(
         None, [row.answer], None, js=f"(answer) => gesso.answer('{form.mode}', answer)", **quiet
     )
-
-
-def _styled(prompt: str | None, negative: str | None, names: Sequence[str] | None) -> Styled:
-    return Styled(prompt=prompt or "", negative_prompt=negative or "", styles=tuple(names or ()))
 
 
 def _words(at: At) -> list[str]:
