@@ -41,7 +41,8 @@ def put(client: Client, name: str, edit: object) -> Any:
 
 def test_a_page_of_cards(client: Client, models: Path) -> None:
     page = client.json(f"{CARDS}?search=hard&checkpoint=starter")
-    assert (page["total"], page["folders"]) == (1, [{"path": "Lora", "count": 1}])
+    folders = [{"path": path, "count": 1} for path in ("", "Lora")]
+    assert (page["total"], page["folders"]) == (1, folders)
     (card,) = page["cards"]
     assert card["id"] == f"Lora/{HARD_NAME}.safetensors"
     assert (card["prompt_name"], card["activation_text"]) == (HARD_NAME, "hard")

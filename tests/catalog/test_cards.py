@@ -105,7 +105,7 @@ def test_a_folder_holds_those_below_it(names: Callable[..., list[str]]) -> None:
 
 def test_folders_are_counted_for_the_search_whatever_folder_is_open(catalog: Catalog) -> None:
     page = Cards(catalog).page(replace(LORA, search="styles", folder="Lora/people"))
-    assert page.folders == {"Lora": 2, "Lora/styles": 2, "Lora/styles/old": 1}
+    assert page.folders == {"": 2, "Lora": 2, "Lora/styles": 2, "Lora/styles/old": 1}
     assert (page.total, page.cards) == (0, [])
 
 

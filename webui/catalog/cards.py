@@ -79,7 +79,8 @@ class CardQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class CardPage:
-    """Some of `total` cards. `folders` counts, by folder, what the search finds in and below it."""
+    """Some of `total` cards. `folders` counts, by folder, what the search finds in and below it; by
+    "" all of it."""
 
     cards: Sequence[Card]
     total: int
@@ -267,7 +268,7 @@ def _counts(models: Iterable[ModelInfo]) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for folder, count in Counter(model.folder for model in models).items():
         parts = folder.split("/") if folder else []
-        for depth in range(1, len(parts) + 1):
+        for depth in range(len(parts) + 1):
             counts["/".join(parts[:depth])] += count
     return dict(sorted(counts.items()))
 

@@ -75,6 +75,7 @@ def head(settings: Settings) -> str:
         '<meta name="color-scheme" content="light dark">\n'
         f'<link rel="stylesheet" href="/assets/gesso.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/plans.css?v={__version__}">\n'
+        f'<link rel="stylesheet" href="/assets/cards.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/png_info.css?v={__version__}">\n'
         f'<script type="module" src="/assets/main.js?v={__version__}"></script>\n'
     )

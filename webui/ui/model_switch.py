@@ -49,6 +49,12 @@ class ModelSwitch:
         self._answer: Final = gr.Textbox(
             visible="hidden", elem_id="gesso_models_answer", label="Answer"
         )
+        self._wanted: Final = gr.Textbox(
+            visible="hidden", elem_id="gesso_wanted_model", label="Wanted model"
+        )
+        """The model that was chosen among the cards; taken when the unseen button is pressed."""
+
+        self._take: Final = gr.Button("Take", visible="hidden", elem_id="gesso_take_model")
 
     def wire(self, blocks: gr.Blocks) -> None:
         """Follow the control, and bring a freshly opened page up to date."""
@@ -58,6 +64,7 @@ class ModelSwitch:
         listed = [*outputs, *self._page.lists]
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         self._page.checkpoint.input(self._chosen, inputs, outputs, queue=False, **quiet)
+        self._take.click(self._taken, inputs | {self._wanted}, outputs, queue=False, **quiet)
         blocks.load(self._opened, inputs, listed, queue=False, **quiet)
         self._page.refresh.click(self._opened, inputs, listed, queue=False, **quiet).then(
             self._told, None, [self._answer], queue=False, **quiet
@@ -79,6 +86,14 @@ class ModelSwitch:
             except (GessoError, OSError):
                 log.warning("The chosen checkpoint could not be remembered.", exc_info=True)
         return self._follow(values, id)
+
+    def _taken(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
+        """Choose what was wanted; it may have come since the list was made."""
+        if (model := self._find(values[self._wanted])) is None:
+            return {self._followed: values[self._followed]}
+        listed = gr.update(choices=model_choices(self._studio), value=model.id)
+        chosen = self._chosen({**values, self._page.checkpoint: model.id})
+        return {**chosen, self._page.checkpoint: listed}
 
     def _opened(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
         """The page was built when the server started; models may have come and gone since. The

@@ -62,7 +62,7 @@ class CardView:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderView:
-    """A folder below the models folder, and how many cards are in and below it."""
+    """A folder by its path below the models folder, and how many cards are in and below it."""
 
     path: str
     count: int
@@ -70,7 +70,8 @@ class FolderView:
 
 @dataclass(frozen=True, kw_only=True)
 class CardPageView:
-    """Some of `total` cards, from `offset` on. `folders` are all in which the search finds any."""
+    """Some of `total` cards, from `offset` on. `folders` are all in which the search finds any; the
+    first, "", holds all of them."""
 
     cards: Sequence[CardView]
     offset: int

@@ -4,6 +4,7 @@ import "./status.js";
 import "./notices.js";
 import "./results.js";
 import "./history.js";
+import "./cards.js";
 import "./lightbox.js";
 import "./png_info.js";
 import { followServer } from "./events.js";

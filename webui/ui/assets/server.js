@@ -72,6 +72,26 @@ export const readText = (text) =>
 export const readPrompt = (question) =>
   call("POST", "/prompt", JSON.stringify(question), "application/json");
 
+/** A page of cards: `{cards, total, folders}`. */
+export const getCards = (query) => {
+  const given = Object.entries(query).filter(([, value]) => value !== "" && value !== false);
+  return call("GET", `/cards?${new URLSearchParams(given)}`);
+};
+
+/** Change the notes of a card; the card. */
+export const editCard = (id, edit) =>
+  call("PUT", `/cards/${pathOf(id)}`, JSON.stringify(edit), "application/json");
+
+/** Make a picture of the gallery that of a card; the card. */
+export const setCardPicture = (id, picture) =>
+  call("POST", `/cards/${pathOf(id)}/preview`, JSON.stringify({ picture }), "application/json");
+
+/** Look again at what lies in the models folder. */
+export const refreshModels = () => call("POST", "/models/refresh");
+
+/** The id of a model, which holds its folders, as part of an address. */
+const pathOf = (id) => id.split("/").map(encodeURIComponent).join("/");
+
 /** Where the newest preview of a running job is. */
 export const previewUrl = (job) =>
   `${API}/jobs/${encodeURIComponent(job.id)}/preview?v=${job.preview_version}`;

@@ -17,6 +17,10 @@ export const pictures = (count) => (count === 1 ? "1 picture" : `${count} pictur
 /** "12.3 GB free". */
 export const freeSpace = (bytes) => `${(bytes / 1e9).toFixed(bytes < 1e10 ? 1 : 0)} GB`;
 
+/** "144 MB", "6.5 GB". */
+export const fileSize = (bytes) =>
+  bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.round(bytes / 1e6))} MB`;
+
 /** A date and time as this browser's language says it. */
 export const moment = (seconds) =>
   new Date(seconds * 1000).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from webui.ui.components.cards import cards_button, cards_panel
 from webui.ui.form import Form
 from webui.ui.live import live
 
@@ -43,9 +44,11 @@ def prompt_row(form: Form) -> PromptRow:
                 elem_id=f"{mode}_neg_prompt",
             )
         with gr.Column(scale=1, min_width=150, elem_id=f"{mode}_generate_box"):
+            cards_button(mode)
             generate = gr.Button("Generate", variant="primary", elem_id=f"{mode}_generate")
             live("gesso-cancel", mode=mode)
     live("gesso-fault", mode=mode)
+    cards_panel(mode)
     answer = gr.Textbox(visible="hidden", elem_id=f"{mode}_answer", label="Answer")
     form.bind("prompt", prompt, read=_text)
     form.bind("negative_prompt", negative, read=_text)
