@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.conftest import until
 from tests.e2e.site import ROOT, Site
+from tests.e2e.studio_page import open_tab
 from webui.launcher.browser import find_browser
 
 IMAGES = ROOT / "docs" / "images"
@@ -226,7 +227,7 @@ def paint_right_half(page: Page) -> None:
 
 
 def show_history(page: Page) -> None:
-    open_tab(page, "history")
+    show_tab(page, "history")
     page.locator("gesso-history .tile[title*='penguin']").click()
     expect(page.locator("gesso-history .infotext")).to_contain_text("Steps")
     page.evaluate("scrollTo(0, 0)")
@@ -239,7 +240,7 @@ def show_large(page: Page) -> None:
 
 
 def show_settings(page: Page) -> None:
-    open_tab(page, "settings")
+    show_tab(page, "settings")
 
 
 def send(page: Page, prompt: str, mode: str) -> None:
@@ -264,8 +265,8 @@ def make(page: Page, mode: str, prompt: str, seed: int) -> None:
     page.evaluate("scrollTo(0, 0)")
 
 
-def open_tab(page: Page, id: str) -> None:
-    page.locator(f"#tab_{id}-button").click()
+def show_tab(page: Page, id: str) -> None:
+    open_tab(page, id)
     expect(page.locator(f"#tab_{id}")).to_be_visible()
 
 
