@@ -19,6 +19,7 @@ from diffusers.models.autoencoders.vae import DecoderTiny
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from tests.engine.upscaler_files import as_pickle, old_esrgan
 from tests.engine.work import work
 from webui.core.engine import UsedFile, Work
 from webui.core.errors import InvalidRequest, ModelUnreadable
@@ -338,6 +339,23 @@ def test_cancelling_anywhere_leaves_the_next_picture_whole(
     assert draw(painter, batch(first)).tobytes() == expected
 
 
+def test_a_second_pass_begins_with_what_an_upscaler_from_a_file_made(
+    painter: Painter, first: ModelInfo, tmp_path: Path
+) -> None:
+    file = as_pickle(tmp_path / "x4.pth", old_esrgan(4))
+    hires = Hires(upscaler=file.id, scale=1.5, denoising_strength=0.3)
+    events = list(painter.paint(batch(first, [file], hires=hires)))
+    progress = [event for event in events if isinstance(event, Progress)]
+    steps = [event.step for event in progress]
+    assert steps == sorted(steps)
+    assert steps[-1] == progress[-1].steps
+    assert "Upscaling, part 1 of 1" in [event.note for event in progress]
+    (image,) = [event.image for event in events if isinstance(event, ImageReady)]
+    plain = draw(painter, batch(first, hires=replace(hires, upscaler="lanczos")))
+    assert image.size == plain.size == (96, 96)
+    assert image.tobytes() != plain.tobytes()
+
+
 @pytest.mark.parametrize(
     ("extras", "size"),
     [
@@ -354,9 +372,7 @@ def test_a_finished_picture_is_enlarged_without_a_model(
     gone = info(tmp_path / "gone.safetensors")
     wanted = batch(gone, extras=extras, width=extras.width or 80, height=extras.height or 60)
     wanted = replace(wanted, inputs={PICTURE: tmp_path / "p.png"})
-    image = draw(painter, wanted) if extras.second_upscaler is None else None
-    if image is None:
-        (image,) = [e.image for e in painter.paint(wanted) if isinstance(e, ImageReady)]
+    (image,) = [e.image for e in painter.paint(wanted) if isinstance(e, ImageReady)]
     assert (image.mode, image.size) == ("RGB", size)
 
 

@@ -22,10 +22,13 @@ class Loading:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """`step` of `steps` of the batch is done; `step` 0 is sent when denoising begins."""
+    """`step` of `steps` of the batch is done; `step` 0 is sent when denoising begins.
+
+    `note` says in words what is going on when it is not denoising ("Upscaling")."""
 
     step: int
     steps: int
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

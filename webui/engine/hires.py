@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import Final
 
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from webui.core.events import Alive, EngineEvent
+from webui.core.events import Alive, EngineEvent, Progress
+from webui.core.recipe import Recipe
 from webui.engine.autoencoder import decode, encode
 from webui.engine.hires_size import CELL, HiresSize, hires_size
 from webui.engine.passes.bench import Bench
+from webui.engine.passes.meter import Meter
 from webui.engine.passes.plan import Pass
 from webui.engine.upscale import enlarge
 from webui.upscalers import load_upscalers
 
+UPSCALING_STEPS: Final = 10
+"""How many steps of a sampler a network that enlarges the pictures counts as, for the progress."""
+
+
+def upscaling_steps(recipe: Recipe) -> int:
+    """What a second pass takes beside its steps: something when an upscaler comes from a file."""
+    is_file = recipe.hires is not None and recipe.hires.upscaler not in load_upscalers()
+    return UPSCALING_STEPS if is_file else 0
+
 
 def enlarged(
-    bench: Bench, first: Pass, second: Pass, latents: Tensor
+    bench: Bench, meter: Meter, first: Pass, second: Pass, latents: Tensor
 ) -> Generator[EngineEvent, None, Tensor]:
     """Latents of the second pass's size, (B, 4, h, w). Raises InvalidRequest.
 
@@ -35,7 +47,7 @@ def enlarged(
         way, is_smoothed = upscaler.interpolation, upscaler.is_smoothed
         return cut(interpolate(latents, cells, mode=way, antialias=is_smoothed), size)
     pictures = yield from _decoded(bench, first, latents)
-    larger = yield from _upscaled(bench, recipe.hires.upscaler, pictures, size)
+    larger = yield from _upscaled(bench, meter, recipe, pictures, size)
     encoded = yield from _encoded(bench, second, larger)
     return cut(encoded, size)
 
@@ -59,15 +71,23 @@ def _decoded(
 
 
 def _upscaled(
-    bench: Bench, upscaler: str, pictures: Sequence[Image.Image], size: HiresSize
+    bench: Bench, meter: Meter, recipe: Recipe, pictures: Sequence[Image.Image], size: HiresSize
 ) -> Generator[EngineEvent, None, list[Image.Image]]:
     """In whole cells: a part of one at the right or the bottom is cut off, as a VAE would."""
-    larger = []
+    assert recipe.hires is not None
+    steps = upscaling_steps(recipe)
+    larger: list[Image.Image] = []
     wanted = (size.enlarged_width, size.enlarged_height)
     whole = (0, 0, wanted[0] // CELL * CELL, wanted[1] // CELL * CELL)
+    name = recipe.hires.upscaler
+
+    def report(done: float, note: str) -> Progress:
+        return meter.part((len(larger) + done) / len(pictures), steps, note)
+
     for picture in pictures:
-        big = yield from enlarge(picture, upscaler, wanted, bench.work, bench.device)
+        big = yield from enlarge(picture, name, wanted, bench.work, bench.manager, report)
         larger.append(big.crop(whole))
+    meter.end_pass(steps)
     return larger
 
 

@@ -21,18 +21,22 @@ from webui.engine.autoencoder import decode
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
 from webui.engine.extras import work_on
-from webui.engine.hires import enlarged
+from webui.engine.hires import enlarged, upscaling_steps
 from webui.engine.passes.bench import Bench, Group, make_bench
 from webui.engine.passes.meter import Meter
 from webui.engine.passes.plan import passes_of
 from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
-from webui.engine.pipeline_manager import Pipeline, PipelineManager, free_memory
+from webui.engine.pipeline_manager import (
+    Pipeline,
+    PipelineManager,
+    free_memory,
+    is_out_of_memory,
+)
 from webui.families import Families
 from webui.samplers.sampler import Samplers
 from webui.schedules.schedule import Schedules
 
-OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
 
 
@@ -80,6 +84,7 @@ class Painter:
         is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)
         groups = self._groups(work, is_adaptive)
         steps = sum(bench.walk(each, pipeline.levels).steps for each in passes)
+        steps += upscaling_steps(work.recipes[0])
         meter = Meter(steps * len(groups), work.preview_every_s)
         yield meter.progress()
         with bench.tiled(pipeline, work.recipes[0]):
@@ -90,7 +95,7 @@ class Painter:
     def _work_on_pictures(self, work: Work) -> Iterator[EngineEvent]:
         for index, recipe in enumerate(work.recipes):
             if recipe.extras is not None:
-                picture = yield from work_on(recipe, recipe.extras, work, self.device)
+                picture = yield from work_on(recipe, recipe.extras, work, self.manager)
                 yield ImageReady(index=index, image=picture, facts=self._facts)
 
     def _paint_group(
@@ -101,7 +106,7 @@ class Painter:
         last = first
         latents = yield from walk_pass(bench, meter, group, first, start)
         for second in later:
-            source = yield from enlarged(bench, last, second, latents)
+            source = yield from enlarged(bench, meter, last, second, latents)
             larger = Start(canvas=Canvas(), source=source)
             latents = yield from walk_pass(bench, meter, group, second, larger)
             last = second
@@ -152,7 +157,7 @@ def _notes(pipeline: Pipeline) -> Mapping[str, str]:
 def _explain(error: Exception, device: Device, work: Work) -> EngineError | None:
     """What a failure of the device means; None if it is not one."""
     text, recipe = str(error), passes_of(work.recipes[0], work)[-1].recipe
-    if isinstance(error, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
+    if is_out_of_memory(error):
         count = len(work.recipes)
         return OutOfMemory(
             f"{device.label} has too little memory for {count} picture{'s' if count > 1 else ''} "

@@ -19,6 +19,7 @@ from webui.core.model import ModelInfo
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.patcher import Patcher
 from webui.engine.preview import Previewer, SmallDecoder
+from webui.engine.upscaler_file import UpscalerModel, load_upscaler
 from webui.families import Families
 from webui.families.components import Components, Placement
 from webui.families.tiny_decoder import load_tiny_decoder
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
 
+OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
+KEPT_UPSCALERS: Final = 2
+"""As many as one job of extras may use; one has some 100 MB at most."""
 WORKING_BYTES: Final = 3 * 2**30
 """What a GPU must have left beside two models, so that the pictures have room too."""
 
@@ -77,6 +81,12 @@ class PipelineManager:
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
         self._decoder: tuple[Stamp, SmallDecoder | None] | None = None
+        self._upscalers: Final[dict[Stamp, UpscalerModel]] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models work."""
+        return self._placement.device
 
     def is_loaded(self, model: ModelInfo, vae: ModelInfo | None = None) -> bool:
         """Whether `get` would answer at once. False when a file was replaced since."""
@@ -128,10 +138,20 @@ class PipelineManager:
                 log.warning("%s", error)
         return self._decoder[1]
 
+    def upscaler(self, model: ModelInfo) -> UpscalerModel:
+        """The upscaler in a file; the last ones are kept. Raises ModelUnreadable."""
+        stamp = _stamp(model)
+        found = self._upscalers.pop(stamp, None) or load_upscaler(model, self._placement)
+        while len(self._upscalers) >= KEPT_UPSCALERS:
+            del self._upscalers[next(iter(self._upscalers))]
+        self._upscalers[stamp] = found
+        return found
+
     def release(self) -> None:
         """Free all models."""
         with self._lock:
             self._decoder = None
+            self._upscalers.clear()
             self._keep(set())
 
     def _load(self, model: ModelInfo) -> Pipeline:
@@ -186,6 +206,11 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
         torch.mps.empty_cache()
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the device or the computer has too little memory."""
+    return isinstance(error, MemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 def _has_room(device: torch.device, wanted_bytes: int) -> bool:

@@ -72,8 +72,8 @@ def pack_event(event: EngineEvent, batch: int) -> Frame:
         case Loading():
             return Frame(kind="loading", batch=batch, data={"model": event.model})
         case Progress():
-            data = {"step": event.step, "steps": event.steps}
-            return Frame(kind="progress", batch=batch, data=data)
+            counted = {"step": event.step, "steps": event.steps, "note": event.note}
+            return Frame(kind="progress", batch=batch, data=counted)
         case Preview():
             data = {"index": event.index}
             return Frame(kind="preview", batch=batch, data=data, payload=event.jpeg)
@@ -92,7 +92,7 @@ def unpack_event(frame: Frame) -> EngineEvent | None:
         case "loading":
             return Loading(model=data["model"])
         case "progress":
-            return Progress(step=data["step"], steps=data["steps"])
+            return Progress(step=data["step"], steps=data["steps"], note=data["note"])
         case "preview":
             return Preview(index=data["index"], jpeg=frame.payload)
         case "image":

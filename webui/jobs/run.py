@@ -103,7 +103,7 @@ class Run:
         if isinstance(event, Loading):
             note = f"Loading {event.model}"
         else:
-            step, steps = event.step, event.steps
+            step, steps, note = event.step, event.steps, event.note
         made = self._done + self._batch * step / steps
         if isinstance(event, Progress):
             self._batch_began = self._batch_began or time.monotonic()

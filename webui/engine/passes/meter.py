@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Final
 
 from webui.core.events import Progress
@@ -26,6 +27,11 @@ class Meter:
         """Step `index` of the running pass is done, counted from 0."""
         self._done = max(self._done, self._begun + index + 1)
         return self.progress()
+
+    def part(self, fraction: float, steps: int, note: str) -> Progress:
+        """Of something between passes that counts as so many steps, this fraction is done."""
+        self._done = max(self._done, self._begun + int(fraction * steps))
+        return replace(self.progress(), note=note)
 
     def end_pass(self, steps: int) -> None:
         """The running pass is over; the next one begins."""

@@ -1,0 +1,221 @@
+"""Reads an upscaler from a file. spandrel tells by the names of the tensors which network it is.
+
+Nothing in the file is run: tensors and plain values are read, anything else is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import sys
+import time
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from pickle import UnpicklingError
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from webui.core.errors import ModelUnreadable
+from webui.core.model import ModelInfo
+from webui.families.components import Placement
+
+if TYPE_CHECKING:
+    from spandrel import ImageModelDescriptor
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES: Final = 2 * 2**30
+"""Of a file, and of its tensors: the largest upscalers have some 300 MB."""
+MAX_NESTING: Final = 3
+TORCHVISION: Final = (
+    "torchvision",
+    "torchvision.transforms",
+    "torchvision.transforms.functional",
+)
+DAMAGE: Final = (
+    *(OSError, EOFError, UnpicklingError, SafetensorError, zipfile.BadZipFile, struct.error),
+    *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError),
+    *(RuntimeError, MemoryError),
+)
+"""What damaged and hostile files lead to, in reading and in building a network of them."""
+
+
+class UpscalerModel:
+    """A network that enlarges pictures `scale` times. Used by the engine's thread."""
+
+    def __init__(
+        self, info: ModelInfo, network: ImageModelDescriptor, placement: Placement
+    ) -> None:
+        self._name: Final = info.name
+        self._network: Final = network
+        self._device: Final = placement.device
+        self._dtype = _precision(network, placement)
+        self._place()
+
+    @property
+    def scale(self) -> int:
+        """Pixels of the result along a pixel of the picture; 1 for those that only restore."""
+        return int(self._network.scale)
+
+    @property
+    def is_tileable(self) -> bool:
+        """Whether it may see a picture in parts; some need the whole."""
+        return bool(self._network.tiling.name == "SUPPORTED")
+
+    @property
+    def bytes_per_number(self) -> int:
+        """Of the precision it works in."""
+        return self._dtype.itemsize
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Pixels enlarged, (1, 3, h, w) -> (1, 3, h * scale, w * scale), float32, 0..1.
+
+        What half precision can't hold is computed again in float32, as is all that follows.
+        Raises ModelUnreadable when its numbers are none even then.
+        """
+        larger = self._run(pixels)
+        if not bool(torch.isfinite(larger).all()):
+            if self._dtype is not torch.float32:
+                log.info("%s needs float32.", self._name)
+                self._dtype = torch.float32
+                self._place()
+                return self(pixels)
+            raise ModelUnreadable(
+                self._name, "it gives values that are no numbers. Download it again."
+            )
+        return larger
+
+    def _run(self, pixels: Tensor) -> Tensor:
+        larger: Tensor = self._network(pixels.to(self._device, self._dtype))
+        return larger.float()
+
+    def _place(self) -> None:
+        self._network.to(self._device, self._dtype)
+
+
+def load_upscaler(info: ModelInfo, placement: Placement) -> UpscalerModel:
+    """The upscaler in a file, on the device. Raises ModelUnreadable."""
+    started = time.monotonic()
+    tensors = _read(info)
+    spandrel = _spandrel()
+    try:
+        network = spandrel.ModelLoader().load_from_state_dict(tensors)
+    except spandrel.UnsupportedModelError as error:
+        raise ModelUnreadable(
+            info.name, "it is no upscaler of a known kind. Look for another version, or remove it."
+        ) from error
+    except DAMAGE as error:
+        raise ModelUnreadable(
+            info.name, f"its weights don't fit together ({_first_line(error)}). Download it again."
+        ) from error
+    _check_use(info, network)
+    network.eval()
+    network.model.requires_grad_(False)
+    log.info("Loaded %s in %.1f s.", info.name, time.monotonic() - started)
+    return UpscalerModel(info, network, placement)
+
+
+def _check_use(info: ModelInfo, network: Any) -> None:
+    """Refuses networks for faces and for holes, and those for other channels than ours."""
+    if network.purpose not in ("SR", "Restoration"):
+        raise ModelUnreadable(
+            info.name, f"it is made for {network.purpose}, not for enlarging. Choose another."
+        )
+    if (network.input_channels, network.output_channels) != (3, 3):
+        raise ModelUnreadable(
+            info.name,
+            f"it reads {network.input_channels} channels and gives {network.output_channels}; "
+            "a colour picture has 3. Choose another.",
+        )
+
+
+def _precision(network: Any, placement: Placement) -> torch.dtype:
+    """Half only on GPUs that are fast at it; bfloat16's steps would show in smooth colours."""
+    is_half = placement.device.type == "cuda" and placement.dtype is torch.float16
+    return torch.float16 if is_half and network.supports_half else torch.float32
+
+
+def _read(info: ModelInfo) -> Mapping[str, Any]:
+    """What a file holds, not yet known to be tensors of an upscaler. Raises ModelUnreadable."""
+    path = info.path
+    try:
+        _check_size(path)
+        if path.suffix.lower() == ".safetensors":
+            content: object = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        return _checked(content)
+    except UnpicklingError as error:
+        raise ModelUnreadable(
+            info.name,
+            "it holds more than weights, which could harm this computer. "
+            "Look for the same model as .safetensors.",
+        ) from error
+    except DAMAGE as error:
+        raise ModelUnreadable(
+            info.name, f"the file can't be read ({_first_line(error)}). Download it again."
+        ) from error
+
+
+def _check_size(path: Path) -> None:
+    """A small archive can hold a huge file."""
+    size = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            size = max(size, sum(entry.file_size for entry in archive.infolist()))
+    if size > MAX_BYTES:
+        raise ValueError(f"{size / 2**30:.1f} GiB are more than {MAX_BYTES / 2**30:g}")
+
+
+def _checked(content: object) -> Mapping[str, Any]:
+    """A few bytes can be said to be a tensor of any shape; a network of it would be as large."""
+    if not isinstance(content, Mapping):
+        raise ValueError("no tensors by name in it")
+    size = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content, 0))
+    if not 0 < size <= MAX_BYTES:
+        raise ValueError(f"tensors of {size} bytes")
+    return content
+
+
+def _tensors(part: Mapping[Any, Any], depth: int) -> Iterator[Tensor]:
+    for value in part.values():
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, Mapping) and depth < MAX_NESTING:
+            yield from _tensors(value, depth + 1)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _spandrel() -> Any:
+    """Imported when the first file is read: it takes half a second."""
+    with _torchvision_stood_in_for():
+        import spandrel
+    return spandrel
+
+
+@contextmanager
+def _torchvision_stood_in_for() -> Iterator[None]:
+    """spandrel imports three names of torchvision, for networks that we have no use for. Where
+    no torchvision pairs with the build of PyTorch, importing one fails, so it gets empty ones;
+    they go away again, because other libraries ask whether there is a torchvision."""
+    if "spandrel" in sys.modules or TORCHVISION[0] in sys.modules:
+        yield
+        return
+    modules = {name: ModuleType(name) for name in TORCHVISION}
+    vars(modules[TORCHVISION[-1]]).update(InterpolationMode=None, rotate=None, normalize=None)
+    sys.modules.update(modules)
+    try:
+        yield
+    finally:
+        for name in TORCHVISION:
+            sys.modules.pop(name, None)
