@@ -229,10 +229,17 @@ class Studio:
             recipes=tuple(recipe.at(index) for index in indices),
             model=self._resolver.model(recipe.model.id),
             inputs={id: self.inputs.path(id) for id in _pictures(recipe)},
-            files=tuple(self._used(file) for file in recipe.files),
+            files=(*map(self._used, recipe.files), *self._preview_decoder(recipe)),
             preview_every_s=settings.preview_interval_s if settings.show_previews else 0,
             is_exact=settings.exact_batches,
         )
+
+    def _preview_decoder(self, recipe: Recipe) -> list[UsedFile]:
+        """The small decoder for previews of this recipe's family, if there is one."""
+        for model in self.catalog.models(ModelKind.PREVIEW):
+            if model.family in ("", recipe.model.family):
+                return [UsedFile(kind=ModelKind.PREVIEW, ref=model.id, model=model)]
+        return []
 
     def _used(self, file: FileRef) -> UsedFile:
         """A file of a recipe where it is now: under its id, or moved and known by its hash."""

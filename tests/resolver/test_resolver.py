@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from PIL import Image
 
 from tests.catalog.test_catalog import SD15_KEYS, write
 from tests.conftest import make_studio
+from webui.catalog.sidecar import Sidecar, write_sidecar
 from webui.core.errors import InvalidRequest
 from webui.core.model import ModelKind
 from webui.core.request import (
+    OWN_VAE,
     Extras,
     GenerationRequest,
     Hires,
@@ -132,6 +135,17 @@ def test_a_vae_a_refiner_and_a_second_checkpoint_go_by_name(studio: Studio) -> N
         (ModelKind.CHECKPOINT, "other.safetensors"),
     }
     assert ", VAE: bright, " in studio.infotext(recipe)
+
+
+def test_the_vae_noted_for_a_checkpoint_is_taken(studio: Studio, tmp_path: Path) -> None:
+    other = GenerationRequest(checkpoint="other")
+    before = studio.resolve(other)
+    write_sidecar(tmp_path / "models" / "other.safetensors", Sidecar(vae="bright"))
+    assert before.vae is None
+    assert studio.resolve(other).vae == "VAE/bright.safetensors"
+    assert studio.resolve(replace(other, vae=OWN_VAE)).vae is None
+    request, missing = studio.request_of(before)
+    assert (studio.resolve(request).vae, missing) == (None, ())
 
 
 @pytest.mark.parametrize(

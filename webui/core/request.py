@@ -17,6 +17,9 @@ InputId = NewType("InputId", str)
 
 MAX_SEED: Final = 2**32 - 1
 
+OWN_VAE: Final = "none"
+"""In place of a VAE's name: the one that lies in the checkpoint."""
+
 Side = Annotated[int, Ge(64), Le(2048), MultipleOf(8)]
 Steps = Annotated[int, Ge(1), Le(150)]
 GuidanceScale = Annotated[float, Ge(1.0), Le(30.0)]
@@ -304,7 +307,8 @@ class GenerationRequest:
     """Names of saved styles, applied in this order when the job is accepted."""
     emphasis: Emphasis = Emphasis.ORIGINAL
     vae: Name | None = None
-    """A VAE file in place of the checkpoint's own."""
+    """A VAE file in place of the checkpoint's own. None takes the one noted for the checkpoint, if
+    any; OWN_VAE the checkpoint's own, whatever is noted."""
     noise: Noise = field(default_factory=Noise)
     guidance: Guidance = field(default_factory=Guidance)
     tiling: Tiling = Tiling.NONE

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from webui.catalog.catalog import Catalog
+from webui.catalog.sidecar import read_sidecar
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import FileRef, PromptPair
+from webui.core.request import OWN_VAE
 from webui.prompting import network_tags
 from webui.prompting.embeddings import find_embeddings
 
@@ -37,6 +39,14 @@ class Files:
             ) from error
         self._record(kind, model.id, model.id)
         return model.id
+
+    def take_vae(self, name: str | None, checkpoint: ModelInfo) -> str | None:
+        """The id of the VAE that is asked for, or else noted for the checkpoint; None for the
+        checkpoint's own. Raises InvalidRequest."""
+        if name is None:
+            noted = noted_vae(self._catalog, checkpoint)
+            return None if noted is None else self.take("vae", ModelKind.VAE, noted)
+        return None if name == OWN_VAE else self.take("vae", ModelKind.VAE, name)
 
     def take_networks(self, pairs: Iterable[PromptPair]) -> None:
         """Record the networks and embeddings that these prompts name; networks in a negative
@@ -76,6 +86,15 @@ class Files:
                 hash=found.hash,
                 short_hash=found.short_hash,
             )
+
+
+def noted_vae(catalog: Catalog, checkpoint: ModelInfo) -> str | None:
+    """The id of the VAE that the notes beside a checkpoint name, if it is here."""
+    noted = read_sidecar(checkpoint.path).vae
+    try:
+        return catalog.find(noted, ModelKind.VAE).id if noted else None
+    except NotFound:
+        return None
 
 
 def _noun(kind: ModelKind) -> str:

@@ -11,12 +11,13 @@ from webui.catalog.catalog import Catalog
 from webui.core.errors import GessoError, InvalidRequest, NotFound
 from webui.core.model import ModelKind
 from webui.core.recipe import Recipe
-from webui.core.request import Extras, GenerationRequest, Hires, InputId
+from webui.core.request import OWN_VAE, Extras, GenerationRequest, Hires, InputId
 from webui.gallery.inputs import InputStore
 from webui.imaging.infotext import Infotext
 from webui.imaging.restore import Lookups, request_from
 from webui.imaging.told import read_told
 from webui.prompting import network_tags
+from webui.resolver.files import noted_vae
 
 HASHES: Final = "Lora hashes"
 _PAIR: Final = re.compile(r"\s*(.+?):\s*([0-9a-fA-F]{8,64})\s*(?:,|\Z)")
@@ -97,7 +98,7 @@ class PictureReader:
             request = replace(request, checkpoint=checkpoint)
         request = replace(
             request,
-            vae=request.vae and find(ModelKind.VAE, request.vae),
+            vae=find(ModelKind.VAE, request.vae) if request.vae else self._own_vae(request),
             hires=request.hires and _hires(request.hires, find),
             extras=request.extras and _extras(request.extras, find),
         )
@@ -108,6 +109,15 @@ class PictureReader:
         hashes = {file.ref: file.hash for file in recipe.files if file.kind is ModelKind.LORA}
         request, lost = self._with_known_networks(request, hashes)
         return request, (*missing, *lost, *self._lost_pictures(request))
+
+    def _own_vae(self, request: GenerationRequest) -> str | None:
+        """What keeps a picture that was made without a VAE file from getting one that was noted
+        for its checkpoint since."""
+        try:
+            checkpoint = self._catalog.find(request.checkpoint or "")
+        except NotFound:
+            return None
+        return OWN_VAE if noted_vae(self._catalog, checkpoint) else None
 
     def _with_known_networks(
         self, request: GenerationRequest, hashes: Mapping[str, str]

@@ -100,7 +100,7 @@ class Resolver:
             clip_skip=sampling.clip_skip or defaults.clip_skip,
             parameters=sampling.parameters,
             emphasis=request.emphasis,
-            vae=files.take("vae", ModelKind.VAE, request.vae) if request.vae else None,
+            vae=files.take_vae(request.vae, model),
             noise=request.noise,
             guidance=request.guidance,
             tiling=request.tiling,

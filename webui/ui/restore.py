@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from webui.core.codec import decode, from_json
 from webui.core.errors import GessoError, InvalidRequest, NotFound
 from webui.core.job import JobId
 from webui.core.model import ModelKind
-from webui.core.request import GenerationRequest, Hires, InputId, Mode, Source
+from webui.core.request import OWN_VAE, GenerationRequest, Hires, InputId, Mode, Source
 from webui.studio import Studio
 from webui.ui.form import Form
 from webui.ui.page import Page
@@ -89,16 +89,16 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
         return Granted(mode=job.request.mode, job=job.id)
     if wish.picture is not None and wish.source_of is not None:
         return _send(studio, forms[wish.source_of], wish.picture)
+    missing: Sequence[str]
     if wish.picture is not None:
-        request = studio.gallery.get(wish.picture).recipe.request()
+        request, missing = studio.request_of(studio.gallery.get(wish.picture).recipe)
     else:
-        request = decode(GenerationRequest, wish.request or {})
-    request, missing = _what_is_here(studio, request)
+        request, missing = _what_is_here(studio, decode(GenerationRequest, wish.request or {}))
     form = forms.get(request.mode)
     if form is None:
         raise InvalidRequest("mode", "This picture was enlarged, not made. It has no settings.")
-    missing = list(dict.fromkeys([*wish.missing, *missing]))
-    return Granted(mode=request.mode, values=form.values(request), missing=missing)
+    named = list(dict.fromkeys([*wish.missing, *missing]))
+    return Granted(mode=request.mode, values=form.values(request), missing=named)
 
 
 def _send(studio: Studio, form: Form, picture_id: str) -> Granted:
@@ -123,7 +123,7 @@ def _what_is_here(
 ) -> tuple[GenerationRequest, list[str]]:
     """The request without a checkpoint that this server doesn't have, and the names of all that
     is missing. Missing pictures show themselves as empty places."""
-    missing = []
+    missing: list[str] = []
     if request.checkpoint is not None:
         try:
             request = replace(request, checkpoint=studio.catalog.find(request.checkpoint).id)
@@ -144,7 +144,7 @@ def _without_lost_files(
     hires, refiner = request.hires, request.refiner
 
     def is_here(ref: str | None, kind: ModelKind) -> bool:
-        if ref is None or (kind is ModelKind.UPSCALER and ref in upscalers):
+        if ref in (None, OWN_VAE) or (kind is ModelKind.UPSCALER and ref in upscalers):
             return True
         try:
             studio.catalog.find(ref, kind)

@@ -40,13 +40,22 @@ def maybe(
 
 
 def model_list(
-    page: Page, form: Form, path: str, label: str, name: str, *, kind: ModelKind, none: str
+    page: Page,
+    form: Form,
+    path: str,
+    label: str,
+    name: str,
+    *,
+    kind: ModelKind,
+    none: str,
+    fixed: Sequence[tuple[str, str]] = (),
 ) -> gr.Dropdown:
-    """A list of files of a kind that Refresh brings up to date; `none` leaves the field blank."""
+    """A list of files of a kind that Refresh brings up to date; `none` leaves the field blank,
+    and `fixed` are entries that are no files."""
 
     def now() -> Choices:
         models = page.studio.catalog.models(kind=kind)
-        return [(none, NONE), *((model.name, model.id) for model in models)]
+        return [(none, NONE), *fixed, *((model.name, model.id) for model in models)]
 
     control = maybe(form, path, label, now()[1:], name, none)
     page.lists[control] = now

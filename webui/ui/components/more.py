@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 from webui.core.model import Defaults, ModelKind
-from webui.core.request import Emphasis, Tiling
+from webui.core.request import OWN_VAE, Emphasis, Tiling
 from webui.ui.components.choice import choice, model_list
 from webui.ui.components.group import At, group
 from webui.ui.components.slider import slider
 from webui.ui.form import Form
 from webui.ui.page import Page
 
+OWN: Final = "The checkpoint's own"
 EMPHASIS: Final = (
     ("Original", Emphasis.ORIGINAL.value),
     ("No norm", Emphasis.NO_NORM.value),
@@ -31,7 +32,14 @@ def more_controls(page: Page, form: Form, defaults: Defaults) -> None:
     with group(form, "More", f"{form.mode}_more", _words):
         slider(form, "sampling.clip_skip", "Clip skip", defaults.clip_skip, "clip_skip")
         model_list(
-            page, form, "vae", "VAE", "sd_vae", kind=ModelKind.VAE, none="The checkpoint's own"
+            page,
+            form,
+            "vae",
+            "VAE",
+            "sd_vae",
+            kind=ModelKind.VAE,
+            none="Automatic",
+            fixed=[(OWN, OWN_VAE)],
         )
         choice(form, "emphasis", "Emphasis mode", EMPHASIS, "emphasis")
         choice(form, "tiling", "Tiling", TILING, "tiling")
@@ -41,7 +49,9 @@ def _words(at: At) -> list[str]:
     found = []
     if at["sampling.clip_skip"] not in (None, 1):
         found.append(f"clip skip {at['sampling.clip_skip']}")
-    if at["vae"]:
+    if at["vae"] == OWN_VAE:
+        found.append(f"VAE: {OWN.lower()}")
+    elif at["vae"]:
         found.append("VAE " + at["vae"].rsplit("/", 1)[-1].rsplit(".", 1)[0])
     for path, choices in (("emphasis", EMPHASIS), ("tiling", TILING)):
         label = next((label for label, value in choices[1:] if value == at[path]), None)
