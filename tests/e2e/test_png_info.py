@@ -29,18 +29,20 @@ def test_a_picture_of_another_program_is_explained_and_used(page: StudioPage, co
     expect(info.locator(".missing")).to_contain_text("the checkpoint “real”")
     expect(info.locator(".missing")).to_contain_text("the network “ink”")
     expect(info.locator("tr", has_text="Steps")).to_contain_text("20")
-    info.locator("#pnginfo_use_settings").click()
+    info.locator("#pnginfo_send_to_txt2img").click()
     expect(page.prompt("txt2img")).to_have_value("a castle <lora:ink:0.7>")
     expect(page.number("txt2img_steps")).to_have_value("20")
     expect(page.number("txt2img_height")).to_have_value("768")
 
 
-def test_a_picture_goes_from_there_to_img2img(page: StudioPage, comfy: Path) -> None:
+@pytest.mark.parametrize("mode", ["img2img", "inpaint"])
+def test_a_picture_goes_from_there_to_a_tab(page: StudioPage, comfy: Path, mode: str) -> None:
     page.tab("pnginfo")
     page.page.locator("#pnginfo_image").set_input_files(comfy)
-    page.page.locator("#pnginfo_send_to_img2img").click()
-    expect(page.prompt("img2img")).to_have_value("a castle <lora:ink:0.7>")
-    expect(page.page.locator("#img2img_image img")).to_be_visible()
+    page.page.locator(f"#pnginfo_send_to_{mode}").click()
+    expect(page.prompt(mode)).to_have_value("a castle <lora:ink:0.7>")
+    shown = {"img2img": "#img2img_image img", "inpaint": "#img2maskimg canvas"}[mode]
+    expect(page.page.locator(shown).first).to_be_visible()
 
 
 def test_verify_says_that_the_same_pixels_came_out(

@@ -19,7 +19,7 @@ from webui.core.codec import decode, from_json
 from webui.core.errors import GessoError, InvalidRequest, NotFound
 from webui.core.job import JobId
 from webui.core.model import ModelKind
-from webui.core.request import OWN_VAE, GenerationRequest, Hires, InputId, Mode, Source
+from webui.core.request import OWN_VAE, Extras, GenerationRequest, Hires, InputId, Mode, Source
 from webui.studio import Studio
 from webui.ui.form import Form
 from webui.ui.page import Page
@@ -27,7 +27,15 @@ from webui.upscalers import load_upscalers
 
 log = logging.getLogger(__name__)
 
-SENT: Final = ("prompt", "negative_prompt", "width", "height", "source.image", "mask.image")
+SENT: Final = (
+    "prompt",
+    "negative_prompt",
+    "width",
+    "height",
+    "source.image",
+    "mask.image",
+    "extras.image",
+)
 """What goes along when a picture is sent to a tab as its source."""
 
 Forms = Mapping[str, Form]
@@ -41,6 +49,8 @@ class Wish:
     picture: str | None = None
     source_of: Mode | None = None
     request: Mapping[str, Any] | None = None
+    into: Mode | None = None
+    """The tab that a request goes into, when it is not the one that its parts tell."""
     missing: tuple[str, ...] = ()
     """What the client already knows to be missing for its request."""
     retry: str | None = None
@@ -94,11 +104,10 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
         request, missing = studio.request_of(studio.gallery.get(wish.picture).recipe)
     else:
         request, missing = _what_is_here(studio, decode(GenerationRequest, wish.request or {}))
-    form = forms.get(request.mode)
-    if form is None:
-        raise InvalidRequest("mode", "This picture was enlarged, not made. It has no settings.")
+    mode = wish.into or request.mode
+    form = forms[mode]
     named = list(dict.fromkeys([*wish.missing, *missing]))
-    return Granted(mode=request.mode, values=form.values(request), missing=named)
+    return Granted(mode=mode, values=form.values(request), missing=named)
 
 
 def _send(studio: Studio, form: Form, picture_id: str) -> Granted:
@@ -108,12 +117,16 @@ def _send(studio: Studio, form: Form, picture_id: str) -> Granted:
         data = picture.path.read_bytes()
     except OSError as error:
         raise NotFound("file of the picture", picture.path.name) from error
+    if form.mode == Mode.EXTRAS:
+        extras = GenerationRequest(extras=Extras(image=studio.inputs.add(data)))
+        return Granted(mode=Mode.EXTRAS, values=form.values(extras, SENT))
     request = replace(
         picture.recipe.request(),
         width=picture.width,
         height=picture.height,
         source=Source(image=studio.inputs.add(data)),
         mask=None,
+        extras=None,
     )
     return Granted(mode=Mode(form.mode), values=form.values(request, SENT))
 
@@ -131,7 +144,11 @@ def _what_is_here(
             missing.append(f"the checkpoint “{request.checkpoint}”")
             request = replace(request, checkpoint=None)
     request = _without_lost_files(studio, request, missing)
-    parts = ((request.source, "the source picture"), (request.mask, "the mask"))
+    parts = (
+        (request.source, "the source picture"),
+        (request.mask, "the mask"),
+        (request.extras, "the picture"),
+    )
     missing += [word for part, word in parts if part and not _is_here(studio, part.image)]
     return request, missing
 
@@ -141,7 +158,7 @@ def _without_lost_files(
 ) -> GenerationRequest:
     """The request without VAE, refiner, upscaler and hires checkpoint where they are not here."""
     upscalers = {upscaler.id for upscaler in load_upscalers()}
-    hires, refiner = request.hires, request.refiner
+    hires, refiner, extras = request.hires, request.refiner, request.extras
 
     def is_here(ref: str | None, kind: ModelKind) -> bool:
         if ref in (None, OWN_VAE) or (kind is ModelKind.UPSCALER and ref in upscalers):
@@ -161,7 +178,11 @@ def _without_lost_files(
         hires = replace(hires, checkpoint=None)
     if hires and not is_here(hires.upscaler, ModelKind.UPSCALER):
         hires = replace(hires, upscaler=Hires().upscaler)
-    return replace(request, hires=hires)
+    if extras and not is_here(extras.upscaler, ModelKind.UPSCALER):
+        extras = replace(extras, upscaler=Extras.upscaler)
+    if extras and not is_here(extras.second_upscaler, ModelKind.UPSCALER):
+        extras = replace(extras, second_upscaler=None)
+    return replace(request, hires=hires, extras=extras)
 
 
 def _is_here(studio: Studio, id: InputId) -> bool:

@@ -74,19 +74,26 @@ function ways(file, reading = null) {
   return el(
     "div",
     { class: "actions", role: "group", "aria-label": "With this picture" },
-    reading && go("Use settings", "use_settings", () => settingsOnly(reading)),
-    go("Send to img2img", "send_to_img2img", () => asSource(file, reading)),
+    reading && go("Send to txt2img", "send_to_txt2img", () => settingsOnly(reading)),
+    go("Send to img2img", "send_to_img2img", () => asSource(file, reading, "img2img")),
+    go("Send to Inpaint", "send_to_inpaint", () => asSource(file, reading, "inpaint")),
+    go("Send to Extras", "send_to_extras", () => toExtras(file)),
   );
 }
 
-const settingsOnly = ({ request, missing }) => restore({ request, missing });
+const settingsOnly = ({ request, missing }) => restore({ request, missing, into: "txt2img" });
 
 /** The picture as a source, with the words and settings that made it. */
-async function asSource(file, reading) {
+async function asSource(file, reading, into) {
   const { id } = await addInput(file);
   const source = { denoising_strength: STRENGTH, ...reading?.source, image: id };
   const request = { ...reading?.request, source, mask: null, outpaint: null, extras: null };
-  await restore({ request, missing: reading?.missing ?? [] });
+  await restore({ request, into, missing: reading?.missing ?? [] });
+}
+
+async function toExtras(file) {
+  const { id } = await addInput(file);
+  await restore({ request: { extras: { image: id } } });
 }
 
 function block(label, text) {
