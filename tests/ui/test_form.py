@@ -71,8 +71,8 @@ def stroke(width: int, height: int) -> Image.Image:
     return layer
 
 
-def test_three_tabs_make_pictures(forms: dict[str, Form]) -> None:
-    assert set(forms) == {"txt2img", "img2img", "inpaint"}
+def test_four_tabs_ask_for_pictures(forms: dict[str, Form]) -> None:
+    assert set(forms) == {"txt2img", "img2img", "inpaint", "extras"}
 
 
 def test_untouched_controls_ask_for_the_models_defaults(

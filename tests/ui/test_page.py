@@ -43,7 +43,9 @@ def test_tabs_are_found_in_their_order() -> None:
         "txt2img",
         "img2img",
         "inpaint",
+        "extras",
         "history",
+        "pnginfo",
         "settings",
     ]
 

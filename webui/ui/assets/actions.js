@@ -14,6 +14,7 @@ const VARIATION = 0.15;
 export function actionsFor(mode, current, stage) {
   const act = (label, name, run) =>
     button(label, () => guarded(run, current()), { id: `${mode}_${name}`, class: "gesso-button" });
+  const varied = act("Vary", "vary", vary);
   const hires = act("Hires fix", "hires_again", enlarge);
   hires.title = "Make it again at twice the size";
   const save = el("a", {
@@ -28,8 +29,9 @@ export function actionsFor(mode, current, stage) {
     { class: "actions", role: "group", "aria-label": "With this picture" },
     act("Send to img2img", "send_to_img2img", (picture) => sendTo("img2img", picture)),
     act("Send to Inpaint", "send_to_inpaint", (picture) => sendTo("inpaint", picture)),
+    act("Send to Extras", "send_to_extras", (picture) => sendTo("extras", picture)),
     act("Make again", "make_again", again),
-    act("Vary", "vary", vary),
+    varied,
     hires,
     act("Use settings", "use_settings", (picture) => restore({ picture: picture.id })),
     act("Verify", "verify", verify),
@@ -37,14 +39,15 @@ export function actionsFor(mode, current, stage) {
     save,
     act("Delete", "delete", remove),
   );
-  return { element, show: (picture) => showFor({ element, save, compare, hires }, picture) };
+  return { element, show: (picture) => showFor({ element, save, compare, varied, hires }, picture) };
 }
 
-function showFor({ element, save, compare, hires }, picture) {
+function showFor({ element, save, compare, varied, hires }, picture) {
   element.hidden = !picture;
   if (!picture) return;
   save.href = `${picture.url}?download=1`;
   save.download = picture.name;
+  varied.hidden = picture.mode === "extras";
   hires.hidden = picture.mode !== "txt2img";
   if (compare) compare.hidden = picture.mode === "txt2img";
 }
@@ -97,5 +100,6 @@ async function unremove(picture) {
 
 async function openCompare(stage, picture) {
   const { recipe } = await getPicture(picture.id);
-  if (recipe.source) stage.toggleCompare(inputUrl(recipe.source.image));
+  const before = recipe.extras ?? recipe.source;
+  if (before) stage.toggleCompare(inputUrl(before.image));
 }

@@ -11,6 +11,7 @@ const EXAMPLES = [
 const FIRST_STEP = {
   img2img: "Add a source picture, say what it should become, and press Generate.",
   inpaint: "Add a picture, paint over the part that should change, and press Generate.",
+  extras: "Add a picture, choose how much larger it should become, and press Upscale.",
 };
 
 export function emptyState(mode) {

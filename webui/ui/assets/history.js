@@ -15,6 +15,7 @@ const MODES = [
   ["txt2img", "txt2img"],
   ["img2img", "img2img"],
   ["inpaint", "Inpaint"],
+  ["extras", "Extras"],
 ];
 
 customElements.define(

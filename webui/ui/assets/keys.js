@@ -4,7 +4,7 @@ import { editPrompt } from "./attention.js";
 import { isShown } from "./dom.js";
 import { cancelCurrent } from "./generate.js";
 
-const MODES = ["txt2img", "img2img", "inpaint"];
+const MODES = ["txt2img", "img2img", "inpaint", "extras"];
 
 /** The tab that makes pictures and is open now; undefined on other tabs. */
 export const openMode = () =>

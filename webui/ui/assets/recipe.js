@@ -49,7 +49,13 @@ export async function copyText(text) {
 
 /** A recipe in one line. */
 export function recipeWords({ recipe, infotext }) {
-  const sampler = /(?:^|, )Sampler: ([^,\n]+)/.exec(infotext.split("\n").at(-1))?.[1];
+  const said = (key) =>
+    new RegExp(`(?:^|, )${key}: ([^,\\n]+)`).exec(infotext.split("\n").at(-1))?.[1];
+  if (recipe.extras) {
+    const size = `${recipe.width}×${recipe.height}`;
+    return [recipe.prompt, said("Postprocess upscaler"), size].filter(Boolean).join(" · ");
+  }
+  const sampler = said("Sampler");
   return [
     recipe.prompt || "no prompt",
     `${recipe.steps} steps ${sampler ?? recipe.sampler}`,

@@ -7,7 +7,7 @@ import { store } from "./store.js";
 
 /** What A1111 and its kin write: a last line of settings. */
 const INFOTEXT = /(?:^|\n)\s*Steps: \d+, .*(?:Sampler|Seed|CFG scale): /;
-const TAB_NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint" };
+const TAB_NAMES = { txt2img: "txt2img", img2img: "img2img", inpaint: "Inpaint", extras: "Extras" };
 
 /** Ask the page to fill its controls; see restore.py for what a wish may hold. */
 export async function restore(wish) {
@@ -81,7 +81,7 @@ function onPaste(event) {
 
 /** The file input of the open tab's source picture. */
 const sourcePlace = () =>
-  [...document.querySelectorAll(":is(#img2img_image, #img2maskimg) input[type=file]")].find(
+  [...document.querySelectorAll(":is(#img2img_image, #img2maskimg, #extras_image) input[type=file]")].find(
     (input) => isShown(input.closest(".block")),
   );
 

@@ -6,12 +6,14 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 import gradio as gr
 from gradio.components import Component
 
 from webui.core.errors import GessoError, InvalidRequest
 from webui.core.request import GenerationRequest, Mode
+from webui.plans.plan import PlanRequest
 from webui.prompting.faults import WrongPrompt
 from webui.studio import Studio
 from webui.ui.components.batch import batch_controls
@@ -19,7 +21,7 @@ from webui.ui.components.follow_source import follow_source
 from webui.ui.components.guidance import guidance_extras
 from webui.ui.components.more import more_controls
 from webui.ui.components.parameters import sampler_parameters
-from webui.ui.components.plans import PlanControls, plan_controls
+from webui.ui.components.plans import plan_controls
 from webui.ui.components.prompt import PromptRow, prompt_row
 from webui.ui.components.refiner import refiner_controls
 from webui.ui.components.sampling import guidance_control, sampler_controls
@@ -55,7 +57,7 @@ def workspace(page: Page, mode: Mode, *own: OwnGroup) -> Iterator[Form]:
         ):
             live("gesso-plans", mode=mode)
             live("gesso-results", elem_id=f"{mode}_gallery", mode=mode)
-    _wire(page.studio, form, row, plans)
+    wire_generate(page.studio, form, row.generate, row.answer, plans)
     if (source := form.component(FIELD)) is not None:
         follow_source(page, size, source)
 
@@ -81,19 +83,38 @@ def common_controls(page: Page, form: Form, row: PromptRow, own: Sequence[OwnGro
     return size
 
 
-def _wire(studio: Studio, form: Form, row: PromptRow, plans: PlanControls) -> None:
+class Script(Protocol):
+    """What may make several jobs of what a form asks for."""
+
+    @property
+    def inputs(self) -> set[Component]:
+        """Its controls, for a handler's inputs beside the form's."""
+        ...
+
+    def component(self, field: str) -> Component | None:
+        """The control that holds a field of a plan, for faults."""
+        ...
+
+    def asked(self, values: Values) -> PlanRequest | None:
+        """The plan that the controls ask for; None when it is one job. Raises InvalidRequest."""
+        ...
+
+
+def wire_generate(
+    studio: Studio, form: Form, generate: gr.Button, answer: gr.Textbox, script: Script
+) -> None:
     """Generate hands the request in and returns at once; the job is followed by its events."""
-    row.generate.click(
-        _generate(studio, form, plans),
-        form.inputs | plans.inputs,
-        [row.answer],
+    generate.click(
+        _generate(studio, form, script),
+        form.inputs | script.inputs,
+        [answer],
         queue=False,
         trigger_mode="multiple",  # a press while the last one is on its way is a request, too
         show_progress="hidden",
         api_visibility="private",
     ).then(
         None,
-        [row.answer],
+        [answer],
         None,
         js=f"(answer) => gesso.answer('{form.mode}', answer)",
         queue=False,
@@ -101,17 +122,17 @@ def _wire(studio: Studio, form: Form, row: PromptRow, plans: PlanControls) -> No
     )
 
 
-def _generate(studio: Studio, form: Form, plans: PlanControls) -> Callable[[Values], str]:
+def _generate(studio: Studio, form: Form, script: Script) -> Callable[[Values], str]:
     # Looked up while the page is built: afterwards Gradio forgets what lies where.
-    groups = {control: _groups_around(control) for control in form.inputs | plans.inputs}
+    groups = {control: _groups_around(control) for control in form.inputs | script.inputs}
 
     def generate(values: Values) -> str:
         try:
-            if (script := plans.asked(values)) is not None:
-                return json.dumps({"plan": studio.plans.begin(script).id})
+            if (plan := script.asked(values)) is not None:
+                return json.dumps({"plan": studio.plans.begin(plan).id})
             job = studio.submit(_asked(form, values))
         except InvalidRequest as error:
-            control = plans.component(error.field) or form.component(error.field)
+            control = script.component(error.field) or form.component(error.field)
             return _fault(error.message, control, groups.get(control, []), error)
         except GessoError as error:
             return _fault(str(error))
