@@ -30,7 +30,9 @@ CPU = torch.device("cpu")
 SHAPE = (4, 8, 8)
 
 
-def img2img_walk(steps: int, strength: float, has_exact_steps: bool = False) -> Walk:
+def img2img_walk(
+    steps: int, strength: float, has_exact_steps: bool = False, sampler: str = "euler"
+) -> Walk:
     this = Pass(
         recipe=replace(RECIPE, steps=steps),
         model=STARTER,
@@ -40,7 +42,7 @@ def img2img_walk(steps: int, strength: float, has_exact_steps: bool = False) -> 
     levels = NoiseLevels(
         (0.00085**0.5 + i / 999 * (0.012**0.5 - 0.00085**0.5)) ** 2 for i in range(1000)
     )
-    return pass_walk(this, load_samplers()["euler"], load_schedules(), levels)
+    return pass_walk(this, load_samplers()[sampler], load_schedules(), levels)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,28 @@ def test_img2img_denoises_as_often_as_a1111(strength: float, calls: int) -> None
     walk = img2img_walk(steps=20, strength=strength)
     assert walk.steps == calls
     assert walk.sigmas == walk.whole[len(walk.whole) - len(walk.sigmas) :]
+
+
+@pytest.mark.parametrize(
+    ("sampler", "steps", "strength", "calls"),
+    [
+        ("ddim", 20, 0.5, 9),
+        ("ddim", 20, 0.75, 14),
+        ("ddim", 20, 1.0, 18),
+        ("ddim_cfgpp", 30, 0.75, 21),
+        ("plms", 20, 0.75, 14),
+        ("unipc", 20, 0.75, 15),
+        ("lcm", 20, 0.75, 16),
+        ("lcm", 4, 1.0, 4),
+    ],
+)
+def test_samplers_with_timesteps_of_their_own_walk_as_many_as_in_a1111(
+    sampler: str, steps: int, strength: float, calls: int
+) -> None:
+    """DDIM and PLMS take the first int(strength * steps) timesteps, UniPC as many steps; LCM
+    counts as the others do."""
+    walk = img2img_walk(steps=steps, strength=strength, sampler=sampler)
+    assert (walk.steps, walk.sigmas[-1]) == (calls, walk.whole[-1])
 
 
 def test_one_step_is_one_step_at_any_strength() -> None:

@@ -63,6 +63,7 @@ SAMPLER: Final = (
         place=16,
         sample=sample_ddim,
         own_sigmas=ddim_levels,
+        own_extra_steps=-1,
         default_eta=0.0,
         is_variance_preserving=True,
         reads=("eta", "noise_factor"),
@@ -73,6 +74,7 @@ SAMPLER: Final = (
         place=17,
         sample=sample_ddim_cfgpp,
         own_sigmas=ddim_levels,
+        own_extra_steps=-1,
         default_eta=0.0,
         guidance_factor=GUIDANCE_FACTOR,
         is_variance_preserving=True,
@@ -85,6 +87,7 @@ SAMPLER: Final = (
         aliases=("pndm",),
         sample=sample_plms,
         own_sigmas=ddim_levels,
+        own_extra_steps=-1,
         is_variance_preserving=True,
     ),
 )

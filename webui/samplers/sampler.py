@@ -128,6 +128,9 @@ class Sampler:
     """What the schedule "automatic" means with this sampler, unless `own_sigmas` is given."""
     own_sigmas: Callable[[Spacing], Sigmas] | None = None
     """The noise levels of "automatic" for samplers that bring their own timesteps (DDIM)."""
+    own_extra_steps: int = 1
+    """How many steps img2img takes along `own_sigmas` beside the int(strength * steps) of A1111:
+    -1 for samplers that count the timesteps, not the steps between them. 1 along schedules."""
     calls_per_step: int = 1
     """2 for samplers that ask the denoiser twice a step: prompt schedules count calls."""
     discards_penultimate: bool = False

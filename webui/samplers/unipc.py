@@ -100,6 +100,7 @@ SAMPLER: Final = Sampler(
     aliases=("uni_pc", "unipc bh1"),
     sample=sample_unipc,
     own_sigmas=unipc_levels,
+    own_extra_steps=0,
     is_variance_preserving=True,
     reads=("order",),
 )

@@ -70,10 +70,9 @@ def pass_walk(this: Pass, sampler: Sampler, schedules: Schedules, levels: NoiseL
     if strength is None:
         return Walk(sigmas=whole, whole=whole)
     kept = recipe.steps - 1 if this.has_exact_steps and strength else kept_steps(steps, strength)
-    # timestep samplers count levels, not the steps between them
-    counts_levels = sampler.own_sigmas is not None and schedules[recipe.schedule].sigmas is None
-    kept -= 2 if counts_levels else 0
-    sigmas = whole[-1:] if not strength else whole[-max(kept + 2, 1) :]
+    has_own = sampler.own_sigmas is not None and schedules[recipe.schedule].sigmas is None
+    kept += sampler.own_extra_steps if has_own else 1
+    sigmas = whole[-1:] if not strength else whole[-max(kept + 1, 1) :]
     return Walk(sigmas=sigmas, whole=whole)
 
 
