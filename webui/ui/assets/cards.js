@@ -42,6 +42,14 @@ customElements.define(
   },
 );
 
+/** Which prompt of each tab was written in last: embeddings go there. */
+const lastWritten = new Map();
+
+document.addEventListener("focusin", ({ target }) => {
+  const found = /^(\w+?)_(neg_)?prompt$/.exec(target.closest?.(".block")?.id ?? "");
+  if (found) lastWritten.set(found[1], found[2] ? "negative" : "prompt");
+});
+
 const panelOf = (mode) => document.querySelector(`gesso-cards[mode="${mode}"]`);
 
 customElements.define(
@@ -62,13 +70,13 @@ customElements.define(
       if (this.hidden) return opener.focus();
       this.timer = setInterval(() => this.#look(), LOOK_MS);
       this.restart();
-      this.search.focus({ preventScroll: true });
+      // With a finger, the focus would bring the keyboard up over the cards.
+      if (matchMedia("(hover: hover)").matches) this.search.focus({ preventScroll: true });
     }
 
     #build() {
       this.kind = "lora";
       this.folder = "";
-      this.inNegative = false;
       this.list = new CardList({
         ask: (offset, limit) => getCards({ ...this.#query(), offset, limit }),
         makeTile: () => new Tile({ onUse: (card) => this.#use(card), onEdit: (...a) => this.#edit(...a) }),
@@ -85,7 +93,6 @@ customElements.define(
       this.append(this.editor.dialog);
       this.setAttribute("role", "region");
       this.setAttribute("aria-label", "Networks");
-      document.addEventListener("focusin", (event) => this.#onFocus(event));
       // Before the keys of the page, where Esc cancels a job.
       window.addEventListener("keydown", (event) => this.#onKey(event), true);
     }
@@ -187,7 +194,7 @@ customElements.define(
       const before = this.#prompts();
       const after = isUsed(card, before)
         ? withoutCard(card, before)
-        : withCard(card, before, this.inNegative);
+        : withCard(card, before, lastWritten.get(this.mode) === "negative");
       for (const part of ["prompt", "negative"]) {
         if (after[part] !== before[part]) type(this.#box(part), after[part]);
       }
@@ -226,13 +233,6 @@ customElements.define(
       if (document.hidden || !this.isConnected) return;
       if (checkpoint() !== this.checkpoint && this.kind !== "checkpoint") this.restart();
       else this.#mark();
-    }
-
-    /** Embeddings go into the prompt that was written in last. */
-    #onFocus(event) {
-      const block = event.target.closest?.(".block");
-      if (block?.id === `${this.mode}_prompt`) this.inNegative = false;
-      if (block?.id === `${this.mode}_neg_prompt`) this.inNegative = true;
     }
 
     #onKey(event) {

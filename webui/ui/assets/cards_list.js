@@ -7,6 +7,8 @@ import { el } from "./dom.js";
 
 const PAGE = 60;
 const LEAST_PX = 132;
+const LEAST_ON_A_PHONE_PX = 100;
+const PHONE_PX = 500;
 const GAP_PX = 10;
 const WORDS_PX = 46; // the name below the picture
 const SPARE_ROWS = 2;
@@ -19,7 +21,7 @@ export class CardList {
   #generation = 0;
   #timer = 0;
 
-  /** `ask(offset, limit)` promises `{cards, total}`; `draw(card, parts)` fills a tile. */
+  /** `ask(offset, limit)` promises `{cards, total}`; `makeTile()` gives an empty tile. */
   constructor({ ask, makeTile, onFault, label }) {
     Object.assign(this, { ask, makeTile, onFault, total: 0, columns: 1, row: 1 });
     this.list = el("div", { role: "list", class: "cards-list", "aria-label": label });
@@ -74,7 +76,8 @@ export class CardList {
   #measure() {
     const width = this.list.clientWidth;
     if (!width) return;
-    this.columns = Math.max(2, Math.floor((width + GAP_PX) / (LEAST_PX + GAP_PX)));
+    const least = width < PHONE_PX ? LEAST_ON_A_PHONE_PX : LEAST_PX;
+    this.columns = Math.max(2, Math.floor((width + GAP_PX) / (least + GAP_PX)));
     this.width = (width - GAP_PX * (this.columns - 1)) / this.columns;
     this.row = this.width + WORDS_PX + GAP_PX;
     const rows = Math.ceil(this.total / this.columns);
