@@ -108,7 +108,7 @@ function table(settings, ignored) {
       { class: key in ignored ? "ignored" : null },
       el("th", { scope: "row", text: key }),
       el("td", { text: value }),
-      el("td", { class: "note", text: key in ignored ? "has no place here" : "" }),
+      el("td", { class: "note", text: key in ignored ? "can't be used here" : "" }),
     ),
   );
   if (!rows.length) return null;
