@@ -86,6 +86,15 @@ def test_a_picture_carries_its_record(client: Client) -> None:
     assert detail["is_trashed"] is False
 
 
+def test_a_picture_says_how_to_ask_for_one_like_it(client: Client) -> None:
+    asked = {"sampling": {"sampler": "heun", "steps": 3}, "tiling": "both", "seed": 5}
+    made = client.make(prompt="a red apple", **asked)["pictures"][0]
+    detail = client.json(f"/api/v1/pictures/{made['id']}")
+    (other,) = client.make(**{**detail["request"], "seed": 6})["pictures"]
+    recipe = client.json(f"/api/v1/pictures/{other['id']}")["recipe"]
+    assert recipe == detail["recipe"] | {"seed": 6}
+
+
 def test_a_picture_made_again_has_the_same_pixels(client: Client) -> None:
     picture = client.make(prompt="a red apple")["pictures"][0]
     again = client.post(f"/api/v1/pictures/{picture['id']}/again")

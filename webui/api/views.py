@@ -48,10 +48,12 @@ class PictureView:
 
 @dataclass(frozen=True, kw_only=True)
 class PictureDetail(PictureView):
-    """A picture with all that was recorded of it."""
+    """A picture with all that was recorded of it. `request` asks for it again; changed in some
+    field, for one like it."""
 
     infotext: str
     recipe: Recipe
+    request: GenerationRequest
     facts: Mapping[str, str]
     is_trashed: bool
 
@@ -202,6 +204,7 @@ def picture_detail(picture: Picture, infotext: str) -> PictureDetail:
         **asdict(picture_view(picture)),
         infotext=infotext,
         recipe=picture.recipe,
+        request=picture.recipe.request(),
         facts=picture.facts,
         is_trashed=picture.is_trashed,
     )

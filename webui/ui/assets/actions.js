@@ -1,9 +1,15 @@
 /** What can be done with the picture on show. */
 
 import { button, el } from "./dom.js";
-import { inputUrl, getPicture, makeAgain, restorePicture, trashPicture } from "./server.js";
+import {
+  inputUrl,
+  getPicture,
+  makeAgain,
+  postJob,
+  restorePicture,
+  trashPicture,
+} from "./server.js";
 import { notify } from "./notices.js";
-import { submitRecipe } from "./recipe.js";
 import { restore, sendTo } from "./restore.js";
 import { store } from "./store.js";
 import { verify } from "./verify.js";
@@ -67,15 +73,15 @@ async function again(picture) {
 
 /** The same seed with a little of another one. */
 async function vary(picture) {
-  const { recipe } = await getPicture(picture.id);
-  const variation_strength = recipe.noise.variation_strength || VARIATION;
-  const noise = { ...recipe.noise, variation_seed: null, variation_strength };
-  took(await submitRecipe(recipe, { noise }));
+  const { request } = await getPicture(picture.id);
+  const variation_strength = request.noise.variation_strength || VARIATION;
+  const noise = { ...request.noise, variation_seed: null, variation_strength };
+  took(await postJob({ ...request, noise }));
 }
 
 async function enlarge(picture) {
-  const { recipe } = await getPicture(picture.id);
-  took(await submitRecipe(recipe, { hires: {} }));
+  const { request } = await getPicture(picture.id);
+  took(await postJob({ ...request, hires: {} }));
 }
 
 function took(job) {

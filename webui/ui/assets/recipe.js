@@ -1,8 +1,8 @@
-/** How a picture was made: one line with a copy button, and recipes as requests. */
+/** How a picture was made: one line with a copy button. */
 
 import { button, el, setText } from "./dom.js";
 import { notify } from "./notices.js";
-import { getPicture, postJob } from "./server.js";
+import { getPicture } from "./server.js";
 
 /** The line below a picture. */
 export class RecipeLine {
@@ -67,30 +67,4 @@ export function recipeWords({ recipe, infotext }) {
   ]
     .filter(Boolean)
     .join(" · ");
-}
-
-const PARTS = [
-  "prompt",
-  "negative_prompt",
-  "width",
-  "height",
-  "seed",
-  "emphasis",
-  "vae",
-  "noise",
-  "guidance",
-  "tiling",
-  "hires",
-  "refiner",
-  "source",
-  "mask",
-  "outpaint",
-];
-const SAMPLING = ["sampler", "schedule", "steps", "guidance_scale", "clip_skip", "parameters"];
-
-/** Hand a recipe in as a request, some of its parts changed; the job. */
-export function submitRecipe(recipe, changes) {
-  const pick = (names) => Object.fromEntries(names.map((name) => [name, recipe[name]]));
-  const checkpoint = recipe.model.id;
-  return postJob({ ...pick(PARTS), checkpoint, sampling: pick(SAMPLING), ...changes });
 }
