@@ -8,15 +8,20 @@ from PIL import Image
 
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.model import Defaults
+from webui.core.recipe import PromptPair
 from webui.core.request import Extras, GenerationRequest, InputId
 from webui.gallery.inputs import InputStore
+from webui.imaging.infotext import read_infotext
 from webui.imaging.masks import prepare_mask
 from webui.imaging.outpaint import outpaint_size
+from webui.imaging.picture_text import read_picture_text
 
 SIDE_MULTIPLE: Final = 8
 SMALLEST_SIDE: Final = 64
 LARGEST_SIDE: Final = 2048
 LARGEST_RESULT: Final = 16384
+MOST_SIGNS: Final = 20_000
+"""Of a prompt that another program wrote; ours have this limit."""
 
 
 class Pictures:
@@ -58,9 +63,26 @@ class Pictures:
             request.height or _nearest_side(source.height),
         )
 
+    def words(self, id: InputId) -> PromptPair:
+        """The prompts that a picture says it was made with, empty if it says none. Raises
+        NotFound, UnreadablePicture."""
+        told = read_picture_text(self._inputs.path(id))
+        if told.record is not None:
+            recipe = told.record.recipe
+            return PromptPair(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt)
+        text = read_infotext(told.infotext)
+        return PromptPair(
+            prompt=text.prompt[:MOST_SIGNS], negative_prompt=text.negative_prompt[:MOST_SIGNS]
+        )
+
     def _extras_size(self, extras: Extras) -> tuple[int, int]:
         if extras.width and extras.height:
             return extras.width, extras.height
+        if extras.width or extras.height:
+            raise InvalidRequest(
+                "extras.height" if extras.width else "extras.width",
+                "An exact size needs a width and a height. Give both, or neither.",
+            )
         source = self._open("extras.image", extras.image)
         width, height = (max(1, int(side * extras.scale)) for side in source.size)
         if max(width, height) > LARGEST_RESULT:

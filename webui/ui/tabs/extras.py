@@ -97,13 +97,16 @@ def upscaler_choices(page: Page) -> Choices:
 def _pictures(page: Page, form: Form) -> SeveralPictures:
     """A place for one picture and, closed away, one for several."""
     place = picture_place("Picture", "extras_image", height=240)
-    with gr.Accordion("Several pictures", open=False, elem_id="extras_several"):
+    with gr.Accordion(
+        "Several pictures", open=False, elem_id="extras_several", elem_classes="gesso-group"
+    ):
         gr.Markdown("While there are pictures here, each of them is enlarged.")
         files = gr.File(
             label="Pictures",
             show_label=False,
             file_count="multiple",
             elem_id="extras_image_batch",
+            elem_classes="gesso-source",
             height=140,
         )
 
