@@ -213,3 +213,15 @@ keys = st.sampled_from(
 def test_no_text_raises(pairs: list[tuple[str, str]], prompt: str) -> None:
     line = ", ".join(f"{key}: {value}" for key, value in pairs)
     request_from_infotext(f"{prompt}\n{line}", LOOKUPS)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("512x0", (512, None)), ("0x768", (None, 768)), ("512x768", (512, 768))]
+)
+def test_a_side_of_0_in_hires_resize_follows_the_other(
+    text: str, expected: tuple[int | None, int | None]
+) -> None:
+    restored = restore(f"Steps: 20, Seed: 1, Hires resize: {text}, Hires upscaler: Latent")
+    assert restored.request.hires is not None
+    assert (restored.request.hires.width, restored.request.hires.height) == expected
+    assert not restored.ignored

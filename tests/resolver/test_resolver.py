@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.catalog.test_catalog import SD15_KEYS, write
 from tests.conftest import make_studio
@@ -149,8 +151,26 @@ def test_the_vae_noted_for_a_checkpoint_is_taken(studio: Studio, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("hires", "expected"),
+    [
+        (Hires(width=384), (384, 576)),
+        (Hires(height=384), (256, 384)),
+        (Hires(width=384, height=384), (384, 384)),
+        (Hires(), (None, None)),
+    ],
+)
+def test_one_side_of_a_second_pass_brings_the_other(
+    studio: Studio, hires: Hires, expected: tuple[int | None, int | None]
+) -> None:
+    recipe = studio.resolve(GenerationRequest(width=256, height=384, hires=hires))
+    assert recipe.hires is not None
+    assert (recipe.hires.width, recipe.hires.height) == expected
+
+
+@pytest.mark.parametrize(
     ("request_", "field"),
     [
+        (GenerationRequest(width=64, height=512, hires=Hires(width=2048)), "hires.width"),
         (GenerationRequest(vae="gone"), "vae"),
         (GenerationRequest(refiner=Refiner(checkpoint="gone")), "refiner.checkpoint"),
         (GenerationRequest(hires=Hires(checkpoint="gone")), "hires.checkpoint"),
@@ -179,6 +199,25 @@ def test_outpainting_takes_the_size_of_source_and_new_sides(studio: Studio) -> N
     assert (recipe.width, recipe.height) == (120, 64)
     empty = GenerationRequest(source=Source(image=picture(studio)), outpaint=Outpaint())
     assert refused(studio, empty)[0] == "outpaint"
+
+
+def test_extras_keep_the_words_that_made_the_picture(studio: Studio) -> None:
+    text, file = PngInfo(), io.BytesIO()
+    text.add_text("parameters", "a fox\nNegative prompt: blurry\nSteps: 20, Seed: 1, Size: 64x64")
+    Image.new("RGB", (64, 64)).save(file, "PNG", pnginfo=text)
+    image = studio.inputs.add(file.getvalue())
+    recipe = studio.resolve(GenerationRequest(extras=Extras(image=image)))
+    assert (recipe.prompt, recipe.negative_prompt) == ("a fox", "blurry")
+    assert studio.resolve(recipe.request()) == recipe
+
+
+def test_an_exact_size_of_extras_needs_both_sides(studio: Studio) -> None:
+    image = picture(studio)
+    for extras, field in (
+        (Extras(image=image, width=100), "extras.height"),
+        (Extras(image=image, height=100), "extras.width"),
+    ):
+        assert refused(studio, GenerationRequest(extras=extras))[0] == field
 
 
 def test_extras_need_a_picture_and_no_model(studio: Studio) -> None:

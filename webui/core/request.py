@@ -195,7 +195,8 @@ class Hires:
     """Id of an upscaler, or one of the latent modes."""
     scale: Annotated[float, Ge(1.0), Le(8.0)] = 2.0
     width: Side | None = None
-    """With the height: the exact size instead of `scale`; what sticks out is cut off."""
+    """The exact size instead of `scale`. With both sides, what sticks out is cut off; the one
+    that is None follows the shape of the first pass."""
     height: Side | None = None
     steps: Steps | None = None
     denoising_strength: Fraction = 0.7

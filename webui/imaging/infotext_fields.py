@@ -111,6 +111,12 @@ def _uncross(text: str) -> tuple[str, str]:
     return width, height
 
 
+def _sides_or_blanks(text: str) -> tuple[str | None, str | None]:
+    """A1111 writes 0 for the side that follows the other one."""
+    width, height = _uncross(text)
+    return (None if width == "0" else width), (None if height == "0" else height)
+
+
 def _words(**words: str) -> dict[str, Any]:
     """Row arguments for a choice; the keyword is its value, the argument A1111's word for it."""
     back = {word.lower(): value for value, word in words.items()}
@@ -267,7 +273,9 @@ _HIRES: Final = (
         at_default=True,
         is_written=lambda r: r.hires is not None and (not r.hires.width or r.hires.scale != 2),
     ),
-    _size("Hires resize", "hires.width", "hires.height"),
+    dataclasses.replace(
+        _size("Hires resize", "hires.width", "hires.height"), read=_sides_or_blanks
+    ),
     _row("Hires steps", "hires.steps"),
     _row("Hires upscaler", "hires.upscaler", named=Named.UPSCALER, at_default=True),
     _row("Hires checkpoint", "hires.checkpoint", named=Named.CHECKPOINT),

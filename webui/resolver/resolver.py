@@ -19,6 +19,7 @@ from webui.imaging.outpaint import CELL
 from webui.prompting import parse
 from webui.resolver.files import Files
 from webui.resolver.pictures import Pictures
+from webui.resolver.second_pass import with_both_sides
 from webui.resolver.words import Words
 from webui.samplers import Samplers
 from webui.schedules import Schedules
@@ -163,6 +164,7 @@ class Resolver:
         hires = request.hires
         if hires is None:
             return None
+        hires = with_both_sides(hires, size)
         if not hires.width and max(size) * hires.scale > LARGEST_HIRES:
             raise InvalidRequest(
                 "hires.scale",

@@ -20,11 +20,8 @@ def hires_controls(page: Page, form: Form) -> None:
     def words(at: At) -> list[str]:
         if not at["hires"]:
             return []
-        size = f"{plain(at['hires.scale'] or 1)}×"
-        if at["hires.width"] and at["hires.height"]:
-            size = f"{at['hires.width']}×{at['hires.height']}"
         upscaler = at["hires.upscaler"] or ""
-        return [size, str(labels.get(upscaler, upscaler))]
+        return [_size_words(at), str(labels.get(upscaler, upscaler))]
 
     with (
         group(form, "Hires fix", f"{form.mode}_hr", words),
@@ -37,6 +34,15 @@ def hires_controls(page: Page, form: Form) -> None:
             "Other words, sampler, checkpoint", open=False, elem_id=f"{form.mode}_hr_others"
         ):
             _others(page, form)
+
+
+def _size_words(at: At) -> str:
+    width, height = at["hires.width"], at["hires.height"]
+    if width and height:
+        return f"{width}×{height}"
+    if width or height:
+        return f"{width} wide" if width else f"{height} high"
+    return f"{plain(at['hires.scale'] or 1)}×"
 
 
 def upscaler_choices(page: Page) -> Choices:
