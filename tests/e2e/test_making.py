@@ -133,6 +133,24 @@ def test_an_error_is_said_below_the_prompt_and_at_its_control(page: StudioPage) 
     expect(fault).to_be_empty()
 
 
+def test_an_error_is_seen_wherever_the_page_is_scrolled_to(page: StudioPage) -> None:
+    page.page.locator("#txt2img_more > .label-wrap").click()
+    control = page.number("txt2img_width")
+    control.fill("513")
+    below = "#txt2img_size_ratios, #txt2img_seed_row"  # what follows comes to the top of the window
+    page.page.locator(below).last.evaluate("(e) => scrollTo(0, e.offsetTop + 120)")
+    assert page.page.evaluate("scrollY") > 0
+    page.generate("txt2img", "an owl that nobody scrolls to")
+    expect(control).to_be_focused()
+    is_on_top = """(input) => {
+        const box = input.getBoundingClientRect();
+        return document.elementFromPoint(box.left + 9, box.top + 9) === input;
+    }"""
+    assert control.evaluate(is_on_top)
+    words = page.page.locator("gesso-fault, .notice", has_text="Width 513 is not a multiple of 8")
+    expect(words.locator("visible=true").last).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("mode", ["img2img", "inpaint"])
 def test_a_missing_picture_is_said(page: StudioPage, mode: str) -> None:
     page.tab(mode)

@@ -67,13 +67,19 @@ customElements.define(
       this.textContent = message;
       for (const group of groups) await openGroup(group);
       const input = controlId && (inputOf(controlId) ?? document.getElementById(controlId));
-      if (!input) return;
+      if (!input) return this.#beSeen();
       this.marked = input;
       input.setAttribute("aria-invalid", "true");
       document.getElementById(controlId).classList.add("gesso-at-fault");
-      input.focus({ preventScroll: false });
+      reach(input);
+      this.#beSeen();
       if (position != null) input.setSelectionRange?.(position, endOfWord(input.value, position));
       input.addEventListener("input", () => this.clear(), { once: true });
+    }
+
+    /** Say it once more where it is seen, when the page is scrolled away from the words. */
+    #beSeen() {
+      if (isCovered(this)) notify(this.textContent, { tone: "bad" });
     }
 
     clear() {
@@ -86,6 +92,21 @@ customElements.define(
     }
   },
 );
+
+/** Focus a control and bring it from under what stays at the top of the window. */
+function reach(input) {
+  input.focus({ preventScroll: true });
+  const box = input.getBoundingClientRect();
+  const isReached = box.top >= 0 && box.bottom <= innerHeight && !isCovered(input);
+  if (!isReached) input.scrollIntoView({ block: "center" });
+}
+
+/** Whether something else lies over an element, or it is out of the window. */
+function isCovered(element) {
+  const { left, top, width, height } = element.getBoundingClientRect();
+  const seen = document.elementFromPoint(left + Math.min(width, 40) / 2, top + height / 2);
+  return !seen || !(element.contains(seen) || seen.contains(element));
+}
 
 async function openGroup(id) {
   const label = document.querySelector(`#${CSS.escape(id)} > .label-wrap`);
