@@ -16,6 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.gallery.album import SOURCE, make_job
+from webui.core.model import ModelKind
+from webui.core.recipe import FileRef
 from webui.core.request import Mode
 from webui.gallery.naming import PATTERNS, NameFacts, PictureName, name_facts
 from webui.imaging.infotext import Labels
@@ -121,6 +123,23 @@ def test_pattern_without_a_value_takes_the_text_before_it_along(pattern: str, lo
 def test_source_gives_denoising_and_basename() -> None:
     made = stem("[seed]-[denoising]-[basename]", mode=Mode.IMG2IMG)
     assert made == f"5-0.6-{SOURCE.image[:10]}"
+
+
+def test_styles_vae_and_the_typed_prompt_have_their_patterns() -> None:
+    plain = make_job(prompt="ink, a cat, detailed")
+    vae = FileRef(
+        kind=ModelKind.VAE, ref="v", id="v", name="bright", hash="0" * 64, short_hash="0" * 10
+    )
+    job = replace(
+        plain,
+        request=replace(plain.request, prompt="a cat", styles=("ink", "fine")),
+        recipe=replace(plain.recipe, files=(vae,)),
+    )
+    made = name(
+        "[styles]_[vae_filename]_[prompt_no_styles]_[seed]",
+        of=name_facts(job, 0, NOW, LABELS),
+    )
+    assert made.path(0).name == "ink, fine_bright_a cat_5"
 
 
 def test_automatic_schedule_leaves_the_sampler_alone() -> None:

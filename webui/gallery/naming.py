@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Final
 
 from webui.core.job import LOCAL, Job, PersonId
+from webui.core.model import ModelKind
 from webui.core.recipe import Recipe
 from webui.core.request import Mode
 from webui.imaging.infotext import Labels
@@ -69,6 +70,9 @@ class NameFacts:
     batch_size: int = 1
     picture_count: int = 1
     labels: Labels = field(default_factory=Labels)
+    styles: tuple[str, ...] = ()
+    typed_prompt: str = ""
+    """The prompt before styles and wildcards."""
     image_hash: str = ""
     """sha256 of the pixels, 64 hex digits; only filled when a pattern wants it."""
 
@@ -88,6 +92,8 @@ def name_facts(
         batch_size=job.request.batch_size,
         picture_count=job.picture_count,
         labels=labels,
+        styles=job.request.styles,
+        typed_prompt=job.request.prompt,
         image_hash=image_hash,
     )
 
@@ -251,6 +257,11 @@ def _denoising(facts: NameFacts, *_: str) -> str | None:
     return None if source is None else _number(source.denoising_strength)
 
 
+def _vae(facts: NameFacts, *_: str) -> str | None:
+    names = [file.name for file in facts.recipe.files if file.kind is ModelKind.VAE]
+    return names[0] if names else None
+
+
 def _basename(facts: NameFacts, *_: str) -> str | None:
     """Uploads have no name of their own; the first digits of their id tell them apart."""
     return None if facts.recipe.source is None else facts.recipe.source.image[:10]
@@ -267,7 +278,7 @@ PATTERNS: Final[Mapping[str, Callable[..., str | None]]] = MappingProxyType(
         "cfg": lambda facts, *_: _number(facts.recipe.guidance_scale),
         "width": lambda facts, *_: str(facts.recipe.width),
         "height": lambda facts, *_: str(facts.recipe.height),
-        "styles": lambda facts, *_: "",
+        "styles": lambda facts, *_: ", ".join(facts.styles) or None,
         "sampler": lambda facts, *_: _sampler(facts),
         "sampler_scheduler": _sampler_scheduler,
         "scheduler": lambda facts, *_: _scheduler(facts),
@@ -282,7 +293,7 @@ PATTERNS: Final[Mapping[str, Callable[..., str | None]]] = MappingProxyType(
             f"{facts.recipe.prompt} {facts.recipe.negative_prompt}", args
         ),
         "prompt": lambda facts, *_: facts.recipe.prompt.replace(" ", "_"),
-        "prompt_no_styles": lambda facts, *_: facts.recipe.prompt,
+        "prompt_no_styles": lambda facts, *_: facts.typed_prompt,
         "prompt_spaces": lambda facts, *_: facts.recipe.prompt,
         "prompt_words": _prompt_words,
         "batch_number": _batch_number,
@@ -292,7 +303,7 @@ PATTERNS: Final[Mapping[str, Callable[..., str | None]]] = MappingProxyType(
         "clip_skip": lambda facts, *_: str(facts.recipe.clip_skip),
         "denoising": _denoising,
         "user": lambda facts, *_: facts.owner,
-        "vae_filename": lambda facts, *_: None,
+        "vae_filename": _vae,
         "none": lambda facts, *_: "",
         "image_hash": lambda facts, *args: facts.image_hash[: _digits(args, 64)],
     }
