@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
 from tests.catalog.test_cards import network, noted
+from tests.catalog.test_catalog import SD15_KEYS, write
 from tests.conftest import png
 from tests.e2e.conftest import STEP_S, OpenWindow
 from tests.e2e.site import Site
@@ -34,6 +36,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (networks / "styles" / "Ink wash.preview.png").write_bytes(png(96, 96, "navy"))
     network(networks / "styles" / "old" / "Ash.safetensors")
     network(networks / "people" / "Owl.safetensors", "sdxl")
+    write(folder / "models" / "other.safetensors", SD15_KEYS)
     embedding(folder / "models" / "embeddings" / "bad-hands.safetensors")
     for number in range(MANY):
         network(networks / "many" / f"n{number:04}.safetensors")
@@ -81,17 +84,6 @@ def serious(page: StudioPage) -> list[Any]:
     ]
 
 
-def test_nothing_is_asked_for_before_it_is_opened(window: OpenWindow, stocked: Site) -> None:
-    page = window(at=stocked)
-    asked: list[str] = []
-    page.page.on("request", lambda request: asked.append(request.url))
-    page.tab("img2img")
-    page.tab("txt2img")
-    assert [url for url in asked if "/cards" in url] == []
-    opened(page)
-    assert [url for url in asked if "/cards" in url] != []
-
-
 def test_a_click_puts_a_network_into_the_prompt_and_another_takes_it_out(
     window: OpenWindow, stocked: Site
 ) -> None:
@@ -103,9 +95,15 @@ def test_a_click_puts_a_network_into_the_prompt_and_another_takes_it_out(
     expect(browser.locator(".card img")).to_be_visible()
     ink, negative = card(browser, "Ink wash"), page.page.locator("#txt2img_neg_prompt textarea")
     ink.click()
-    expect(page.prompt("txt2img")).to_have_value("an owl, inkstyle <lora:Ink wash:0.7>")
+    prompt = "an owl, inkstyle <lora:Ink wash:0.7>"
+    expect(page.prompt("txt2img")).to_have_value(prompt)
     expect(negative).to_have_value("photo")
     expect(ink).to_have_attribute("aria-pressed", "true")
+    page.page.locator("#txt2img_generate").click()
+    expect(page.picture("txt2img", prompt)).to_be_visible(timeout=30_000)
+    files = stocked.newest("txt2img", prompt)["recipe"]["files"]
+    assert [file["id"] for file in files] == ["Lora/styles/Ink wash.safetensors"]
+
     page.prompt("txt2img").fill("a cat <lora:Ink wash:0.25:0.5>, at night")
     expect(ink).to_have_attribute("aria-pressed", "true")
     ink.click()
@@ -114,20 +112,9 @@ def test_a_click_puts_a_network_into_the_prompt_and_another_takes_it_out(
     expect(ink).to_have_attribute("aria-pressed", "false")
 
 
-def test_what_a_card_wrote_is_what_generate_sends(window: OpenWindow, stocked: Site) -> None:
-    page = window(at=stocked)
-    browser = opened(page)
-    search(browser, "inkstyle")
-    card(browser, "Ink wash").click()
-    prompt = "inkstyle <lora:Ink wash:0.7>"
-    expect(page.prompt("txt2img")).to_have_value(prompt)
-    page.page.locator("#txt2img_generate").click()
-    expect(page.picture("txt2img", prompt)).to_be_visible(timeout=30_000)
-    files = stocked.newest("txt2img", prompt)["recipe"]["files"]
-    assert [file["id"] for file in files] == ["Lora/styles/Ink wash.safetensors"]
-
-
-def test_an_embedding_goes_where_the_person_writes(window: OpenWindow, stocked: Site) -> None:
+def test_embeddings_go_where_the_person_writes_and_checkpoints_are_chosen(
+    window: OpenWindow, stocked: Site
+) -> None:
     page = window(at=stocked)
     negative = page.page.locator("#txt2img_neg_prompt textarea")
     negative.fill("blurry,")
@@ -142,16 +129,19 @@ def test_an_embedding_goes_where_the_person_writes(window: OpenWindow, stocked: 
     card(browser, "bad-hands").click()
     expect(page.prompt("txt2img")).to_have_value("bad-hands")
 
-
-def test_a_checkpoint_becomes_the_chosen_one(window: OpenWindow, stocked: Site) -> None:
-    page = window(at=stocked)
-    browser = opened(page)
     kind(browser, "Checkpoints")
-    expect(card(browser, "starter")).to_have_attribute("aria-pressed", "true")
     box = page.page.locator("#setting_sd_model_checkpoint input")
-    before = box.input_value()
-    card(browser, "starter").click()
-    expect(box).to_have_value(before)
+    for name in ("starter", "other"):
+        card(browser, name).click()
+        expect(box).to_have_value(re.compile(name))
+        expect(card(browser, name)).to_have_attribute("aria-pressed", "true")
+    browser.locator(".card", has_text="other").hover()
+    browser.get_by_role("button", name="Notes on other").click()
+    browser.get_by_label("VAE to use with it").fill("bright")
+    browser.get_by_role("button", name="Save").click()
+    expect(browser.get_by_role("dialog")).to_be_hidden()
+    beside = stocked.folder / "models" / "other.json"
+    assert json.loads(beside.read_text("utf-8")) == {"vae": "bright"}
 
 
 def test_folders_and_families_are_shown(window: OpenWindow, stocked: Site) -> None:
@@ -171,6 +161,7 @@ def test_folders_and_families_are_shown(window: OpenWindow, stocked: Site) -> No
 
 def test_notes_and_picture_of_a_card_are_kept(window: OpenWindow, stocked: Site) -> None:
     page = window(at=stocked)
+    page.allowed = ("422",)
     page.make("txt2img", "an owl for a card")
     browser = opened(page)
     search(browser, "old")
@@ -180,7 +171,12 @@ def test_notes_and_picture_of_a_card_are_kept(window: OpenWindow, stocked: Site)
     browser.get_by_role("button", name="Notes on Ash").click()
     dialog = browser.get_by_role("dialog")
     dialog.get_by_label("Activation text").fill("<b>ashen</b>")
-    dialog.get_by_label("Preferred weight").fill("0.6")
+    weight = dialog.get_by_label("Preferred weight")
+    weight.fill("1000")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("1000")
+    expect(weight).to_be_focused()
+    weight.fill("0.6")
     dialog.get_by_role("button", name="Use the picture on show").click()
     expect(dialog.locator("img")).to_be_visible()
     dialog.get_by_role("button", name="Save").click()
@@ -196,22 +192,15 @@ def test_notes_and_picture_of_a_card_are_kept(window: OpenWindow, stocked: Site)
     assert (beside / "Ash.preview.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_wrong_note_is_refused_beside_it(window: OpenWindow, stocked: Site) -> None:
+def test_thousands_of_cards_scroll_and_are_reached_by_keys(
+    window: OpenWindow, stocked: Site
+) -> None:
     page = window(at=stocked)
-    page.allowed = ("422",)
-    browser = opened(page)
-    search(browser, "owl")
-    expect(browser.locator(".card")).to_have_count(1)
-    browser.locator(".card").hover()
-    browser.get_by_role("button", name="Notes on Owl").click()
-    browser.get_by_label("Preferred weight").fill("1000")
-    browser.get_by_role("button", name="Save").click()
-    expect(browser.get_by_role("alert")).to_contain_text("1000")
-    expect(browser.get_by_label("Preferred weight")).to_be_focused()
-
-
-def test_thousands_of_cards_scroll(window: OpenWindow, stocked: Site) -> None:
-    page = window(at=stocked)
+    asked: list[str] = []
+    page.page.on("request", lambda request: asked.append(request.url))
+    page.tab("img2img")
+    page.tab("txt2img")
+    assert [url for url in asked if "/cards" in url] == []
     browser = opened(page)
     view = browser.locator(".cards-view")
     for part in (0.3, 0.9, 0.5, 1):
@@ -223,11 +212,6 @@ def test_thousands_of_cards_scroll(window: OpenWindow, stocked: Site) -> None:
     expect(last).to_have_attribute("aria-posinset", str(MANY + 3))
     expect(last).to_have_attribute("aria-setsize", str(MANY + 3))
 
-
-def test_cards_are_reached_by_keys(window: OpenWindow, stocked: Site) -> None:
-    page = window(at=stocked)
-    browser = opened(page)
-    kind(browser, "LoRA")
     search(browser, "n00")
     expect(browser.locator(".card").first).to_contain_text("n0000")
     browser.locator(".card .use").first.focus()

@@ -86,6 +86,7 @@ customElements.define(
       this.folders = new Folders((path) => this.#open(path));
       this.words = el("p", { class: "found", role: "status" });
       this.editor = new CardEditor({
+        mode: this.mode,
         onChange: (card) => this.#changed(card),
         pictureOnShow: () => document.querySelector(`gesso-results[mode="${this.mode}"]`)?.picture,
       });

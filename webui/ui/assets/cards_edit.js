@@ -1,7 +1,7 @@
 /** What is noted of a model: a dialog over the page. */
 
 import { button, el, setText } from "./dom.js";
-import { editCard, setCardPicture } from "./server.js";
+import { editCard, getModels, setCardPicture } from "./server.js";
 import { fileSize } from "./words.js";
 
 const VERSIONS = [
@@ -15,7 +15,7 @@ const VERSIONS = [
 export class CardEditor {
   /** `onChange(card)` is called with the card as it is after each change; `pictureOnShow()` gives
    *  the picture of the tab, if there is one. */
-  constructor({ onChange, pictureOnShow }) {
+  constructor({ mode, onChange, pictureOnShow }) {
     Object.assign(this, { onChange, pictureOnShow });
     this.fields = {
       activation_text: area("Activation text", "Words that call up what it was trained on", 2),
@@ -23,8 +23,10 @@ export class CardEditor {
       negative_text: area("Negative text", "Goes into the negative prompt with it", 1),
       description: area("Description", "", 2),
       notes: area("Notes", "", 3),
+      vae: el("input", { list: `${mode}_card_vaes`, placeholder: "The checkpoint's own" }),
       sd_version: el("select", {}, ...VERSIONS.map(([value, text]) => el("option", { value, text }))),
     };
+    this.vaes = el("datalist", { id: `${mode}_card_vaes` });
     this.title = el("h2", {});
     this.facts = el("p", { class: "facts" });
     this.image = el("img", { alt: "" });
@@ -47,29 +49,30 @@ export class CardEditor {
     this.choose.disabled = !this.pictureOnShow();
     this.choose.title = this.choose.disabled ? "Make or choose a picture first" : "";
     setText(this.fault, "");
+    if (card.kind === "checkpoint") this.#listVaes();
     this.dialog.showModal();
     this.fields[card.kind === "lora" ? "activation_text" : "description"].focus();
   }
 
   #form() {
-    const { activation_text, preferred_weight, negative_text, description, notes, sd_version } =
-      this.fields;
+    const of = this.fields;
     this.ofNetworks = [
-      labelled("Activation text", activation_text),
-      labelled("Preferred weight", preferred_weight),
-      labelled("Negative text", negative_text),
+      labelled("Activation text", of.activation_text),
+      labelled("Preferred weight", of.preferred_weight),
+      labelled("Negative text", of.negative_text),
     ];
-    this.family = labelled("Made for", sd_version);
-    const form = el(
+    this.ofCheckpoints = [labelled("VAE to use with it", of.vae)];
+    this.family = labelled("Made for", of.sd_version);
+    return el(
       "form",
       { novalidate: true, on: { submit: (event) => this.#save(event) } },
       this.title,
       this.facts,
       el("div", { class: "shown" }, this.image, this.choose),
-      ...this.ofNetworks,
-      labelled("Description", description),
-      labelled("Notes", notes),
-      this.family,
+      ...[...this.ofNetworks, ...this.ofCheckpoints],
+      labelled("Description", of.description),
+      labelled("Notes", of.notes),
+      ...[this.family, this.vaes],
       this.fault,
       el(
         "div",
@@ -78,7 +81,6 @@ export class CardEditor {
         el("button", { type: "submit", class: "gesso-button main", text: "Save" }),
       ),
     );
-    return form;
   }
 
   #take(card) {
@@ -90,6 +92,7 @@ export class CardEditor {
     this.image.hidden = !card.preview;
     if (card.preview) this.image.src = card.preview;
     for (const row of this.ofNetworks) row.hidden = card.kind !== "lora";
+    for (const row of this.ofCheckpoints) row.hidden = card.kind !== "checkpoint";
     this.family.hidden = card.kind === "checkpoint";
   }
 
@@ -98,6 +101,11 @@ export class CardEditor {
     const values = Object.entries(this.fields).map(([name, field]) => [name, field.value]);
     const edit = { ...Object.fromEntries(values), preferred_weight: this.#weight() };
     if (await this.#did(editCard(this.card.id, edit))) this.dialog.close();
+  }
+
+  async #listVaes() {
+    const vaes = await getModels("vae").catch(() => []);
+    this.vaes.replaceChildren(...vaes.map(({ name }) => el("option", { value: name })));
   }
 
   #weight() {

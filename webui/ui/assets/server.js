@@ -72,6 +72,9 @@ export const readText = (text) =>
 export const readPrompt = (question) =>
   call("POST", "/prompt", JSON.stringify(question), "application/json");
 
+/** All models of a kind. */
+export const getModels = (kind) => call("GET", `/models?${new URLSearchParams({ kind })}`);
+
 /** A page of cards: `{cards, total, folders}`. */
 export const getCards = (query) => {
   const given = Object.entries(query).filter(([, value]) => value !== "" && value !== false);
