@@ -13,7 +13,7 @@ from webui.catalog.cards import Cards
 from webui.catalog.catalog import Catalog
 from webui.core.codec import check
 from webui.core.engine import Engine, EngineStatus, UsedFile, Work
-from webui.core.errors import InvalidRequest, NotFound, NotPermitted, UnreadablePicture
+from webui.core.errors import InvalidRequest, NotPermitted, UnreadablePicture
 from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo, ModelKind
 from webui.core.recipe import FileRef, Recipe
@@ -141,6 +141,12 @@ class Studio:
         """The request that makes a picture again here, and the names of what is missing."""
         return self._reader.request_of(recipe)
 
+    def with_known_files(
+        self, request: GenerationRequest
+    ) -> tuple[GenerationRequest, tuple[str, ...]]:
+        """A request without the files that are not here, and the names of what is missing."""
+        return self._reader.with_known_files(request)
+
     def infotext(self, recipe: Recipe) -> str:
         """The recipe as the text that A1111 would write."""
         return write_infotext(recipe, self.labels)
@@ -208,16 +214,11 @@ class Studio:
         return request
 
     def _known_model(self, ref: str) -> str | None:
-        try:
-            return self.catalog.find(ref).id
-        except NotFound:
-            return None
+        return self._known_file(ModelKind.CHECKPOINT, ref)
 
     def _known_file(self, kind: ModelKind, ref: str) -> str | None:
-        try:
-            return self.catalog.find(ref, kind).id
-        except NotFound:
-            return None
+        found = self.catalog.look_up(kind, ref)
+        return None if found is None else found.id
 
     def _known_upscaler(self, name: str) -> str | None:
         return self.upscalers.find(name) or self._known_file(ModelKind.UPSCALER, name)
@@ -243,11 +244,9 @@ class Studio:
 
     def _used(self, file: FileRef) -> UsedFile:
         """A file of a recipe where it is now: under its id, or moved and known by its hash."""
-        for ref in (file.id, file.hash, file.name):
-            if ref and (id := self._known_file(file.kind, ref)) is not None:
-                return UsedFile(
-                    kind=file.kind, ref=file.ref, model=self.catalog.find(id, file.kind)
-                )
+        model = self.catalog.look_up(file.kind, file.id, file.hash, file.name)
+        if model is not None:
+            return UsedFile(kind=file.kind, ref=file.ref, model=model)
         raise InvalidRequest(
             "prompt" if file.kind in (ModelKind.LORA, ModelKind.EMBEDDING) else file.kind.value,
             f"The {file.kind.value} “{file.name}” is not on this server any more. Put it back.",

@@ -12,7 +12,7 @@ from tests.ui.parts import forms_of
 from webui.core.codec import encode
 from webui.core.errors import GessoError
 from webui.core.job import JobId
-from webui.core.request import GenerationRequest, InputId, Mode, Source
+from webui.core.request import GenerationRequest, Hires, InputId, Mode, Refiner, Source
 from webui.core.result import Picture
 from webui.studio import Studio
 from webui.ui.form import Form
@@ -86,6 +86,28 @@ def test_what_this_server_does_not_have_is_named(studio: Studio, forms: dict[str
     assert granted.missing == ["the checkpoint “elsewhere”", "the source picture"]
     assert "setting_sd_model_checkpoint" not in shown(granted)
     assert shown(granted)["img2img_image"] is None
+
+
+def test_files_that_are_not_here_are_named_and_left_out(
+    studio: Studio, forms: dict[str, Form]
+) -> None:
+    request = GenerationRequest(
+        prompt="x <lora:ink:0.5>",
+        vae="gone.vae",
+        hires=Hires(upscaler="4x-Gone", checkpoint="elsewhere"),
+        refiner=Refiner(checkpoint="second"),
+    )
+    granted = grant(studio, forms, Wish(request=encode(request), missing=("the VAE “gone.vae”",)))
+    assert granted.missing == [
+        "the VAE “gone.vae”",
+        "the checkpoint “second”",
+        "the upscaler “4x-Gone”",
+        "the checkpoint “elsewhere”",
+        "the network “ink”",
+    ]
+    values = shown(granted)
+    assert values["txt2img_prompt"] == "x <lora:ink:0.5>"
+    assert values["txt2img_hr_upscaler"] == Hires.upscaler
 
 
 def test_trying_again_asks_for_the_same_job(

@@ -106,6 +106,16 @@ class Catalog:
             raise NotFound("model" if kind is ModelKind.CHECKPOINT else kind.value, ref)
         return found
 
+    def look_up(self, kind: ModelKind, *refs: str | None) -> ModelInfo | None:
+        """The model that the first of these means, each read as `find` reads it; None if none
+        does."""
+        for ref in filter(None, refs):
+            try:
+                return self.find(ref, kind)
+            except NotFound:
+                continue
+        return None
+
     def get(self, id: str) -> ModelInfo:
         """The model with exactly this id, whatever its kind. Raises NotFound."""
         for models in self._models.values():

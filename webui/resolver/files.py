@@ -34,7 +34,7 @@ class Files:
         except NotFound as error:
             raise InvalidRequest(
                 field,
-                f"There is no {_noun(kind)} “{name}” on this server. Choose one that is in the "
+                f"There is no {noun(kind)} “{name}” on this server. Choose one that is in the "
                 f"list, or put the file into {self._catalog.folder}.",
             ) from error
         self._record(kind, model.id, model.id)
@@ -90,12 +90,10 @@ class Files:
 
 def noted_vae(catalog: Catalog, checkpoint: ModelInfo) -> str | None:
     """The id of the VAE that the notes beside a checkpoint name, if it is here."""
-    noted = read_sidecar(checkpoint.path).vae
-    try:
-        return catalog.find(noted, ModelKind.VAE).id if noted else None
-    except NotFound:
-        return None
+    found = catalog.look_up(ModelKind.VAE, read_sidecar(checkpoint.path).vae)
+    return None if found is None else found.id
 
 
-def _noun(kind: ModelKind) -> str:
+def noun(kind: ModelKind) -> str:
+    """What people call a kind of file."""
     return {ModelKind.VAE: "VAE", ModelKind.LORA: "network"}.get(kind, kind.value)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from webui.catalog.catalog import Catalog
-from webui.core.errors import GessoError, InvalidRequest, NotFound
-from webui.core.model import ModelKind
+from webui.core.errors import GessoError, InvalidRequest
+from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.core.request import OWN_VAE, Extras, GenerationRequest, Hires, InputId
 from webui.gallery.inputs import InputStore
@@ -17,10 +17,12 @@ from webui.imaging.infotext import Infotext
 from webui.imaging.restore import Lookups, request_from
 from webui.imaging.told import read_told
 from webui.prompting import network_tags
-from webui.resolver.files import noted_vae
+from webui.resolver.files import noted_vae, noun
+from webui.upscalers import load_upscalers
 
 HASHES: Final = "Lora hashes"
 _PAIR: Final = re.compile(r"\s*(.+?):\s*([0-9a-fA-F]{8,64})\s*(?:,|\Z)")
+_TAG: Final = re.compile(r"(<(?:lora|lyco):)([^:>]+)(?=[:>])")
 _NOUNS: Final = (
     ("Model", "the checkpoint"),
     ("VAE", "the VAE"),
@@ -31,6 +33,9 @@ _NOUNS: Final = (
     ("Refiner", "the checkpoint"),
 )
 """Keys whose value, when it is not understood, names something that is not here."""
+
+Known = dict[tuple[ModelKind, str], tuple[str, str]]
+"""By kind and what a request calls it: the name and the hash of a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,9 +79,10 @@ class PictureReader:
         restored = request_from(infotext, self._lookups)
         ignored = dict(restored.ignored)
         missing = [f"{noun} “{ignored.pop(key)}”" for key, noun in _NOUNS if key in ignored]
-        request, lost = self._with_known_networks(
-            restored.request, _hashes(infotext.settings.get(HASHES, ""))
-        )
+        hashes = _hashes(infotext.settings.get(HASHES, ""))
+        known = {(ModelKind.LORA, name): ("", hash) for name, hash in hashes.items()}
+        find = _Finder(self._catalog, known)
+        request = _with_known_networks(restored.request, find)
         return PictureReading(
             generator=generator,
             request=request,
@@ -84,69 +90,44 @@ class PictureReader:
             source=restored.source,
             mask=restored.mask,
             ignored=ignored,
-            missing=(*missing, *lost),
+            missing=(*missing, *find.missing),
         )
 
     def request_of(self, recipe: Recipe) -> tuple[GenerationRequest, tuple[str, ...]]:
-        """The request that makes a picture again, with files that were renamed or moved under
-        their present ids; and what is not here. A checkpoint that is gone becomes a blank."""
-        missing: list[str] = []
-        find = _Finder(self._catalog, recipe, missing)
-        request = recipe.request()
-        if request.checkpoint is not None:
-            checkpoint = find(ModelKind.CHECKPOINT, request.checkpoint)
-            request = replace(request, checkpoint=checkpoint)
+        """The request that makes a picture again, as `with_known_files`; files that were renamed
+        or moved go by their hash."""
+        model, files = recipe.model, recipe.files
+        known: Known = {(file.kind, file.ref): (file.name, file.hash) for file in files}
+        known[ModelKind.CHECKPOINT, model.id] = (model.name, model.hash)
+        request, missing = self.with_known_files(recipe.request(), known)
+        return replace(request, vae=request.vae or self._own_vae(request)), missing
+
+    def with_known_files(
+        self, request: GenerationRequest, known: Known | None = None
+    ) -> tuple[GenerationRequest, tuple[str, ...]]:
+        """The request with all files under their present ids, and the names of what is not here.
+
+        A file that is gone becomes a blank or the default; pictures that are gone stay named.
+        """
+        find = _Finder(self._catalog, known or {})
+        refiner = request.refiner
+        second = refiner and find(ModelKind.CHECKPOINT, refiner.checkpoint)
         request = replace(
             request,
-            vae=find(ModelKind.VAE, request.vae) if request.vae else self._own_vae(request),
+            checkpoint=find(ModelKind.CHECKPOINT, request.checkpoint),
+            vae=find(ModelKind.VAE, request.vae),
             hires=request.hires and _hires(request.hires, find),
+            refiner=replace(refiner, checkpoint=second) if refiner and second else None,
             extras=request.extras and _extras(request.extras, find),
         )
-        if request.refiner is not None:
-            second = find(ModelKind.CHECKPOINT, request.refiner.checkpoint)
-            refiner = replace(request.refiner, checkpoint=second) if second else None
-            request = replace(request, refiner=refiner)
-        hashes = {file.ref: file.hash for file in recipe.files if file.kind is ModelKind.LORA}
-        request, lost = self._with_known_networks(request, hashes)
-        return request, (*missing, *lost, *self._lost_pictures(request))
+        request = _with_known_networks(request, find)
+        return request, (*find.missing, *self._lost_pictures(request))
 
     def _own_vae(self, request: GenerationRequest) -> str | None:
         """What keeps a picture that was made without a VAE file from getting one that was noted
         for its checkpoint since."""
-        try:
-            checkpoint = self._catalog.find(request.checkpoint or "")
-        except NotFound:
-            return None
-        return OWN_VAE if noted_vae(self._catalog, checkpoint) else None
-
-    def _with_known_networks(
-        self, request: GenerationRequest, hashes: Mapping[str, str]
-    ) -> tuple[GenerationRequest, list[str]]:
-        """The request with networks that go by another name here renamed in its prompt."""
-        missing: list[str] = []
-        try:
-            tags, _ = network_tags(request.prompt)
-        except InvalidRequest:
-            return request, []
-        prompt = request.prompt
-        for name in {tag.name for tag in tags}:
-            known = self._network(name, hashes.get(name, ""))
-            if known is None:
-                missing.append(f"the network “{name}”")
-            elif known != name:
-                prompt = re.sub(rf"<(lora|lyco):{re.escape(name)}(?=[:>])", rf"<\1:{known}", prompt)
-        return replace(request, prompt=prompt), missing
-
-    def _network(self, name: str, hash: str) -> str | None:
-        """What a network is called in a prompt here; its name counts before its hash."""
-        for ref in (name, hash):
-            try:
-                found = self._catalog.find(ref, ModelKind.LORA) if ref else None
-            except NotFound:
-                continue
-            if found is not None:
-                return name if ref == name else found.name
-        return None
+        checkpoint = self._catalog.look_up(ModelKind.CHECKPOINT, request.checkpoint)
+        return OWN_VAE if checkpoint and noted_vae(self._catalog, checkpoint) else None
 
     def _lost_pictures(self, request: GenerationRequest) -> list[str]:
         parts = (
@@ -164,47 +145,64 @@ class PictureReader:
 
 
 class _Finder:
-    """Finds a file of a recipe where it is now: by its id, then its hash, then its name."""
+    """Finds the files that a request names where they are now: by what the request calls them,
+    then by the name and the hash that are known of them. `missing` names the others."""
 
-    def __init__(self, catalog: Catalog, recipe: Recipe, missing: list[str]) -> None:
-        model = recipe.model
-        self._catalog = catalog
-        self._missing = missing
-        self._known = {(ModelKind.CHECKPOINT, model.id): (model.hash, model.name)}
-        self._known |= {(file.kind, file.ref): (file.hash, file.name) for file in recipe.files}
+    def __init__(self, catalog: Catalog, known: Known) -> None:
+        self.missing: Final[list[str]] = []
+        self._catalog: Final = catalog
+        self._known: Final = known
+        self._without_file: Final = {OWN_VAE, *(upscaler.id for upscaler in load_upscalers())}
 
-    def __call__(self, kind: ModelKind, ref: str) -> str | None:
-        """The present id; None, and noted as missing, when the file is not here. An id that
-        names no file, such as a built-in upscaler's, stays."""
-        hash, name = self._known.get((kind, ref), ("", ""))
-        for wanted in filter(None, (ref, hash, name)):
-            try:
-                return self._catalog.find(wanted, kind).id
-            except NotFound:
-                continue
-        if (kind, ref) not in self._known:
+    def __call__(self, kind: ModelKind, ref: str | None) -> str | None:
+        """The present id. An id that names no file, such as a built-in upscaler's, stays."""
+        if ref is None or ref in self._without_file:
             return ref
-        self._missing.append(f"the {kind.value} “{name}”")
-        return None
+        found = self._find(kind, ref)
+        return None if found is None else found.id
+
+    def network(self, name: str) -> str:
+        """What a network is called in a prompt here; its name counts before its hash."""
+        if self._catalog.look_up(ModelKind.LORA, name) is not None:
+            return name
+        found = self._find(ModelKind.LORA, name)
+        return name if found is None else found.name
+
+    def _find(self, kind: ModelKind, ref: str) -> ModelInfo | None:
+        name, hash = self._known.get((kind, ref), ("", ""))
+        found = self._catalog.look_up(kind, ref, hash, name)
+        if found is None:
+            self.missing.append(f"the {noun(kind)} “{name or ref}”")
+        return found
 
 
-Find = Callable[[ModelKind, str], str | None]
+def _with_known_networks(request: GenerationRequest, find: _Finder) -> GenerationRequest:
+    """The request with networks that go by another name here renamed in its prompt."""
+    try:
+        tags, _ = network_tags(request.prompt)
+    except InvalidRequest:
+        return request
+    names = {name: find.network(name) for name in dict.fromkeys(tag.name for tag in tags)}
+
+    def renamed(match: re.Match[str]) -> str:
+        return match[1] + names.get(match[2], match[2])
+
+    return replace(request, prompt=_TAG.sub(renamed, request.prompt))
 
 
-def _hires(hires: Hires, find: Find) -> Hires:
+def _hires(hires: Hires, find: _Finder) -> Hires:
     return replace(
         hires,
-        upscaler=find(ModelKind.UPSCALER, hires.upscaler) or hires.upscaler,
-        checkpoint=hires.checkpoint and find(ModelKind.CHECKPOINT, hires.checkpoint),
+        upscaler=find(ModelKind.UPSCALER, hires.upscaler) or Hires.upscaler,
+        checkpoint=find(ModelKind.CHECKPOINT, hires.checkpoint),
     )
 
 
-def _extras(extras: Extras, find: Find) -> Extras:
-    second = extras.second_upscaler
+def _extras(extras: Extras, find: _Finder) -> Extras:
     return replace(
         extras,
-        upscaler=find(ModelKind.UPSCALER, extras.upscaler) or extras.upscaler,
-        second_upscaler=second and find(ModelKind.UPSCALER, second),
+        upscaler=find(ModelKind.UPSCALER, extras.upscaler) or Extras.upscaler,
+        second_upscaler=find(ModelKind.UPSCALER, extras.second_upscaler),
     )
 
 

@@ -16,14 +16,12 @@ import gradio as gr
 from gradio.blocks import Block
 
 from webui.core.codec import decode, from_json
-from webui.core.errors import GessoError, InvalidRequest, NotFound
+from webui.core.errors import GessoError, NotFound
 from webui.core.job import JobId
-from webui.core.model import ModelKind
-from webui.core.request import OWN_VAE, Extras, GenerationRequest, Hires, InputId, Mode, Source
+from webui.core.request import Extras, GenerationRequest, Mode, Source
 from webui.studio import Studio
 from webui.ui.form import Form
 from webui.ui.page import Page
-from webui.upscalers import load_upscalers
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +101,7 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
     if wish.picture is not None:
         request, missing = studio.request_of(studio.gallery.get(wish.picture).recipe)
     else:
-        request, missing = _what_is_here(studio, decode(GenerationRequest, wish.request or {}))
+        request, missing = studio.with_known_files(decode(GenerationRequest, wish.request or {}))
     mode = wish.into or request.mode
     form = forms[mode]
     named = list(dict.fromkeys([*wish.missing, *missing]))
@@ -129,64 +127,3 @@ def _send(studio: Studio, form: Form, picture_id: str) -> Granted:
         extras=None,
     )
     return Granted(mode=Mode(form.mode), values=form.values(request, SENT))
-
-
-def _what_is_here(
-    studio: Studio, request: GenerationRequest
-) -> tuple[GenerationRequest, list[str]]:
-    """The request without a checkpoint that this server doesn't have, and the names of all that
-    is missing. Missing pictures show themselves as empty places."""
-    missing: list[str] = []
-    if request.checkpoint is not None:
-        try:
-            request = replace(request, checkpoint=studio.catalog.find(request.checkpoint).id)
-        except NotFound:
-            missing.append(f"the checkpoint “{request.checkpoint}”")
-            request = replace(request, checkpoint=None)
-    request = _without_lost_files(studio, request, missing)
-    parts = (
-        (request.source, "the source picture"),
-        (request.mask, "the mask"),
-        (request.extras, "the picture"),
-    )
-    missing += [word for part, word in parts if part and not _is_here(studio, part.image)]
-    return request, missing
-
-
-def _without_lost_files(
-    studio: Studio, request: GenerationRequest, missing: list[str]
-) -> GenerationRequest:
-    """The request without VAE, refiner, upscaler and hires checkpoint where they are not here."""
-    upscalers = {upscaler.id for upscaler in load_upscalers()}
-    hires, refiner, extras = request.hires, request.refiner, request.extras
-
-    def is_here(ref: str | None, kind: ModelKind) -> bool:
-        if ref in (None, OWN_VAE) or (kind is ModelKind.UPSCALER and ref in upscalers):
-            return True
-        try:
-            studio.catalog.find(ref, kind)
-        except NotFound:
-            missing.append(f"the {kind.value.replace('vae', 'VAE')} “{ref}”")
-            return False
-        return True
-
-    if not is_here(request.vae, ModelKind.VAE):
-        request = replace(request, vae=None)
-    if refiner and not is_here(refiner.checkpoint, ModelKind.CHECKPOINT):
-        request = replace(request, refiner=None)
-    if hires and not is_here(hires.checkpoint, ModelKind.CHECKPOINT):
-        hires = replace(hires, checkpoint=None)
-    if hires and not is_here(hires.upscaler, ModelKind.UPSCALER):
-        hires = replace(hires, upscaler=Hires().upscaler)
-    if extras and not is_here(extras.upscaler, ModelKind.UPSCALER):
-        extras = replace(extras, upscaler=Extras.upscaler)
-    if extras and not is_here(extras.second_upscaler, ModelKind.UPSCALER):
-        extras = replace(extras, second_upscaler=None)
-    return replace(request, hires=hires, extras=extras)
-
-
-def _is_here(studio: Studio, id: InputId) -> bool:
-    try:
-        return studio.inputs.path(id).exists()
-    except (NotFound, InvalidRequest):
-        return False
