@@ -137,9 +137,10 @@ class Resolver:
         width, height = self._pictures.size(request, defaults)
         files = Files(self._catalog)
         second = extras.second_upscaler
+        words = self._pictures.words(extras.image)
         return Recipe(
-            prompt="",
-            negative_prompt="",
+            prompt=words.prompt,
+            negative_prompt=words.negative_prompt,
             model=NO_MODEL,
             width=width,
             height=height,
