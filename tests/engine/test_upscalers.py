@@ -39,6 +39,7 @@ from webui.engine.painter import Painter
 from webui.engine.tiles import OVERLAP, enlarge_tiles, spans, tile_count
 from webui.engine.upscale import TiledPass
 from webui.engine.upscaler_file import load_upscaler
+from webui.engine.wire import pack_event, unpack_event
 from webui.families import Families
 from webui.families.components import Placement
 from webui.samplers import load_samplers
@@ -220,6 +221,11 @@ def test_progress_grows_part_by_part(painter: Painter, tmp_path: Path) -> None:
     assert steps[0] == 0
     assert steps[-1] == events[-1].steps
     assert "Upscaling, part 2 of 3" in [event.note for event in events]
+
+
+def test_what_is_said_of_a_part_crosses_the_pipe() -> None:
+    said = Progress(step=1, steps=3, note="Upscaling, part 1 of 3")
+    assert unpack_event(pack_event(said, 1)) == said
 
 
 def test_closing_ends_after_the_part_at_hand(painter: Painter, tmp_path: Path) -> None:
