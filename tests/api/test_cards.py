@@ -63,6 +63,15 @@ def test_notes_are_changed_one_by_one_and_others_stay(client: Client, models: Pa
     }
 
 
+def test_a_family_that_is_noted_tells_at_once_what_fits(client: Client, models: Path) -> None:
+    path = f"{address('owl')}?checkpoint=starter"
+    answers = [
+        client.site.ask("PUT", path, [JSON], json.dumps({"sd_version": version}).encode())
+        for version in ("", "SD1")
+    ]
+    assert [json.loads(answer.body)["mismatch"] for answer in answers] == ["made for SDXL", ""]
+
+
 @pytest.mark.parametrize(
     ("edit", "field"),
     [({"weight": 1}, "weight"), ({"preferred_weight": 101}, "preferred_weight"),

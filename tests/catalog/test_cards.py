@@ -157,8 +157,8 @@ def test_two_of_one_name_are_told_apart_by_their_folders(models: Path, catalog: 
 def test_notes_are_found_as_soon_as_they_are_written(catalog: Catalog) -> None:
     cards = Cards(catalog)
     assert cards.page(replace(LORA, search="midnight")).total == 0
-    written = cards.note("top.safetensors", Sidecar(notes="for midnight"))
-    assert written.notes.notes == "for midnight"
+    cards.note("top.safetensors", Sidecar(notes="for midnight"))
+    assert cards.get("top.safetensors").notes.notes == "for midnight"
     assert cards.page(replace(LORA, search="midnight")).total == 1
 
 
@@ -177,7 +177,8 @@ def test_a_picture_becomes_the_cards(models: Path, catalog: Catalog) -> None:
     cards = Cards(catalog)
     with pytest.raises(NotFound):
         cards.picture("top.safetensors")
-    assert cards.show("top.safetensors", b"png").picture == models / "top.preview.png"
+    cards.show("top.safetensors", b"png")
+    assert cards.get("top.safetensors").picture == models / "top.preview.png"
     assert cards.picture("top.safetensors").read_bytes() == b"png"
 
 

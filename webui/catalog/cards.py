@@ -114,10 +114,10 @@ class Cards:
             folders=_counts(found),
         )
 
-    def get(self, id: str) -> Card:
-        """The card of the model with this id. Raises NotFound."""
+    def get(self, id: str, checkpoint: str = "") -> Card:
+        """The card of the model with this id, to be used with a checkpoint. Raises NotFound."""
         model = self._catalog.get(id)
-        return self._card(model, self._shelf(model.kind), "")
+        return self._card(model, self._shelf(model.kind), self._family_of(checkpoint))
 
     def picture(self, id: str) -> Path:
         """The file that shows what a model does. Raises NotFound, also where there is none."""
@@ -125,7 +125,7 @@ class Cards:
             raise NotFound("preview picture of", id)
         return path
 
-    def note(self, id: str, notes: Sidecar) -> Card:
+    def note(self, id: str, notes: Sidecar) -> None:
         """Write these notes beside a model. Raises NotFound, NotPermitted for what ships with the
         program or lies where we can't write, and ModelUnreadable where damaged notes are."""
         model = self._writable(id)
@@ -134,16 +134,14 @@ class Cards:
         except OSError as error:
             raise _unwritten(model, error) from error
         self._shelves.pop(model.kind, None)
-        return self.get(id)
 
-    def show(self, id: str, png: bytes) -> Card:
+    def show(self, id: str, png: bytes) -> None:
         """Make this PNG file the picture of a model. Raises as `note`."""
         model = self._writable(id)
         try:
             write_preview(model.path, png)
         except OSError as error:
             raise _unwritten(model, error) from error
-        return self.get(id)
 
     def _writable(self, id: str) -> ModelInfo:
         model = self._catalog.get(id)

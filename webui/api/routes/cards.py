@@ -29,6 +29,8 @@ ROUTER = APIRouter(prefix="/api/v1/cards", tags=["models"])
 LONGEST_SIDE: Final = 768
 """Of a picture that is put beside a model: enough to recognise it by."""
 Words = Annotated[str, MaxLen(10_000)]
+CheckpointId = Annotated[str, Query(max_length=1000)]
+"""The checkpoint that cards are to be used with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,7 @@ def list_cards(
     sort: Sort = Sort.NAME,
     offset: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 60,
-    checkpoint: Annotated[str, Query(max_length=1000)] = "",
+    checkpoint: CheckpointId = "",
     only_fitting: bool = False,
 ) -> CardPageView:
     """The cards of a kind that a search finds, in and below a folder."""
@@ -150,19 +152,24 @@ def read_preview(request: Request, id: str) -> Response:
 
 @ROUTER.put("/{id:path}")
 @needs(Access.PERSON)
-def note(request: Request, id: str, edit: NotesEdit, body: RawBody) -> CardView:
+def note(
+    request: Request, id: str, edit: NotesEdit, body: RawBody, checkpoint: CheckpointId = ""
+) -> CardView:
     """Change what is noted of a model, in the file beside it."""
     refuse_unknown_fields(NotesEdit, body)
     cards = the_studio(request).cards
     given = {field.name: getattr(edit, field.name) for field in fields(NotesEdit)}
     given["made_for"] = given.pop("sd_version")
     changes = {name: value for name, value in given.items() if value is not None}
-    return _card_view(cards.note(id, replace(cards.get(id).notes, **changes)))
+    cards.note(id, replace(cards.get(id).notes, **changes))
+    return _card_view(cards.get(id, checkpoint))
 
 
 @ROUTER.post("/{id:path}/preview")
 @needs(Access.PERSON)
-def choose_preview(request: Request, id: str, choice: PictureChoice, body: RawBody) -> CardView:
+def choose_preview(
+    request: Request, id: str, choice: PictureChoice, body: RawBody, checkpoint: CheckpointId = ""
+) -> CardView:
     """Make a picture of one's own the picture of a card."""
     refuse_unknown_fields(PictureChoice, body)
     studio = the_studio(request)
@@ -171,7 +178,8 @@ def choose_preview(request: Request, id: str, choice: PictureChoice, body: RawBo
         made = open_upload(picture.path.read_bytes())
     except OSError as error:
         raise NotFound("file of the picture", picture.path.name) from error
-    return _card_view(studio.cards.show(id, _small_png(made, studio.infotext(picture.recipe))))
+    studio.cards.show(id, _small_png(made, studio.infotext(picture.recipe)))
+    return _card_view(studio.cards.get(id, checkpoint))
 
 
 def _card_view(card: Card) -> CardView:

@@ -79,7 +79,7 @@ customElements.define(
       this.folder = "";
       this.list = new CardList({
         ask: (offset, limit) => getCards({ ...this.#query(), offset, limit }),
-        makeTile: () => new Tile({ onUse: (card) => this.#use(card), onEdit: (...a) => this.#edit(...a) }),
+        makeTile: () => new Tile({ onUse: (card) => this.#use(card), onEdit: (card) => this.#edit(card) }),
         onFault: (error) => setText(this.words, error.message),
         label: "Cards",
       });
@@ -202,14 +202,13 @@ customElements.define(
       this.#mark();
     }
 
-    #edit(card, tile) {
+    #edit(card) {
       if (!card.is_editable) return notify("The starter model belongs to the program. It has no notes.");
-      this.edited = tile;
-      this.editor.open(card);
+      this.editor.open(card, this.checkpoint);
     }
 
     #changed(card) {
-      this.list.replace({ ...card, mismatch: card.mismatch || this.edited.card?.mismatch || "" });
+      this.list.replace(card);
       this.#mark();
     }
 

@@ -40,8 +40,9 @@ export class CardEditor {
     });
   }
 
-  /** Show the notes on a card. */
-  open(card) {
+  /** Show the notes on a card that is to be used with a checkpoint. */
+  open(card, checkpoint) {
+    this.checkpoint = checkpoint;
     this.#take(card);
     for (const [name, field] of Object.entries(this.fields)) {
       field.value = name === "preferred_weight" ? card[name] || "" : card[name];
@@ -100,7 +101,7 @@ export class CardEditor {
     event.preventDefault();
     const values = Object.entries(this.fields).map(([name, field]) => [name, field.value]);
     const edit = { ...Object.fromEntries(values), preferred_weight: this.#weight() };
-    if (await this.#did(editCard(this.card.id, edit))) this.dialog.close();
+    if (await this.#did(editCard(this.card.id, edit, this.checkpoint))) this.dialog.close();
   }
 
   async #listVaes() {
@@ -114,7 +115,7 @@ export class CardEditor {
 
   async #choosePicture() {
     const picture = this.pictureOnShow();
-    if (picture) await this.#did(setCardPicture(this.card.id, picture.id));
+    if (picture) await this.#did(setCardPicture(this.card.id, picture.id, this.checkpoint));
   }
 
   async #did(change) {

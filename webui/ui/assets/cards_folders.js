@@ -15,7 +15,11 @@ export class Folders {
     const way = [base, ...steps(base, open)];
     const here = way.at(-1);
     const inside = folders.filter(({ path }) => path && parent(path) === here && path !== here);
-    const chips = way.map((path, at) => this.#chip(path, at ? last(path) : "All", path === here));
+    const chips = way.map((path, at) =>
+      at
+        ? this.#chip(path, last(path), path === here)
+        : this.#chip(path, "All", path === here, folders[0]?.count),
+    );
     chips.push(...inside.map(({ path, count }) => this.#chip(path, last(path), false, count)));
     this.element.replaceChildren(...chips);
     this.element.hidden = chips.length < 2;

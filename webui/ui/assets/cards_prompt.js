@@ -6,7 +6,7 @@ const TAG = /<(?:lora|lyco):([^:<>]+)[^<>]*>/gi;
 export function isUsed(card, prompts) {
   if (card.kind === "lora") return tagsOf(card, prompts.prompt).length > 0;
   if (card.kind !== "embedding") return false;
-  return [prompts.prompt, prompts.negative].some((text) => wordAt(card.prompt_name, text));
+  return [prompts.prompt, prompts.negative].some((text) => placeOf(card.prompt_name, text, "i"));
 }
 
 /** The prompts with a card in them; embeddings go where the person writes. */
@@ -51,26 +51,27 @@ const withoutEnding = (id) => id.replace(/\.[^./]*$/, "");
 /** A text with one more item at its end, unless it is in it already. */
 function listed(text, item) {
   item = item.trim();
-  if (!item || text.includes(item)) return text;
+  if (!item || placeOf(item, text)) return text;
   const before = text.trimEnd();
   if (!before) return item;
   return `${before}${before.endsWith(",") ? "" : ","} ${item}`;
 }
 
 function withoutText(text, item) {
-  const start = item.trim() ? text.lastIndexOf(item.trim()) : -1;
-  return start < 0 ? text : cut(text, start, start + item.trim().length);
+  const found = item.trim() && placeOf(item.trim(), text);
+  return found ? cut(text, found.index, found.index + found[0].length) : text;
 }
 
 function withoutWord(text, card) {
-  const found = wordAt(card.prompt_name, text);
+  const found = placeOf(card.prompt_name, text, "i");
   return found ? withoutWord(cut(text, found.index, found.index + found[0].length), card) : text;
 }
 
-/** Where a name stands as a whole word, in any case. */
-function wordAt(name, text) {
-  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, "iu").exec(text);
+/** The last place where words stand by themselves, not as part of longer ones; else undefined. */
+function placeOf(words, text, flags = "") {
+  const escaped = words.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const alone = `(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`;
+  return [...text.matchAll(new RegExp(alone, `gu${flags}`))].at(-1);
 }
 
 /** A text without a part of it, and without the comma that this leaves alone. */

@@ -13,7 +13,7 @@ export class Tile {
       el("span", { class: "picture" }, this.letters, this.image),
       el("span", { class: "words" }, this.name, this.reason),
     );
-    this.edit = button("✎", () => this.card && onEdit(this.card, this), {
+    this.edit = button("✎", () => this.card && onEdit(this.card), {
       class: "gesso-icon edit",
       title: "Notes and picture",
     });

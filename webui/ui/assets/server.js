@@ -81,19 +81,20 @@ export const getCards = (query) => {
   return call("GET", `/cards?${new URLSearchParams(given)}`);
 };
 
-/** Change the notes of a card; the card. */
-export const editCard = (id, edit) =>
-  call("PUT", `/cards/${pathOf(id)}`, JSON.stringify(edit), "application/json");
+/** Change the notes of a card; the card as it is with a checkpoint. */
+export const editCard = (id, edit, checkpoint) =>
+  call("PUT", cardPath(id, "", checkpoint), JSON.stringify(edit), "application/json");
 
-/** Make a picture of the gallery that of a card; the card. */
-export const setCardPicture = (id, picture) =>
-  call("POST", `/cards/${pathOf(id)}/preview`, JSON.stringify({ picture }), "application/json");
+/** Make a picture of the gallery that of a card; the card as it is with a checkpoint. */
+export const setCardPicture = (id, picture, checkpoint) =>
+  call("POST", cardPath(id, "/preview", checkpoint), JSON.stringify({ picture }), "application/json");
 
 /** Look again at what lies in the models folder. */
 export const refreshModels = () => call("POST", "/models/refresh");
 
-/** The id of a model, which holds its folders, as part of an address. */
-const pathOf = (id) => id.split("/").map(encodeURIComponent).join("/");
+/** The address of a card; the id of a model holds its folders. */
+const cardPath = (id, what, checkpoint) =>
+  `/cards/${id.split("/").map(encodeURIComponent).join("/")}${what}?${new URLSearchParams({ checkpoint })}`;
 
 /** Where the newest preview of a running job is. */
 export const previewUrl = (job) =>
