@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from webui.core.errors import DiskFull, GessoError
 
@@ -24,6 +25,38 @@ UNWRITABLE: Final = (
 )
 """A full disk shows as any of the first three, depending on which of SQLite's files meets it
 first; the last is another program that holds the file, a backup for example. All may pass."""
+
+
+class Database:
+    """A file of rows that every thread may read and change: one connection for changes and one
+    for reading, so that readers need not wait for a change to reach the disk."""
+
+    def __init__(self, path: Path, migrations: Sequence[str], *, what: str, loss: str) -> None:
+        """As `open_database`. `what` names the file's contents to people when the disk is full,
+        which raises DiskFull."""
+        self._what: Final = what
+        with full_disk_told(what):
+            self._writer: Final = open_database(path, migrations, loss=loss)
+            self._reader: Final = connect(path)
+        self._write_lock: Final = threading.Lock()
+        self._read_lock: Final = threading.Lock()
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._write_lock, self._read_lock:
+            self._reader.close()
+            self._writer.close()
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, durable when it ends. Raises DiskFull."""
+        with self._write_lock, full_disk_told(self._what), transaction(self._writer):
+            yield self._writer
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """What a query finds."""
+        with self._read_lock:
+            return self._reader.execute(query, values).fetchall()
 
 
 def open_database(

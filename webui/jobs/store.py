@@ -10,17 +10,15 @@ from __future__ import annotations
 import logging
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from webui.core.codec import from_json, to_json
-from webui.core.database import connect, full_disk_told, open_database, transaction
+from webui.core.database import Database
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.events import Cancelled, Failed, Finished, JobEvent, PictureSaved, Queued, Started
 from webui.core.job import Job, JobId, JobState, PersonId
@@ -105,18 +103,12 @@ class JobStore:
         """Opens or makes the file; one that is damaged is set aside first."""
         self.boot: Final = secrets.token_hex(8)
         """Names this life of the server: running rows of another one were cut short."""
-        with full_disk_told(LIST):
-            self._writer: Final = open_database(path, MIGRATIONS, loss=LOSS)
-            self._reader: Final = connect(path)
-        self._write_lock: Final = threading.Lock()
-        self._read_lock: Final = threading.Lock()
+        self._file: Final = Database(path, MIGRATIONS, what=LIST, loss=LOSS)
         self._parse: Final = lru_cache(maxsize=1024)(_parse)
 
     def close(self) -> None:
         """Close the file."""
-        with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
+        self._file.close()
 
     def add(
         self,
@@ -128,7 +120,7 @@ class JobStore:
         """Accept a job. A second one with the same `dedupe_key` gives back the first."""
         now = time.time()
         id = JobId(f"{int(now * 1000):011x}-{secrets.token_hex(5)}")
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             values = (id, dedupe_key, owner, recipe.model.id, request.mode.value)
             added = rows.execute(
                 "INSERT INTO job (id, dedupe_key, owner, state, model, mode, request, recipe,"
@@ -163,7 +155,7 @@ class JobStore:
         return None
 
     def _claim_row(self, engine: str) -> tuple[Any, ...] | None:
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             found = rows.execute(
                 "UPDATE job SET state = 'running', attempts = attempts + 1, engine = ?, boot = ?,"
                 " started_at = ? WHERE seq = (SELECT seq FROM job WHERE state = 'queued'"
@@ -177,7 +169,7 @@ class JobStore:
 
     def has_queued(self) -> bool:
         """Whether any job waits."""
-        return bool(self._rows("SELECT 1 FROM job WHERE state = 'queued' LIMIT 1"))
+        return bool(self._file.rows("SELECT 1 FROM job WHERE state = 'queued' LIMIT 1"))
 
     def saving(self, id: JobId) -> Job:
         """All pictures are made, some are still being saved."""
@@ -233,22 +225,22 @@ class JobStore:
 
     def note(self, id: JobId, event: JobEvent) -> None:
         """Keep an event of a job that changes nothing in its row."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             _note(rows, id, event)
 
     def history(self, id: JobId) -> list[JobEvent]:
         """The events of a job that were kept, oldest first."""
-        rows = self._rows("SELECT kind, json FROM event WHERE job_id = ? ORDER BY seq", (id,))
+        rows = self._file.rows("SELECT kind, json FROM event WHERE job_id = ? ORDER BY seq", id)
         return [from_json(LASTING[kind], json) for kind, json in rows]
 
     def timings(self, limit: int = 20) -> list[tuple[Job, float]]:
         """The newest jobs that were done in one go, and the seconds each took; oldest first."""
         # the + keeps SQLite from sorting all that were ever done (0.4 s of 100,000)
-        rows = self._rows(
+        rows = self._file.rows(
             f"SELECT {COLUMNS}, (SELECT json FROM event WHERE job_id = job.id"
             " AND kind = 'finished') FROM job WHERE +state = 'done' AND NOT recovered"
             " ORDER BY seq DESC LIMIT ?",
-            (limit,),
+            limit,
         )
         found = [(job, from_json(Finished, row[-1]).seconds) for job, row in self._readable(rows)]
         return found[::-1]
@@ -274,7 +266,7 @@ class JobStore:
         **values: object,
     ) -> list[tuple[Any, ...]]:
         possible = ", ".join(f"'{state.value}'" for state in states)
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             changed = rows.execute(
                 f"UPDATE job SET {changes} WHERE id = :id AND state IN ({possible})"
                 f" RETURNING {COLUMNS}",
@@ -284,13 +276,8 @@ class JobStore:
                 _note(rows, id, event)
         return changed
 
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock, full_disk_told(LIST), transaction(self._writer):
-            yield self._writer
-
     def _select(self, where: str, values: Sequence[object] = ()) -> list[Job]:
-        rows = self._rows(f"SELECT {COLUMNS} FROM job {where}", values)
+        rows = self._file.rows(f"SELECT {COLUMNS} FROM job {where}", *values)
         return [job for job, _ in self._readable(rows)]
 
     def _readable(self, rows: Sequence[tuple[Any, ...]]) -> Iterator[tuple[Job, tuple[Any, ...]]]:
@@ -300,10 +287,6 @@ class JobStore:
                 yield self._job(row[: COLUMNS.count(",") + 1]), row
             except InvalidRequest as error:
                 log.warning("Job %s is left out: %s (%s)", row[0], UNREADABLE_JOB, error)
-
-    def _rows(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        with self._read_lock:
-            return self._reader.execute(query, values).fetchall()
 
     def _job(self, row: tuple[Any, ...]) -> Job:
         id, owner, state, request, recipe, created_at, attempts, recovered, reason, over_at = row

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from sqlite3 import Connection
 from typing import Any, Final
 
 from webui.core.codec import from_json, to_json
-from webui.core.database import connect, full_disk_told, open_database, transaction
+from webui.core.database import Database
 from webui.core.errors import NotFound
 from webui.core.job import JobId, PersonId
 from webui.plans.plan import (
@@ -84,25 +81,19 @@ class PlanStore:
 
     def __init__(self, path: Path) -> None:
         """Opens or makes the file; one that is damaged is set aside first."""
-        with full_disk_told(LIST):
-            self._writer: Final = open_database(path, MIGRATIONS, loss=LOSS)
-            self._reader: Final = connect(path)
-        self._write_lock: Final = threading.Lock()
-        self._read_lock: Final = threading.Lock()
+        self._file: Final = Database(path, MIGRATIONS, what=LIST, loss=LOSS)
         self._parse: Final = lru_cache(maxsize=64)(_parse)
         """A folder of 10,000 names is not read anew at every look."""
 
     def close(self) -> None:
         """Close the file."""
-        with self._write_lock, self._read_lock:
-            self._reader.close()
-            self._writer.close()
+        self._file.close()
 
     def add(self, asked: PlanRequest, cells: int, owner: PersonId) -> Plan:
         """Accept a plan."""
         now = time.time()
         id = PlanId(f"{int(now * 1000):011x}-{secrets.token_hex(5)}")
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute(
                 "INSERT INTO plan (id, owner, state, asked, cells, created_at)"
                 " VALUES (?, ?, 'running', ?, ?, ?)",
@@ -129,7 +120,7 @@ class PlanStore:
         """Change the state if it is one of `instead_of`; the plan as it is then."""
         states = ", ".join(f"'{other}'" for other in instead_of)
         finished = time.time() if state.is_over else None
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute(
                 f"UPDATE plan SET state = ?, finished_at = ? WHERE id = ? AND state IN ({states})",
                 (state, finished, id),
@@ -138,7 +129,7 @@ class PlanStore:
 
     def settle(self, id: PlanId, grids: Sequence[str]) -> None:
         """Nothing is left to do; these grids were made of it."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute(
                 "UPDATE plan SET is_settled = 1, round = round + 1, grids = ?"
                 " WHERE id = ? AND state IN ('done', 'cancelled')",
@@ -148,7 +139,7 @@ class PlanStore:
     def retry(self, id: PlanId) -> Plan:
         """Every failed cell waits for another attempt, and the plan runs again; a cancelled one
         goes on where it was."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute(
                 "UPDATE cell SET state = 'waiting', attempt = attempt + 1, job_id = NULL,"
                 " reason = '' WHERE plan_id = ? AND state = 'failed'",
@@ -171,7 +162,7 @@ class PlanStore:
 
     def lost(self, id: PlanId, number: int) -> None:
         """The cell's job is not to be found any more: it waits for a new one."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute(
                 "UPDATE cell SET state = 'waiting', attempt = attempt + 1, job_id = NULL"
                 " WHERE plan_id = ? AND number = ?",
@@ -180,7 +171,7 @@ class PlanStore:
 
     def done(self, id: PlanId, number: int, lines: Sequence[Line]) -> None:
         """The cell's pictures are saved; with it, its lines of the manifest."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.executemany(
                 "INSERT OR REPLACE INTO line VALUES (?, ?, ?, ?, ?)",
                 [(id, line.number, line.index, line.picture_id, to_json(line)) for line in lines],
@@ -192,7 +183,7 @@ class PlanStore:
 
     def cells(self, id: PlanId, state: CellState, limit: int = -1) -> list[Cell]:
         """The plan's cells in this state, in order; -1 for all."""
-        rows = self._rows(
+        rows = self._file.rows(
             f"SELECT {CELL} FROM cell WHERE plan_id = ? AND state = ? ORDER BY number LIMIT ?",
             id, state, limit,
         )  # fmt: skip
@@ -200,24 +191,28 @@ class PlanStore:
 
     def cell(self, id: PlanId, number: int) -> Cell | None:
         """A cell; None when it was never begun."""
-        rows = self._rows(f"SELECT {CELL} FROM cell WHERE plan_id = ? AND number = ?", id, number)
+        rows = self._file.rows(
+            f"SELECT {CELL} FROM cell WHERE plan_id = ? AND number = ?", id, number
+        )
         return _cell(rows[0]) if rows else None
 
     def counts(self, id: PlanId) -> Counts:
         """How many cells are where."""
-        rows = self._rows("SELECT state, count(*) FROM cell WHERE plan_id = ? GROUP BY state", id)
+        rows = self._file.rows(
+            "SELECT state, count(*) FROM cell WHERE plan_id = ? GROUP BY state", id
+        )
         return Counts(**dict(rows))
 
     def first_pictures(self, id: PlanId) -> dict[int, str]:
         """The first picture of each cell that is done, by the cell's number."""
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT number, picture_id FROM line WHERE plan_id = ? AND picture_index = 0", id
         )
         return dict(rows)
 
     def first_picture(self, id: PlanId, number: int) -> str | None:
         """The first picture of a cell; None while there is none."""
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT picture_id FROM line WHERE plan_id = ? AND number = ? AND picture_index = 0",
             id, number,
         )  # fmt: skip
@@ -227,7 +222,7 @@ class PlanStore:
         """The manifest so far, in the order of cells; read in portions, also while it grows."""
         after = (-1, -1)
         while True:
-            rows = self._rows(
+            rows = self._file.rows(
                 "SELECT json FROM line WHERE plan_id = ? AND (number, picture_index) > (?, ?)"
                 " ORDER BY number, picture_index LIMIT ?",
                 id, *after, LINES_AT_ONCE,
@@ -247,7 +242,7 @@ class PlanStore:
         reason: str = "",
     ) -> None:
         """A cell is in a state now, and was begun with that if it was not."""
-        with self._changing() as rows:
+        with self._file.changing() as rows:
             rows.execute(
                 "INSERT INTO cell VALUES (?1, ?2, ?3, 1, ?4, ?5) ON CONFLICT DO UPDATE SET"
                 " state = ?3, job_id = coalesce(?4, job_id), reason = ?5",
@@ -255,18 +250,9 @@ class PlanStore:
             )
             rows.execute("UPDATE plan SET begun = max(begun, ?) WHERE id = ?", (number + 1, id))
 
-    @contextmanager
-    def _changing(self) -> Iterator[Connection]:
-        with self._write_lock, full_disk_told(LIST), transaction(self._writer):
-            yield self._writer
-
     def _plans(self, where: str, *values: object) -> list[Plan]:
-        rows = self._rows(f"SELECT {COLUMNS} FROM plan {where}", *values)
+        rows = self._file.rows(f"SELECT {COLUMNS} FROM plan {where}", *values)
         return [_plan(row, self._parse(row[3])) for row in rows]
-
-    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._read_lock:
-            return self._reader.execute(query, values).fetchall()
 
 
 def _plan(row: Sequence[Any], asked: PlanRequest) -> Plan:
