@@ -86,3 +86,13 @@ def test_a_picture_that_is_sent_can_be_painted(page: StudioPage, site: Site) -> 
     page.page.locator("#inpaint_generate").click()
     expect(page.picture("inpaint", "an owl to paint on")).to_be_visible(timeout=DONE_MS)
     assert site.newest("inpaint", "an owl to paint on")["recipe"]["mask"] is not None
+
+
+def test_what_is_wrong_is_seen_from_the_end_of_the_page(page: StudioPage, noise: Path) -> None:
+    page.tab("inpaint")
+    page.load_into_editor(noise)
+    page.number("inpaint_batch_count").scroll_into_view_if_needed()
+    page.generate("inpaint", "an owl without a mask")
+    fault = page.page.locator("gesso-fault[mode=inpaint]")
+    expect(fault).to_contain_text("The mask is empty")
+    expect(fault).to_be_in_viewport(ratio=1)

@@ -47,7 +47,7 @@ def prompt_row(form: Form) -> PromptRow:
             cards_button(mode)
             generate = gr.Button("Generate", variant="primary", elem_id=f"{mode}_generate")
             live("gesso-cancel", mode=mode)
-    live("gesso-fault", mode=mode)
+        live("gesso-fault", mode=mode)
     cards_panel(mode)
     answer = gr.Textbox(visible="hidden", elem_id=f"{mode}_answer", label="Answer")
     form.bind("prompt", prompt, read=_text)
