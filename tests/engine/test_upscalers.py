@@ -220,7 +220,8 @@ def test_progress_grows_part_by_part(painter: Painter, tmp_path: Path) -> None:
     assert steps == sorted(steps)
     assert steps[0] == 0
     assert steps[-1] == events[-1].steps
-    assert "Upscaling, part 2 of 3" in [event.note for event in events]
+    parts = [event.note for event in events if ", part " in event.note]
+    assert parts == [f"Upscaling, part {number} of 5" for number in range(1, 6)]
 
 
 def test_what_is_said_of_a_part_crosses_the_pipe() -> None:

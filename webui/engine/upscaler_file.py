@@ -53,8 +53,8 @@ class UpscalerModel:
     def __init__(
         self, info: ModelInfo, network: ImageModelDescriptor, placement: Placement
     ) -> None:
-        self._name: Final = info.name
-        self._network: Final = network
+        self._info: Final = info
+        self._network = network
         self._device: Final = placement.device
         self._dtype = _precision(network, placement)
         self._place()
@@ -83,12 +83,13 @@ class UpscalerModel:
         larger = self._run(pixels)
         if not bool(torch.isfinite(larger).all()):
             if self._dtype is not torch.float32:
-                log.info("%s needs float32.", self._name)
+                log.info("%s needs float32.", self._info.name)
                 self._dtype = torch.float32
+                self._network = _network(self._info)  # these weights were rounded, or lost, too
                 self._place()
                 return self(pixels)
             raise ModelUnreadable(
-                self._name, "it gives values that are no numbers. Download it again."
+                self._info.name, "it gives values that are no numbers. Download it again."
             )
         return larger
 
@@ -103,6 +104,12 @@ class UpscalerModel:
 def load_upscaler(info: ModelInfo, placement: Placement) -> UpscalerModel:
     """The upscaler in a file, on the device. Raises ModelUnreadable."""
     started = time.monotonic()
+    network = _network(info)
+    log.info("Loaded %s in %.1f s.", info.name, time.monotonic() - started)
+    return UpscalerModel(info, network, placement)
+
+
+def _network(info: ModelInfo) -> ImageModelDescriptor:
     tensors = _read(info)
     spandrel = _spandrel()
     try:
@@ -118,8 +125,7 @@ def load_upscaler(info: ModelInfo, placement: Placement) -> UpscalerModel:
     _check_use(info, network)
     network.eval()
     network.model.requires_grad_(False)
-    log.info("Loaded %s in %.1f s.", info.name, time.monotonic() - started)
-    return UpscalerModel(info, network, placement)
+    return network
 
 
 def _check_use(info: ModelInfo, network: Any) -> None:
