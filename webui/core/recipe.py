@@ -6,9 +6,6 @@ Recipe -> request is lossless, so "make it again" is one call.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Annotated
-
-from annotated_types import Ge, Le
 
 from webui.core.model import ModelKind
 from webui.core.request import (
@@ -25,6 +22,7 @@ from webui.core.request import (
     Outpaint,
     Prompt,
     Refiner,
+    ResultSide,
     SamplerParameters,
     Sampling,
     Seed,
@@ -80,9 +78,9 @@ class Recipe:
     prompt: Prompt
     negative_prompt: Prompt
     model: ModelRef
-    width: Annotated[int, Ge(1), Le(16384)]
+    width: ResultSide
     """Of the first pass; of the whole result in a job of extras."""
-    height: Annotated[int, Ge(1), Le(16384)]
+    height: ResultSide
     seed: Seed
     sampler: str
     schedule: str
@@ -151,9 +149,7 @@ class Recipe:
         With a variation strength all pictures share the seed and the variation seed counts up.
         """
         words = self.prompts[index % len(self.prompts)] if self.prompts else self
-        own = replace(
-            self, prompts=(), prompt=words.prompt, negative_prompt=words.negative_prompt
-        )
+        own = replace(self, prompts=(), prompt=words.prompt, negative_prompt=words.negative_prompt)
         if self.noise.variation_strength == 0:
             return replace(own, seed=(self.seed + index) % 2**32)
         first = self.noise.variation_seed or 0

@@ -20,16 +20,26 @@ MAX_SEED: Final = 2**32 - 1
 OWN_VAE: Final = "none"
 """In place of a VAE's name: the one that lies in the checkpoint."""
 
-Side = Annotated[int, Ge(64), Le(2048), MultipleOf(8)]
+CELL: Final = 8
+"""Pixels along a side of one cell of a latent; sides are whole cells."""
+SMALLEST_SIDE: Final = 64
+LARGEST_SIDE: Final = 2048
+LARGEST_RESULT: Final = 16384
+"""Along a side of a picture that is only enlarged."""
+LONGEST_PROMPT: Final = 20_000
+"""In characters."""
+
+Side = Annotated[int, Ge(SMALLEST_SIDE), Le(LARGEST_SIDE), MultipleOf(CELL)]
+ResultSide = Annotated[int, Ge(1), Le(LARGEST_RESULT)]
 Steps = Annotated[int, Ge(1), Le(150)]
 GuidanceScale = Annotated[float, Ge(1.0), Le(30.0)]
 ClipSkip = Annotated[int, Ge(1), Le(12)]
 Seed = Annotated[int, Ge(0), Le(MAX_SEED)]
 Fraction = Annotated[float, Ge(0.0), Le(1.0)]
-Prompt = Annotated[str, MaxLen(20_000)]
+Prompt = Annotated[str, MaxLen(LONGEST_PROMPT)]
 Name = Annotated[str, MaxLen(500)]
 Sigma = Annotated[float, Ge(0.0), Le(1000.0)]
-Pixels = Annotated[int, Ge(0), Le(2048)]
+Pixels = Annotated[int, Ge(0), Le(LARGEST_SIDE)]
 
 
 class Mode(StrEnum):
@@ -280,9 +290,9 @@ class Extras:
     image: InputId
     upscaler: Name = "lanczos"
     scale: Annotated[float, Ge(1.0), Le(8.0)] = 2.0
-    width: Annotated[int, Ge(1), Le(16384)] | None = None
+    width: ResultSide | None = None
     """With the height: the exact size instead of `scale`."""
-    height: Annotated[int, Ge(1), Le(16384)] | None = None
+    height: ResultSide | None = None
     crop: bool = True
     """Cut off what sticks out of the exact size; otherwise the picture fits inside it."""
     second_upscaler: Name | None = None

@@ -12,8 +12,9 @@ from torch.nn.functional import interpolate
 
 from webui.core.events import Alive, EngineEvent, Progress
 from webui.core.recipe import Recipe
+from webui.core.request import CELL
 from webui.engine.autoencoder import decode, encode
-from webui.engine.hires_size import CELL, HiresSize, hires_size
+from webui.engine.hires_size import HiresSize, hires_size
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.meter import Meter
 from webui.engine.passes.plan import Pass

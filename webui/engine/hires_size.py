@@ -6,12 +6,8 @@ No torch: the fake engine, and whoever shows the size beforehand, need it too.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-from webui.core.request import Hires
-
-CELL: Final = 8
-"""Pixels along one side of a latent cell."""
+from webui.core.request import CELL, Hires
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,19 +4,14 @@ part is new. The source's own pixels stay as they are, but for the overlap along
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from webui.core.errors import InvalidRequest
-from webui.core.request import Outpaint
-
-CELL: Final = 8
-"""Pixels along one side of a latent cell; only whole cells can be painted."""
-SMALLEST_SIDE: Final = 64
-LARGEST_SIDE: Final = 2048
+from webui.core.request import CELL, LARGEST_SIDE, SMALLEST_SIDE, Outpaint
 
 
 def result_size(source_size: tuple[int, int], outpaint: Outpaint) -> tuple[int, int]:

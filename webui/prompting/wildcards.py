@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Final
 
 from webui.core.errors import InvalidRequest
+from webui.core.request import LONGEST_PROMPT
 from webui.prompting.comments import COMMENT
 from webui.prompting.faults import PROMPT, refusal
 
 DEEPEST: Final = 20
-LONGEST: Final = 20_000
 """Characters of a prompt that a request takes."""
 
 _NAME: Final = r"__(?P<name>(?!_)[\w*?](?:[\w*?./ -]{0,200}?[\w*?])??)__"
@@ -125,8 +125,10 @@ class _Expander:
             place = position + at if depth == 0 else position
             filled.append(self._choose(piece, depth, place))
             length += len(filled[-1])
-            if length > LONGEST:
-                raise self._refusal(place, f"The prompt gets longer than {LONGEST} characters")
+            if length > LONGEST_PROMPT:
+                raise self._refusal(
+                    place, f"The prompt gets longer than {LONGEST_PROMPT} characters"
+                )
         return "".join(filled)
 
     def _choose(self, piece: str, depth: int, position: int) -> str:

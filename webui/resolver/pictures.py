@@ -9,19 +9,21 @@ from PIL import Image
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.model import Defaults
 from webui.core.recipe import PromptPair
-from webui.core.request import Extras, GenerationRequest, InputId
+from webui.core.request import (
+    CELL,
+    LARGEST_RESULT,
+    LARGEST_SIDE,
+    LONGEST_PROMPT,
+    SMALLEST_SIDE,
+    Extras,
+    GenerationRequest,
+    InputId,
+)
 from webui.gallery.inputs import InputStore
 from webui.imaging.infotext import read_infotext
 from webui.imaging.masks import prepare_mask
 from webui.imaging.outpaint import outpaint_size
 from webui.imaging.picture_text import read_picture_text
-
-SIDE_MULTIPLE: Final = 8
-SMALLEST_SIDE: Final = 64
-LARGEST_SIDE: Final = 2048
-LARGEST_RESULT: Final = 16384
-MOST_SIGNS: Final = 20_000
-"""Of a prompt that another program wrote; ours have this limit."""
 
 
 class Pictures:
@@ -72,7 +74,8 @@ class Pictures:
             return PromptPair(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt)
         text = read_infotext(told.infotext)
         return PromptPair(
-            prompt=text.prompt[:MOST_SIGNS], negative_prompt=text.negative_prompt[:MOST_SIGNS]
+            prompt=text.prompt[:LONGEST_PROMPT],
+            negative_prompt=text.negative_prompt[:LONGEST_PROMPT],
         )
 
     def _extras_size(self, extras: Extras) -> tuple[int, int]:
@@ -103,5 +106,5 @@ class Pictures:
 
 
 def _nearest_side(pixels: int) -> int:
-    rounded = round(pixels / SIDE_MULTIPLE) * SIDE_MULTIPLE
+    rounded = round(pixels / CELL) * CELL
     return min(max(rounded, SMALLEST_SIDE), LARGEST_SIDE)

@@ -12,10 +12,9 @@ from webui.catalog.catalog import Catalog
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.model import Defaults, ModelInfo, ModelKind
 from webui.core.recipe import ModelRef, Recipe
-from webui.core.request import MAX_SEED, Extras, GenerationRequest, Hires, Noise, Refiner
+from webui.core.request import CELL, MAX_SEED, Extras, GenerationRequest, Hires, Noise, Refiner
 from webui.families import Families
 from webui.gallery.inputs import InputStore
-from webui.imaging.outpaint import CELL
 from webui.prompting import parse
 from webui.resolver.files import Files
 from webui.resolver.pictures import Pictures

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from webui.core.errors import InvalidRequest
-from webui.core.request import Hires
-
-CELL: Final = 8
-LARGEST_SIDE: Final = 2048
-SMALLEST_SIDE: Final = 64
+from webui.core.request import CELL, LARGEST_SIDE, SMALLEST_SIDE, Hires
 
 
 def with_both_sides(hires: Hires, size: tuple[int, int]) -> Hires:
