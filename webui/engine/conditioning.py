@@ -26,10 +26,9 @@ from webui.prompting.embeddings import find_embeddings
 from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT
 from webui.prompting.prompt import Part, parse
 from webui.prompting.schedule import Stage, schedule
-from webui.prompting.tokens import Reading, Vocabulary, chunk_text
+from webui.prompting.tokens import COMMA, Reading, Vocabulary, chunk_text
 
 KEPT_PROMPTS: Final = 64
-COMMA: Final = ",</w>"
 NO_EMBEDDINGS: Final[Mapping[str, Tensor]] = MappingProxyType({})
 
 

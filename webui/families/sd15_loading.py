@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from webui.core.errors import ModelUnreadable
 from webui.families import ldm_layout
 from webui.families.components import Components, Placement, Prediction
+from webui.families.vae_file import folder_names
 from webui.families.weights import NameOf, TensorFiles, build, folder_files
 
 if TYPE_CHECKING:
@@ -29,13 +30,6 @@ INPUTS: Final = (4, 9)
 """Channels that a UNet may take: plain, and for inpainting."""
 
 TEXT_ROOT: Final = "embeddings.token_embedding.weight"
-OLD_VAE_NAMES: Final = (
-    (".to_q.", ".query."),
-    (".to_k.", ".key."),
-    (".to_v.", ".value."),
-    (".to_out.0.", ".proj_attn."),
-)
-"""Attention in VAE folders saved by diffusers before 0.15; Stable Diffusion 1.5's is one."""
 
 Config = dict[str, Any]
 
@@ -48,7 +42,7 @@ def load_folder(folder: Path, placement: Placement) -> Components:
     with TensorFiles(name, folder_files(name, folder / "unet")) as files:
         unet = _unet(config("unet"), _same_names, files, placement)
     with TensorFiles(name, folder_files(name, folder / "vae")) as files:
-        vae = _vae(config("vae"), partial(_vae_folder_names, files), files, placement)
+        vae = _vae(config("vae"), partial(folder_names, files), files, placement)
     with TensorFiles(name, folder_files(name, folder / "text_encoder")) as files:
         names = partial(_text_names, _text_prefix(files, ("", "text_model.")))
         text_encoder = _text_encoder(config("text_encoder"), names, files, placement)
@@ -128,16 +122,6 @@ def _tokenizer(name: str, folder: Path) -> CLIPTokenizer:
 
 def _same_names(keys: Iterable[str]) -> dict[str, str]:
     return {key: key for key in keys}
-
-
-def _vae_folder_names(files: TensorFiles, keys: Iterable[str]) -> dict[str, str]:
-    return {key: key if key in files else _old_vae_name(key) for key in keys}
-
-
-def _old_vae_name(key: str) -> str:
-    for new, old in OLD_VAE_NAMES:
-        key = key.replace(new, old)
-    return key
 
 
 def _text_prefix(files: TensorFiles, prefixes: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ torch and diffusers are imported inside the functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +28,7 @@ OLD_NAMES: Final = (
     (".to_v.", ".value."),
     (".to_out.0.", ".proj_attn."),
 )
-"""Attention in files saved by diffusers before 0.15."""
+"""Attention in files saved by diffusers before 0.15; Stable Diffusion 1.5's folder is one."""
 
 
 def load_vae(path: Path, like: Mapping[str, Any], placement: Placement) -> AutoencoderKL:
@@ -54,6 +54,11 @@ def load_vae(path: Path, like: Mapping[str, Any], placement: Placement) -> Autoe
         return build(make, partial(_names, files), files, placement)
 
 
+def folder_names(files: TensorFiles, keys: Iterable[str]) -> dict[str, str]:
+    """What diffusers' names are in a file of its layout, old or new."""
+    return {key: key if key in files else _old_name(key) for key in keys}
+
+
 def _blocks(files: TensorFiles) -> tuple[list[int], int]:
     """How wide each block is, and of how many layers."""
     widths: dict[int, int] = {}
@@ -75,7 +80,7 @@ def _names(files: TensorFiles, keys: Collection[str]) -> dict[str, str]:
     if ORIGINAL_MARK in files:
         names = ldm_layout.vae_names(keys)
         return {key: name.removeprefix(ldm_layout.VAE) for key, name in names.items()}
-    return {key: key if key in files else _old_name(key) for key in keys}
+    return folder_names(files, keys)
 
 
 def _old_name(key: str) -> str:

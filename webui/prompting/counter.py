@@ -19,11 +19,10 @@ from webui.core.request import Emphasis
 from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT
 from webui.prompting.prompt import parse
 from webui.prompting.schedule import schedule
-from webui.prompting.tokens import Reading, Vocabulary, chunk_text
+from webui.prompting.tokens import COMMA, Reading, Vocabulary, chunk_text
 
 CHUNK: Final = 75
 """Tokens that the text encoders of Stable Diffusion take at once, without two marks."""
-COMMA: Final = ",</w>"
 KEPT_TOKENIZERS: Final = 4
 NO_VECTORS: Final[Mapping[str, int]] = MappingProxyType({})
 

@@ -16,6 +16,8 @@ from webui.prompting.embeddings import find_embeddings
 from webui.prompting.faults import PROMPT
 from webui.prompting.weights import Section, Span, parse_weights
 
+COMMA: Final = ",</w>"
+"""A comma in the vocabularies of CLIP."""
 LARGEST_PRODUCT: Final = 1000.0
 """Of nested weights; beyond it half precision has no numbers left."""
 

@@ -17,6 +17,7 @@ from webui.plans.axes import NOTHING, load_axes
 from webui.plans.axis import Choices
 from webui.plans.kinds.folder import TOLD
 from webui.plans.kinds.loopback import CURVES
+from webui.plans.kinds.xyz import LETTERS
 from webui.plans.plan import PlanRequest
 from webui.plans.values import csv_line
 from webui.studio import Studio
@@ -27,7 +28,6 @@ from webui.ui.page import Page
 
 NONE: Final = ""
 ORDER: Final = ("xyz", "matrix", "lines", "many", "loopback", "folder")
-LETTERS: Final = ("x", "y", "z")
 MODEL_LISTS: Final = (
     (Choices.CHECKPOINTS, ModelKind.CHECKPOINT),
     (Choices.UPSCALERS, ModelKind.UPSCALER),
