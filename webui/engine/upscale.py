@@ -32,7 +32,8 @@ on two cores with six times their work, which a cancel must not wait for."""
 LARGEST_TILE: Final = 1024
 NUMBERS_PER_PIXEL: Final = 5000
 """What a pixel of a tile takes in a network of ESRGAN's size, with some room: 4100 were measured
-on an H100 in float16, for 256 to 1024 pixels. Where a larger one runs out of memory, the tiles get smaller."""
+on an H100 in float16, for 256 to 1024 pixels. Where a larger one runs out of memory, the tiles
+get smaller."""
 
 
 class Network(Protocol):
