@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,10 +10,11 @@ from tests.conftest import make_studio
 from webui.studio import Studio
 
 
-@pytest.fixture
-def idle_studio(tmp_path: Path) -> Iterator[Studio]:
-    """A studio whose queue doesn't run. It fixes keep_free_mb, as a flag would."""
-    made = make_studio(tmp_path)
+@pytest.fixture(scope="module")
+def idle_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A studio whose queue doesn't run, one for the tests of a file. It fixes keep_free_mb, as a
+    flag would."""
+    made = make_studio(tmp_path_factory.mktemp("studio"))
     made.catalog.refresh()
     yield made
     made.close()

@@ -43,7 +43,7 @@ from webui.ui.form import Form
 QUICK = Sampling(sampler="euler", schedule="uniform", steps=4, guidance_scale=1.0, clip_skip=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def forms(idle_studio: Studio) -> dict[str, Form]:
     return forms_of(idle_studio)
 

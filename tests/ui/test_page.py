@@ -28,7 +28,7 @@ SINGLE = (
 BUILD_LIMIT_S = 1.5
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(idle_studio: Studio) -> dict[str, Any]:
     """What the browser is told about the page."""
     return config_of(idle_studio)

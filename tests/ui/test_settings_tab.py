@@ -14,7 +14,7 @@ from webui.studio import Studio
 from webui.ui.tabs.settings import page_settings, save_settings
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def controls(idle_studio: Studio) -> dict[str, dict[str, Any]]:
     """The properties of the page's controls by element id."""
     parts = config_of(idle_studio)["components"]
