@@ -100,6 +100,7 @@ def test_hires_fix_is_switched_on_and_its_title_follows(page: StudioPage, site: 
     page.make("txt2img", "an owl in high resolution")
     hires = site.newest("txt2img", "an owl in high resolution")["recipe"]["hires"]
     assert (hires["scale"], hires["upscaler"]) == (1.5, "latent")
+    expect(page.results("txt2img").locator(".recipe .words")).to_contain_text("· hires 1.5× ·")
 
 
 def test_a_fault_in_a_closed_group_opens_it(page: StudioPage) -> None:

@@ -149,6 +149,9 @@ def test_an_error_is_seen_wherever_the_page_is_scrolled_to(page: StudioPage) -> 
     assert control.evaluate(is_on_top)
     words = page.page.locator("gesso-fault, .notice", has_text="Width 513 is not a multiple of 8")
     expect(words.locator("visible=true").last).to_be_in_viewport()
+    page.set("txt2img_width", 64)
+    page.page.locator("#txt2img_generate").click()
+    expect(page.page.locator("gesso-notices .notice.bad")).to_have_count(0)
 
 
 @pytest.mark.parametrize("mode", ["img2img", "inpaint"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -65,6 +67,8 @@ def test_a_long_plan_is_paused_and_cancelled(window: OpenWindow, empty_site: Sit
     page.page.locator("#script_txt2img_many_count input").fill("5000")
     page.generate("txt2img", "a dog")
     expect(plan(page)).to_contain_text("of 5000 · running", timeout=DONE_MS)
+    words = page.results("txt2img").locator(".head .words")
+    expect(words).to_have_text(re.compile(r"^Step \d"))  # and not "Started in another window"
     plan(page).get_by_role("button", name="Pause").click()
     expect(plan(page)).to_contain_text("paused")
     page.page.reload()

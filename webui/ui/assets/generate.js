@@ -79,11 +79,12 @@ customElements.define(
 
     /** Say it once more where it is seen, when the page is scrolled away from the words. */
     #beSeen() {
-      if (isCovered(this)) notify(this.textContent, { tone: "bad" });
+      if (isCovered(this)) this.takeBack = notify(this.textContent, { tone: "bad" });
     }
 
     clear() {
       this.textContent = "";
+      this.takeBack?.();
       this.marked?.removeAttribute("aria-invalid");
       document
         .querySelectorAll(".gesso-at-fault")

@@ -9,9 +9,10 @@ const SHOWN_MS = { plain: 3500, bad: 9000 };
 const UNDO_MS = 12_000; // long enough to notice and to reach the button
 const MOST = 3;
 
-/** Show a message for a while; `action` is `{label, run}`, `tone` "plain" or "bad". */
+/** Show a message for a while; `action` is `{label, run}`, `tone` "plain" or "bad". The way to
+ *  take it back. */
 export function notify(text, options = {}) {
-  document.querySelector("gesso-notices")?.show(text, options);
+  return document.querySelector("gesso-notices")?.show(text, options);
 }
 
 customElements.define(
@@ -49,6 +50,7 @@ customElements.define(
       notice.addEventListener("pointerleave", () => {
         timer = setTimeout(remove, shownMs);
       });
+      return remove;
     }
   },
 );

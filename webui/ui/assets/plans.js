@@ -57,6 +57,7 @@ class Plans {
       return;
     }
     const open = this.list.filter((plan) => !plan.is_settled);
+    store.planned = new Set(open.map((plan) => plan.mode));
     for (const plan of open) if (!this.#shown.has(plan.id)) this.#show(plan.id, true);
     if (open.length) this.#timer = setTimeout(() => this.load(), EVERY_MS);
     this.#changed();

@@ -63,8 +63,13 @@ export function recipeWords({ recipe, infotext }) {
     recipe.source && `denoising ${recipe.source.denoising_strength}`,
     `seed ${recipe.seed}`,
     `${recipe.width}×${recipe.height}`,
+    recipe.hires && hiresWords(recipe.hires),
     recipe.model.name,
+    recipe.refiner && `refiner ${said("Refiner")?.replace(/ \[.*/, "")}`,
   ]
     .filter(Boolean)
     .join(" · ");
 }
+
+const hiresWords = ({ width, height, scale }) =>
+  width && height ? `hires ${width}×${height}` : `hires ${scale}×`;

@@ -23,6 +23,8 @@ class Store {
   jobs = new Map();
   mine = new Set(JSON.parse(sessionStorage.getItem("gesso.mine") ?? "[]"));
 
+  planned = new Set(); // tabs in which a plan hands jobs in
+
   #followed = new Set(); // tabs whose newest jobs are kept here
   #order = []; // ids of open jobs, as they will run
   #watchers = new Set();

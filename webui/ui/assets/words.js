@@ -57,7 +57,7 @@ function queuedWords(job) {
 
 function* runningWords(job) {
   if (job.recovered) yield "Running again after a restart";
-  else if (!store.mine.has(job.id)) yield "Started in another window";
+  else if (isForeign(job)) yield "Started in another window";
   const progress = job.progress;
   if (progress?.note) yield progress.note;
   else if (progress) {
@@ -66,6 +66,8 @@ function* runningWords(job) {
   } else yield "Getting ready";
   if (timeLeft(job)) yield timeLeft(job);
 }
+
+const isForeign = (job) => !store.mine.has(job.id) && !store.planned.has(job.mode);
 
 function cancelledWords(job) {
   const kept = job.pictures.length;
