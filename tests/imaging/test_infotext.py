@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from webui.core.recipe import ModelRef, Recipe
-from webui.core.request import InputId, Mask, MaskArea, Source
+from webui.core.request import InputId, Mask, MaskArea, SoftInpainting, Source
 from webui.imaging.infotext import Labels, read_infotext, write_infotext
 
 LABELS = Labels(samplers={"dpmpp_2m": "DPM++ 2M"}, schedules={"karras": "Karras"})
@@ -50,6 +50,17 @@ def test_inpaint_settings_stand_where_a1111_has_them() -> None:
         "Clip skip: 2, RNG: CPU, Mask mode: Inpaint not masked, Mask blur: 8, "
         "Inpaint area: Only masked, Masked area padding: 16, Version: Gesso 0.1.0"
     )
+
+
+def test_all_of_soft_inpainting_is_written() -> None:
+    """A1111 leaves its control as it is when a key is missing: a default has to be said, too."""
+    recipe = replace(SIMPLE, source=SOURCE, mask=replace(MASK, soft=SoftInpainting()))
+    assert (
+        "Soft inpainting enabled: True, Soft inpainting schedule bias: 1, "
+        "Soft inpainting preservation strength: 0.5, Soft inpainting transition contrast boost: 4, "
+        "Soft inpainting mask influence: 0, Soft inpainting difference threshold: 0.5, "
+        "Soft inpainting difference contrast: 2, "
+    ) in write_infotext(recipe, LABELS)
 
 
 def test_empty_prompts_leave_no_empty_lines() -> None:

@@ -255,11 +255,17 @@ _SOURCE: Final = (
     ),
     _part("Soft inpainting enabled", "mask.soft"),
     _row("Soft inpainting schedule bias", "mask.soft.schedule_bias", at_default=True),
-    _row("Soft inpainting preservation strength", "mask.soft.preservation_strength"),
-    _row("Soft inpainting transition contrast", "mask.soft.transition_contrast"),
-    _row("Soft inpainting mask influence", "mask.soft.mask_influence"),
-    _row("Soft inpainting difference threshold", "mask.soft.difference_threshold"),
-    _row("Soft inpainting difference contrast", "mask.soft.difference_contrast"),
+    _row(
+        "Soft inpainting preservation strength", "mask.soft.preservation_strength", at_default=True
+    ),
+    _row(
+        "Soft inpainting transition contrast boost",
+        "mask.soft.transition_contrast",
+        at_default=True,
+    ),
+    _row("Soft inpainting mask influence", "mask.soft.mask_influence", at_default=True),
+    _row("Soft inpainting difference threshold", "mask.soft.difference_threshold", at_default=True),
+    _row("Soft inpainting difference contrast", "mask.soft.difference_contrast", at_default=True),
     _part("Outpaint", "outpaint"),
     *(
         _row(f"Outpaint {side}", f"outpaint.{side}")
