@@ -286,6 +286,13 @@ def test_titles_say_what_is_active(forms: dict[str, Form], idle_studio: Studio) 
     assert "FreeU" in titles["txt2img_guidance"]
 
 
+def test_a_title_says_that_a_mask_file_is_in_use(
+    forms: dict[str, Form], idle_studio: Studio
+) -> None:
+    titles = titles_of(forms["inpaint"].values(whole(idle_studio, "inpaint")))
+    assert titles["inpaint_mask_accordion"] == "Use a mask file · in use, strokes add to it"
+
+
 def test_titles_of_a_plain_request_are_names_only(forms: dict[str, Form]) -> None:
     for form in forms.values():
         shown = form.values(GenerationRequest(sampling=QUICK))

@@ -62,8 +62,6 @@ def mask_canvas(studio: Studio, form: Form) -> gr.ImageEditor:
         label="Inpaint sketch: the colours of the strokes count",
         elem_id="inpaint_sketch",
     )
-    with gr.Accordion("Use a mask file", open=False, elem_id="inpaint_mask_accordion"):
-        upload = picture_place("White is painted anew", "img_inpaint_mask", height=180)
     form.bind(
         FIELD,
         editor,
@@ -73,15 +71,17 @@ def mask_canvas(studio: Studio, form: Form) -> gr.ImageEditor:
         blank=None,
         also={colours: False},
     )
-    form.bind(
-        MASK_FIELD,
-        upload,
-        editor,
-        colours,
-        read=lambda path, canvas, is_sketch: _mask(studio, path, canvas, is_sketch),
-        show=shower(studio, upload),
-        blank=None,
-    )
+    with group(form, "Use a mask file", "inpaint_mask_accordion", _mask_words):
+        upload = picture_place("White is painted anew", "img_inpaint_mask", height=180)
+        form.bind(
+            MASK_FIELD,
+            upload,
+            editor,
+            colours,
+            read=lambda path, canvas, is_sketch: _mask(studio, path, canvas, is_sketch),
+            show=shower(studio, upload),
+            blank=None,
+        )
     form.needs("mask", MASK_FIELD)
     return editor
 
@@ -100,6 +100,11 @@ def mask_controls(form: Form) -> None:
     areas = [("Whole picture", MaskArea.WHOLE.value), ("Only masked", MaskArea.MASKED.value)]
     _choices(form, "mask.area", "Inpaint area", areas, "img2img_inpaint_full_res")
     own_slider(form, "mask.padding", "Only masked padding", "img2img_inpaint_full_res_padding")
+
+
+def _mask_words(at: At) -> list[str]:
+    """A restored mask lies here, not on the canvas; strokes are added to it."""
+    return ["in use, strokes add to it"] if at[MASK_FIELD] else []
 
 
 def soft_controls(_: Page, form: Form) -> None:
