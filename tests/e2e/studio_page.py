@@ -22,7 +22,7 @@ class StudioPage:
         self.faults: list[str] = []
         self.allowed: tuple[str, ...] = ()
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
+        page.on("pageerror", lambda error: self._note(f"error: {error}"))
         page.on("request", self._on_request)
 
     def open(self, query: str = "") -> StudioPage:
@@ -104,8 +104,12 @@ class StudioPage:
         )
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(word in message.text for word in self.allowed):
-            self.faults.append(f"console: {message.text}")
+        if message.type == "error":
+            self._note(f"console: {message.text}")
+
+    def _note(self, fault: str) -> None:
+        if not any(word in fault for word in self.allowed):
+            self.faults.append(fault)
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith((self.site.url, "blob:", "data:")):

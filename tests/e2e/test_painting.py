@@ -96,3 +96,11 @@ def test_what_is_wrong_is_seen_from_the_end_of_the_page(page: StudioPage, noise:
     fault = page.page.locator("gesso-fault[mode=inpaint]")
     expect(fault).to_contain_text("The mask is empty")
     expect(fault).to_be_in_viewport(ratio=1)
+
+
+def test_a_file_that_the_canvas_cannot_read_is_named(page: StudioPage, tmp_path: Path) -> None:
+    page.allowed = ("could not be decoded",)  # the canvas's own word, for no one's eyes
+    (tmp_path / "half.png").write_bytes(b"\x89PNG\r\n\x1a\nand no more")
+    page.tab("inpaint")
+    page.load_into_editor(tmp_path / "half.png")
+    expect(page.notice("half.png can't be opened as a picture")).to_be_visible()

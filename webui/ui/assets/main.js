@@ -9,6 +9,7 @@ import "./lightbox.js";
 import "./png_info.js";
 import { followServer } from "./events.js";
 import { answer } from "./generate.js";
+import { watchCanvases } from "./canvas.js";
 import { watchCounters } from "./counter.js";
 import { watchKeys } from "./keys.js";
 import { restored, watchPrompts } from "./restore.js";
@@ -21,6 +22,7 @@ import { watchTitle } from "./title.js";
 window.gesso = { answer, restored, shape };
 
 holdTheme();
+watchCanvases();
 watchCounters();
 watchKeys();
 watchPrompts();
