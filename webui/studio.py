@@ -5,7 +5,7 @@ A test makes its own: `Studio(store, engines=[FakeEngine(...)])`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -147,9 +147,9 @@ class Studio:
         """A request without the files that are not here, and the names of what is missing."""
         return self._reader.with_known_files(request)
 
-    def infotext(self, recipe: Recipe) -> str:
-        """The recipe as the text that A1111 would write."""
-        return write_infotext(recipe, self.labels)
+    def infotext(self, recipe: Recipe, facts: Mapping[str, str] | None = None) -> str:
+        """The recipe, and the facts of a grid, as the text that A1111 would write."""
+        return write_infotext(recipe, self.labels, facts)
 
     def resolve(self, request: GenerationRequest) -> Recipe:
         """The recipe of the request's first picture, every blank filled."""

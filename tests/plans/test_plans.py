@@ -18,6 +18,8 @@ from webui.core.request import Extras, GenerationRequest, Mode, Sampling, Source
 from webui.core.result import Picture
 from webui.engine.fake import FakeEngine
 from webui.engine.faults import Fault, FaultKind, Faults
+from webui.imaging.infotext import read_infotext
+from webui.imaging.picture_text import read_picture_text
 from webui.plans.feeder import AHEAD
 from webui.plans.plan import Plan, PlanId, PlanRequest, PlanState
 from webui.studio import Studio
@@ -79,6 +81,16 @@ def test_a_plot_becomes_pictures_and_a_grid(studio: Studio) -> None:
     (grid,) = studio.plans.grids(plan)
     assert grid.path.is_relative_to(studio.gallery.folder / "txt2img-grids")
     assert grid.facts["plan"] == plan.id
+    text = read_picture_text(grid.path).infotext or ""
+    assert read_infotext(text).settings.items() >= {
+        ("Script", "X/Y/Z plot"),
+        ("X Type", "Steps"),
+        ("X Values", "1-3"),
+        ("Y Type", "Seed"),
+        ("Y Values", "4,5"),
+    }
+    assert studio.infotext(grid.recipe, grid.facts) == text
+    assert "Script" not in studio.infotext(grid.recipe)
     assert grid in studio.gallery.page(plan.owner)
 
 

@@ -35,6 +35,11 @@ FEWEST_SETTINGS: Final = 3
 _SETTING: Final = re.compile(
     r'\s*+(\w[\w \-/]{0,99}+):\s*+("(?:\\.|[^\\"])*+"(?=\s*+(?:,|\Z))|[^,]*+)', re.DOTALL
 )
+SCRIPT_KEYS: Final = (
+    "Script",
+    *(f"{axis} {part}" for axis in "XYZ" for part in ("Type", "Values")),
+)
+"""What a grid says of the script that made it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +60,13 @@ class Infotext:
     settings: Mapping[str, str]
 
 
-def write_infotext(recipe: Recipe, labels: Labels) -> str:
-    """The text that A1111 would write for this picture, where it has words for it."""
+def write_infotext(recipe: Recipe, labels: Labels, facts: Mapping[str, str] | None = None) -> str:
+    """The text that A1111 would write for this picture, where it has words for it. Of the `facts`
+    beside the recipe, those of a grid's script (SCRIPT_KEYS) stand in it."""
     settings = {key: value for key, value in _settings(recipe, labels) if value is not None}
+    version = settings.pop("Version")
+    settings |= {key: facts[key] for key in SCRIPT_KEYS if facts and key in facts}
+    settings["Version"] = version
     return join_infotext(
         Infotext(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, settings=settings)
     )

@@ -106,7 +106,7 @@ def encode_picture(
 
     A JPEG has room for about 64 kB of each text; a picture with more becomes a PNG.
     """
-    infotext, text = write_infotext(record.recipe, labels), to_json(record)
+    infotext, text = write_infotext(record.recipe, labels, record.facts), to_json(record)
     try:
         match format.name:
             case "jpeg":

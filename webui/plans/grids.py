@@ -15,6 +15,7 @@ from webui.core.errors import NotFound
 from webui.core.job import Job, JobId, JobState
 from webui.core.result import Picture
 from webui.gallery.gallery import Gallery
+from webui.plans.axes import NOTHING, load_axes
 from webui.plans.contact_sheet import Tile, draw_grid
 from webui.plans.kind import Grid, Layout
 from webui.plans.kinds import load_kinds
@@ -23,6 +24,7 @@ from webui.plans.store import PlanStore
 
 NOT_MADE: Final = "not made"
 DELETED: Final = "deleted"
+AXES: Final = ("x", "y", "z")
 
 
 def save_grids(plan: Plan, layout: Layout, store: PlanStore, gallery: Gallery) -> list[Picture]:
@@ -91,7 +93,7 @@ def _save(
         finished_at=time.time(),
     )
     image = draw_grid(grid, tiles, (first.width, first.height))
-    facts = {"plan": plan.id, "grid": _words(plan, grid)}
+    facts = {"plan": plan.id, "grid": _words(plan, grid), **_script(plan)}
     return gallery.save(sheet, 0, image, facts, is_grid=True)
 
 
@@ -101,3 +103,15 @@ def _words(plan: Plan, grid: Grid) -> str:
     cancelled = " (cancelled)" if plan.state is PlanState.CANCELLED else ""
     label = load_kinds()[plan.asked.kind].label
     return f"{label}{cancelled}; " + " × ".join(" | ".join(side) for side in sides)
+
+
+def _script(plan: Plan) -> dict[str, str]:
+    """What A1111 writes into a grid: the script, and the axes with their values."""
+    told, axes = {"Script": load_kinds()[plan.asked.kind].label}, load_axes()
+    for letter in AXES:
+        choice = plan.asked.options.get(letter) or {}
+        axis = axes.get(choice.get("axis", ""))
+        if axis is not None and axis.id != NOTHING.id:
+            told[f"{letter.upper()} Type"] = axis.label
+            told[f"{letter.upper()} Values"] = choice.get("values", "")
+    return told

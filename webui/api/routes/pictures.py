@@ -48,7 +48,8 @@ def list_pictures(
 def read_picture(request: Request, id: str) -> PictureDetail:
     """A picture with its recipe and infotext."""
     picture = own_picture(request, id)
-    return picture_detail(picture, the_studio(request).infotext(picture.recipe))
+    text = the_studio(request).infotext(picture.recipe, picture.facts)
+    return picture_detail(picture, text)
 
 
 @ROUTER.post("/{id}/again", status_code=HTTPStatus.ACCEPTED)
