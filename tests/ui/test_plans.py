@@ -14,6 +14,7 @@ from tests.ui.parts import within_loop
 from webui.core.request import Mode
 from webui.plans.plan import PlanRequest
 from webui.studio import Studio
+from webui.ui.components.mask import mask_canvas, mask_controls
 from webui.ui.components.plans import PlanControls, plan_controls
 from webui.ui.components.source import source_picture
 from webui.ui.components.topbar import top_bar
@@ -26,6 +27,9 @@ def controls(studio: Studio, mode: Mode) -> PlanControls:
             form = Form(mode)
             if mode is Mode.IMG2IMG:
                 source_picture(studio, form)
+            if mode is Mode.INPAINT:
+                mask_canvas(studio, form)
+                mask_controls(form)
             return plan_controls(top_bar(studio), form)
 
     return within_loop(make)
@@ -64,7 +68,7 @@ def test_a_plot_is_asked_for_as_it_is_written(idle_studio: Studio) -> None:
     [
         (Mode.TXT2IMG, ["", "xyz", "matrix", "lines", "many"]),
         (Mode.IMG2IMG, ["", "xyz", "matrix", "lines", "many", "loopback", "folder"]),
-        (Mode.INPAINT, ["", "xyz", "matrix", "lines", "many", "loopback"]),
+        (Mode.INPAINT, ["", "xyz", "matrix", "lines", "many", "loopback", "folder"]),
     ],
 )
 def test_each_tab_offers_what_it_can_do(
@@ -84,3 +88,17 @@ def test_a_folder_becomes_inputs_with_their_names(idle_studio: Studio, tmp_path:
     assert [image["name"] for image in plan.options["images"]] == ["a.png", "b.png"]
     assert plan.request.source is not None
     assert plan.request.source.image == plan.options["images"][0]["image"]
+
+
+def test_a_folder_in_inpaint_needs_no_picture_on_the_canvas(
+    idle_studio: Studio, tmp_path: Path
+) -> None:
+    for name, colour in (("a.png", "red"), ("mask.png", "white")):
+        (tmp_path / name).write_bytes(png(colour=colour))
+    part = controls(idle_studio, Mode.INPAINT)
+    files, masks = [str(tmp_path / "a.png")], [str(tmp_path / "mask.png")]
+    plan = asked(part, "folder", images=files, masks=masks)
+    assert plan is not None
+    assert plan.request.mask is not None
+    assert plan.request.mask.image == plan.options["masks"][0]["image"]
+    assert idle_studio.plans.begin(plan).cells == 1

@@ -21,7 +21,8 @@ from webui.plans.kinds.xyz import LETTERS
 from webui.plans.plan import PlanRequest
 from webui.plans.values import csv_line
 from webui.studio import Studio
-from webui.ui.components.source import FIELD, keep_upload
+from webui.ui.components.mask import MASK_FIELD
+from webui.ui.components.source import FIELD, has_picture, keep_upload, on_canvas
 from webui.ui.controls import Number
 from webui.ui.form import Form, Values
 from webui.ui.page import Page
@@ -94,12 +95,22 @@ class PlanControls:
         return PlanRequest(kind=part.kind, request=self._request(values, part), options=options)
 
     def _request(self, values: Values, part: Part) -> GenerationRequest:
-        """For a folder, its first picture stands in for the source that the form may lack."""
-        source = self.form.component(FIELD)
-        if part.kind == "folder" and source is not None and not values[source]:
-            files = values[part.fields["images"]]
-            values = {**values, source: files[0] if files else None}
+        """For a folder, its first picture and mask stand in for those that the form may lack."""
+        if part.kind == "folder":
+            images, masks = (values[part.fields[name]] for name in FILES)
+            values = {**values, **self._first_of(values, images, masks)}
         return self.form.request(values)
+
+    def _first_of(
+        self, values: Values, images: Sequence[str] | None, masks: Sequence[str] | None
+    ) -> dict[Component, Any]:
+        source, mask = self.form.component(FIELD), self.form.component(MASK_FIELD)
+        found: dict[Component, Any] = {}
+        if source is not None and images and not has_picture(values[source]):
+            found[source] = images[0] if mask is None else on_canvas(Path(images[0]))
+        if mask is not None and masks and not values[mask]:
+            found[mask] = masks[0]
+        return found
 
     def _uploaded(self, field: str, paths: Sequence[str] | None) -> list[dict[str, str]]:
         """Files as inputs with the names they had."""
@@ -116,11 +127,7 @@ def plan_controls(page: Page, form: Form) -> PlanControls:
     """Draw the list and, out of sight until they are chosen, the controls of each script."""
     studio, mode = page.studio, form.mode
     kinds = [studio.plans.kinds[id] for id in ORDER]
-    offered = [
-        kind
-        for kind in kinds
-        if Mode(mode) in kind.modes and (kind.id != "folder" or mode == Mode.IMG2IMG)
-    ]
+    offered = [kind for kind in kinds if Mode(mode) in kind.modes]
     script = gr.Dropdown(
         [("None", NONE), *((kind.label, kind.id) for kind in offered)],
         value=NONE,

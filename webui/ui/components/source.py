@@ -221,6 +221,16 @@ def _sketch(picture: PicturePlace) -> Canvas:
     return canvas
 
 
+def on_canvas(path: Path) -> Painting:
+    """A file as a canvas gives it before anything is painted."""
+    return {"background": path.read_bytes(), "layers": []}
+
+
+def has_picture(value: Painting | str | None) -> bool:
+    """Whether there is a picture in a place for one, or on a canvas."""
+    return bool(value["background"] if isinstance(value, Mapping) else value)
+
+
 def drawn(canvas: Painting) -> Image.Image:
     """The picture on a canvas with the strokes on it. Raises InvalidRequest."""
     return sketched(opened(canvas["background"], FIELD), strokes(canvas))

@@ -129,8 +129,11 @@ def _generate(studio: Studio, form: Form, script: Script) -> Callable[[Values], 
     def generate(values: Values) -> str:
         try:
             if (plan := script.asked(values)) is not None:
+                _check_mask(form, plan.request)
                 return json.dumps({"plan": studio.plans.begin(plan).id})
-            job = studio.submit(_asked(form, values))
+            request = form.request(values)
+            _check_mask(form, request)
+            job = studio.submit(request)
         except InvalidRequest as error:
             control = script.component(error.field) or form.component(error.field)
             return _fault(error.message, control, groups.get(control, []), error)
@@ -144,15 +147,14 @@ def _generate(studio: Studio, form: Form, script: Script) -> Callable[[Values], 
     return generate
 
 
-def _asked(form: Form, values: Values) -> GenerationRequest:
-    request = form.request(values)
+def _check_mask(form: Form, request: GenerationRequest) -> None:
+    """Without anything to paint in, Inpaint would quietly make pictures of img2img."""
     if form.mode == Mode.INPAINT and request.mode is not Mode.INPAINT:
         raise InvalidRequest(
             FIELD,
             "The mask is empty. Paint over the part to be made anew, or add picture at a side "
             "under Outpaint.",
         )
-    return request
 
 
 def _fault(
