@@ -11,6 +11,7 @@ from gradio.components import Component
 
 from tests.conftest import png
 from tests.ui.parts import within_loop
+from webui.core.errors import InvalidRequest
 from webui.core.request import Mode
 from webui.plans.plan import PlanRequest
 from webui.studio import Studio
@@ -102,3 +103,13 @@ def test_a_folder_in_inpaint_needs_no_picture_on_the_canvas(
     assert plan.request.mask is not None
     assert plan.request.mask.image == plan.options["masks"][0]["image"]
     assert idle_studio.plans.begin(plan).cells == 1
+
+
+def test_a_damaged_file_of_a_folder_is_named(idle_studio: Studio, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png(colour="red"))
+    (tmp_path / "half.png").write_bytes(b"no picture")
+    part = controls(idle_studio, Mode.IMG2IMG)
+    files = [str(tmp_path / "a.png"), str(tmp_path / "half.png")]
+    with pytest.raises(InvalidRequest, match="“half.png”: The file is not a picture") as fault:
+        asked(part, "folder", images=files)
+    assert fault.value.field == "options.images"

@@ -11,6 +11,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
+from webui.core.errors import InvalidRequest
 from webui.core.model import ModelKind
 from webui.core.request import GenerationRequest, Mode
 from webui.plans.axes import NOTHING, load_axes
@@ -113,14 +114,15 @@ class PlanControls:
         return found
 
     def _uploaded(self, field: str, paths: Sequence[str] | None) -> list[dict[str, str]]:
-        """Files as inputs with the names they had."""
-        return [
-            {
-                "name": Path(path).name,
-                "image": keep_upload(self._studio, f"options.{field}", Path(path).read_bytes()),
-            }
-            for path in paths or ()
-        ]
+        """Files as inputs with the names they had. Raises InvalidRequest that names the file."""
+        return [self._kept(f"options.{field}", Path(path)) for path in paths or ()]
+
+    def _kept(self, field: str, path: Path) -> dict[str, str]:
+        try:
+            image = keep_upload(self._studio, field, path.read_bytes())
+        except InvalidRequest as error:
+            raise InvalidRequest(field, f"“{path.name}”: {error.message}") from error
+        return {"name": path.name, "image": image}
 
 
 def plan_controls(page: Page, form: Form) -> PlanControls:
