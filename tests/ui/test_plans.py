@@ -110,6 +110,6 @@ def test_a_damaged_file_of_a_folder_is_named(idle_studio: Studio, tmp_path: Path
     (tmp_path / "half.png").write_bytes(b"no picture")
     part = controls(idle_studio, Mode.IMG2IMG)
     files = [str(tmp_path / "a.png"), str(tmp_path / "half.png")]
-    with pytest.raises(InvalidRequest, match="“half.png”: The file is not a picture") as fault:
+    with pytest.raises(InvalidRequest, match=r"“half\.png”: The file is not a picture") as fault:
         asked(part, "folder", images=files)
     assert fault.value.field == "options.images"
