@@ -5,12 +5,12 @@ import { Live } from "./live.js";
 import { store } from "./store.js";
 import { freeSpace } from "./words.js";
 
-const SHOWN_MS = { plain: 3500, bad: 9000 };
+const SHOWN_MS = { plain: 3500, answer: 9000, bad: 9000 };
 const UNDO_MS = 12_000; // long enough to notice and to reach the button
 const MOST = 3;
 
-/** Show a message for a while; `action` is `{label, run}`, `tone` "plain" or "bad". The way to
- *  take it back. */
+/** Show a message for a while; `action` is `{label, run}`, `tone` "plain", "bad", or "answer" for
+ *  one that was waited for. The way to take it back. */
 export function notify(text, options = {}) {
   return document.querySelector("gesso-notices")?.show(text, options);
 }

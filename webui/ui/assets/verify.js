@@ -12,7 +12,7 @@ export async function verify(picture) {
     const job = store.jobs.get(id);
     if (job && !isOver(job)) return;
     stop();
-    if (job) notify(found(job), { tone: isGood(job) ? "plain" : "bad" });
+    if (job) notify(found(job), { tone: isGood(job) ? "answer" : "bad" });
   });
   store.claim(id);
 }
