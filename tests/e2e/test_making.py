@@ -191,6 +191,7 @@ def paint(page: StudioPage, id: str = "img2maskimg") -> None:
     """A stroke across the middle of the picture on the canvas, with the mouse."""
     canvas = page.page.locator(f"#{id} .pixi-target canvas")
     expect(page.page.locator(f"#{id} button[aria-label=Brush]")).to_be_visible()
+    canvas.evaluate("(e) => e.scrollIntoView({block: 'center'})")  # not under the prompt row
     box = canvas.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
