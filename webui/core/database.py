@@ -60,18 +60,24 @@ class Database:
 
 
 def open_database(
-    path: Path, migrations: Sequence[str], *, loss: str, is_durable: bool = True
+    path: Path,
+    migrations: Sequence[str],
+    *,
+    loss: str,
+    is_durable: bool = True,
+    nonsense: str = "",
 ) -> sqlite3.Connection:
     """A connection for one writer at the newest version; script i of `migrations` brings a file
     of version i to version i + 1.
 
-    A damaged file is set aside and a new one begun; `loss` tells in the log what that costs. With
-    `is_durable` a commit survives a power cut, without it only the end of the program. Raises
+    A damaged file is set aside and a new one begun; `loss` tells in the log what that costs.
+    `nonsense` is a query for rows that no whole file has: SQLite takes pages of zeros for text.
+    With `is_durable` a commit survives a power cut, without it only the end of the program. Raises
     sqlite3.Error, and GessoError for a file of a later version than this program knows.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        return _open(path, migrations, is_durable)
+        return _open(path, migrations, is_durable, nonsense)
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode & 0xFF not in DAMAGE:
             raise
@@ -113,13 +119,17 @@ def full_disk_told(what: str) -> Iterator[None]:
         ) from error
 
 
-def _open(path: Path, migrations: Sequence[str], is_durable: bool) -> sqlite3.Connection:
+def _open(
+    path: Path, migrations: Sequence[str], is_durable: bool, nonsense: str = ""
+) -> sqlite3.Connection:
     connection = connect(path)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if is_durable else 'NORMAL'}")
         _check(connection)
         _migrate(connection, migrations, path)
+        if nonsense and connection.execute(nonsense).fetchone():
+            raise _damage("rows without sense")
     except BaseException:
         connection.close()
         raise
@@ -130,9 +140,13 @@ def _check(connection: sqlite3.Connection) -> None:
     """Takes 0.2 s for 100,000 pictures."""
     fault = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if fault != "ok":
-        damage = sqlite3.DatabaseError(fault)
-        damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise damage
+        raise _damage(fault)
+
+
+def _damage(fault: str) -> sqlite3.DatabaseError:
+    damage = sqlite3.DatabaseError(fault)
+    damage.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return damage
 
 
 def _migrate(connection: sqlite3.Connection, migrations: Sequence[str], path: Path) -> None:

@@ -59,6 +59,13 @@ CREATE INDEX trash ON pictures (trashed_at) WHERE trashed_at IS NOT NULL;
 CREATE TABLE state (is_complete INTEGER NOT NULL);
 INSERT INTO state VALUES (0)
 """
+_TEXTS: Final = ("id", "job_id", "owner", "mode", "path", "series", "digest", "facts", "recipe")
+# along the table itself: an index of it may still be whole
+_NONSENSE: Final = (
+    "SELECT 1 FROM pictures NOT INDEXED WHERE "
+    + " OR ".join(f"instr({text}, char(0))" for text in _TEXTS)
+    + " LIMIT 1"
+)
 _INSERT: Final = (
     f"({_COLUMNS}, is_saved) VALUES (:id, :job_id, :index, :owner, :mode, :path, :width, :height, "
     ":words, :series, :number, :created_at, :trashed_at, :digest, :facts, :recipe, :is_saved)"
@@ -110,7 +117,7 @@ class Index:
         """Whether the last server that had it open did not close it."""
         self._on_full: Final = on_full
         self._writer: Final = self._once_more(
-            lambda: open_database(path, (_SCHEMA,), loss=LOSS, is_durable=False)
+            lambda: open_database(path, (_SCHEMA,), loss=LOSS, is_durable=False, nonsense=_NONSENSE)
         )
         self._reader: Final = connect(path)
         self._writing, self._reading = threading.Lock(), threading.Lock()
