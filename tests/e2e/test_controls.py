@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
+from tests.conftest import until
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.site import Site
 from tests.e2e.studio_page import DONE_MS, StudioPage
@@ -105,7 +106,20 @@ def test_hires_fix_is_switched_on_and_its_title_follows(page: StudioPage, site: 
 
 def test_a_fault_in_a_closed_group_opens_it(page: StudioPage) -> None:
     open_group(page, "txt2img_sampler_parameters")
-    page.page.locator("#txt2img_sampler_eta :is(input, textarea)").fill("much")
+    box = page.page.locator("#txt2img_sampler_eta :is(input, textarea)")
+
+    def is_taken() -> bool:
+        """What is typed while a page that was just opened is still being filled can be lost."""
+        box.fill("")
+        box.fill("much")
+        try:
+            words = title(page, "txt2img_sampler_parameters")
+            expect(words).to_contain_text("Eta much", timeout=3000)
+        except AssertionError:
+            return False
+        return True
+
+    until(is_taken)
     page.page.locator("#txt2img_sampler_parameters > .label-wrap").click()
     page.generate("txt2img", "an owl with much eta")
     expect(page.page.locator("gesso-fault[mode=txt2img]")).to_contain_text("“much” is not a number")

@@ -1,6 +1,6 @@
 /** The Generate box: Cancel with progress while jobs of the tab are open, and what went wrong. */
 
-import { button, el, inputOf, setText, settled } from "./dom.js";
+import { button, el, inputOf, isShown, setText, settled } from "./dom.js";
 import { Live } from "./live.js";
 import { notify } from "./notices.js";
 import { plans } from "./plans.js";
@@ -8,6 +8,7 @@ import { cancelJob } from "./server.js";
 import { store } from "./store.js";
 import { fraction, timeLeft } from "./words.js";
 
+const MOST_TRIES = 25; // some 1.5 s, for a busy browser to open a group
 const GUARD_MS = 500; // a double click on Generate must not cancel what it started
 
 /** The open job of a tab that Cancel ends: the running one, or the next in line. */
@@ -113,7 +114,8 @@ async function openGroup(id) {
   const label = document.querySelector(`#${CSS.escape(id)} > .label-wrap`);
   if (!label || label.classList.contains("open")) return;
   label.click();
-  await settled();
+  const inside = label.parentElement.querySelector("[data-testid=accordion-content]");
+  for (let tries = 0; tries < MOST_TRIES && !isShown(inside); tries++) await settled();
 }
 
 const endOfWord = (text, from) => from + Math.max(1, text.slice(from).search(/[\s,]|$/));

@@ -6,15 +6,16 @@ import { isOver, store } from "./store.js";
 
 /** Hand the comparison in, and say what it found when it is over. */
 export async function verify(picture) {
-  const { id } = await verifyPicture(picture.id);
+  const accepted = await verifyPicture(picture.id);
+  store.claim(accepted.id);
+  store.takeJob(accepted);
   notify("The picture is made again and compared. Nothing is saved.");
   const stop = store.watch(() => {
-    const job = store.jobs.get(id);
-    if (job && !isOver(job)) return;
+    const job = store.jobs.get(accepted.id);
+    if (!job || !isOver(job)) return;
     stop();
-    if (job) notify(found(job), { tone: isGood(job) ? "answer" : "bad" });
+    notify(found(job), { tone: isGood(job) ? "answer" : "bad" });
   });
-  store.claim(id);
 }
 
 const isGood = (job) => job.state === "done" && job.reason.startsWith("Identical");
