@@ -259,7 +259,7 @@ def test_thousands_of_cards_scroll_and_are_reached_by_keys(
     expect(page.page.locator("#txt2img_extra_networks")).to_be_focused()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_serious_in_the_browser(
     window: OpenWindow, stocked: Site, theme: str
 ) -> None:

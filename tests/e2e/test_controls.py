@@ -233,7 +233,7 @@ def test_scale_sets_the_size_from_the_source(page: StudioPage, noise: Path) -> N
     expect(page.number("img2img_height")).to_have_value("288")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("tab", list(GROUPS))
 def test_axe_finds_nothing_serious_in_open_groups(window: OpenWindow, tab: str, theme: str) -> None:
     page = window(f"?__theme={theme}")
