@@ -81,3 +81,8 @@ def test_samplers_that_ask_twice_or_leave_a_level_out_are_a1111s() -> None:
     assert twice == {"DPM++ SDE", "DPM++ 2S a", "Heun", "DPM2", "DPM2 a", "Restart"}
     without = {s.label for s in load_samplers() if s.discards_penultimate}
     assert without == {"DPM2", "DPM2 a", "DPM++ 3M SDE"}
+
+
+def test_ddim_cfgpp_divides_the_guidance_scale_as_a1111_does() -> None:
+    assert load_samplers()["ddim_cfgpp"].guidance_factor == pytest.approx(1 / 12.5)
+    assert load_samplers()["ddim"].guidance_factor == 1
