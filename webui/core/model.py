@@ -21,6 +21,8 @@ class ModelKind(StrEnum):
     UPSCALER = "upscaler"
     PREVIEW = "preview"
     """A small decoder for previews (TAESD)."""
+    TEXT_ENCODER = "text_encoder"
+    """Turns words into numbers for checkpoints that come without one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,16 @@ class TensorHeader:
 
 Header = Mapping[str, TensorHeader]
 """All tensors of a file by key, without their bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detected:
+    """What a family tells of a checkpoint that belongs to it."""
+
+    variant: str = ""
+    """One of the family's own words: "inpaint", "schnell"."""
+    missing: tuple[str, ...] = ()
+    """Ids of the parts that the file lacks and others must bring: "vae", "t5xxl"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +72,11 @@ class ModelInfo:
     """When the file was last changed, in seconds since 1970."""
     alias: str = ""
     """The name its maker gave it, where the file says so; prompts may use it for a LoRA."""
+    variant: str = ""
+    """Of a checkpoint its family's word for it; which text encoder it is ("t5xxl"); of a VAE the
+    kind of its latents ("sd", "flux16")."""
+    missing: tuple[str, ...] = ()
+    """The parts that a checkpoint lacks, by the variants of the files that have them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +90,8 @@ class Defaults:
     sampler: str
     schedule: str = "automatic"
     clip_skip: int = 1
+    distilled_guidance: float | None = None
+    """What models with guidance trained into them are told; None for all others."""
 
 
 @runtime_checkable
@@ -85,12 +104,13 @@ class ModelFamily(Protocol):
     id: str
     label: str
 
-    def detect(self, header: Header) -> bool:
-        """Whether a checkpoint with this header belongs to the family; keys and shapes decide."""
+    def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
+        """What a checkpoint with this header is, None if it is of another family. Keys and shapes
+        decide; what the maker wrote into it may tell the variant."""
         ...
 
-    def detect_folder(self, model_index: Mapping[str, object]) -> bool:
-        """Whether a diffusers folder with this model_index.json belongs to the family."""
+    def detect_folder(self, model_index: Mapping[str, object], folder: Path) -> Detected | None:
+        """What a diffusers folder with this model_index.json is, None if of another family."""
         ...
 
     def defaults(self, model: ModelInfo) -> Defaults:
