@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,8 +21,34 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 M = TypeVar("M", bound="nn.Module")
-NameOf = Callable[[Collection[str]], Mapping[str, str]]
-"""The file's name of each key of a model."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a weight is of a tensor in a file: its rows `start` to `stop` along the first axis, all
+    where they are None; then with the halves of these rows swapped; then transposed."""
+
+    key: str
+    start: int | None = None
+    stop: int | None = None
+    swap_halves: bool = False
+    transpose: bool = False
+
+    def shape_in(self, whole: tuple[int, ...]) -> tuple[int, ...]:
+        """Its shape, where the tensor has the shape `whole`."""
+        rows = (len(range(whole[0])[self.start : self.stop]), *whole[1:]) if whole else whole
+        return rows[::-1] if self.transpose else rows
+
+    def of(self, whole: Tensor) -> Tensor:
+        """It, of the tensor `whole`."""
+        rows = whole[self.start : self.stop] if whole.ndim else whole
+        if self.swap_halves:
+            rows = rows.roll(len(rows) // 2, 0)
+        return rows.T if self.transpose else rows
+
+
+NameOf = Callable[[Collection[str]], Mapping[str, str | Piece]]
+"""The file's name of each key of a model, or which piece of the file's tensor it is."""
 
 
 class TensorFiles:
@@ -63,6 +90,10 @@ class TensorFiles:
         """The shape of a tensor, told without reading it."""
         return tuple(self._readers[key].get_slice(key).get_shape())
 
+    def dtype(self, key: str) -> str:
+        """The type of a tensor's elements as safetensors calls it, such as F16 or F8_E4M3."""
+        return str(self._readers[key].get_slice(key).get_dtype())
+
     def read(self, key: str) -> Tensor:
         """A tensor as the file has it, on the CPU; its bytes may still be the mapped file's."""
         tensor: Tensor = self._readers[key].get_tensor(key)
@@ -101,10 +132,10 @@ def build(make: Callable[[], M], names: NameOf, files: TensorFiles, placement: P
     with torch.device("meta"):
         model = make()
     empty = model.state_dict()
-    found = names(empty)
-    _check_complete(files, found.values())
+    pieces = {key: _piece(name) for key, name in names(empty).items()}
+    _check_complete(files, [pieces[key].key for key in empty])
     weights = {
-        key: _place(_fitting(files, found[key], tuple(tensor.shape)), placement)
+        key: _place(_fitting(files, pieces[key], tuple(tensor.shape)), placement)
         for key, tensor in empty.items()
     }
     model.load_state_dict(weights, assign=True)
@@ -136,16 +167,20 @@ def _check_complete(files: TensorFiles, wanted: Iterable[str]) -> None:
         )
 
 
-def _fitting(files: TensorFiles, key: str, shape: tuple[int, ...]) -> Tensor:
-    """A tensor in the shape the model wants; 1x1 convolutions serve as linear layers."""
-    found = files.shape(key)
+def _piece(name: str | Piece) -> Piece:
+    return name if isinstance(name, Piece) else Piece(name)
+
+
+def _fitting(files: TensorFiles, piece: Piece, shape: tuple[int, ...]) -> Tensor:
+    """A piece in the shape the model wants; 1x1 convolutions serve as linear layers."""
+    found = piece.shape_in(files.shape(piece.key))
     if found not in (shape, (*shape, 1, 1)):
         raise ModelUnreadable(
             files.name,
-            f"{key} has the shape {found} instead of {shape}: it is of another kind than it "
-            "seems. Look for another version.",
+            f"{piece.key} has the shape {found} instead of {shape}: it is of another kind than "
+            "it seems. Look for another version.",
         )
-    return files.read(key).reshape(shape)
+    return piece.of(files.read(piece.key)).reshape(shape)
 
 
 def _place(tensor: Tensor, placement: Placement) -> Tensor:
