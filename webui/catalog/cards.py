@@ -23,13 +23,10 @@ from webui.catalog.sidecar import (
     write_preview,
     write_sidecar,
 )
+from webui.catalog.widths import FAMILY_NAMES
 from webui.core.errors import NotFound, NotPermitted
 from webui.core.model import ModelInfo, ModelKind
 
-FAMILIES: Final[Mapping[str, str]] = MappingProxyType(
-    {"sd15": "SD 1.5", "sd2": "SD 2", "sdxl": "SDXL"}
-)
-"""Short names of families, those of which no checkpoint can be used here among them."""
 NOTED: Final[Mapping[str, str]] = MappingProxyType({"SD1": "sd15", "SD2": "sd2", "SDXL": "sdxl"})
 """A1111's "sd version", which a person may set, as our families."""
 FITTED_KINDS: Final = (ModelKind.LORA, ModelKind.EMBEDDING)
@@ -186,7 +183,7 @@ class Cards:
             picture=preview_path(model.path),
             prompt_name=shelf.prompt_name(model),
             short_hash=self._catalog.known_short_hash(model),
-            made_for=FAMILIES.get(made_for, made_for),
+            made_for=FAMILY_NAMES.get(made_for, made_for),
             mismatch=self._mismatch(model, notes, family),
         )
 
@@ -200,7 +197,7 @@ class Cards:
         own = _family(model, notes)
         if model.kind not in FITTED_KINDS or not family or not own or own == family:
             return ""
-        return f"made for {FAMILIES.get(own, own)}"
+        return f"made for {FAMILY_NAMES.get(own, own)}"
 
 
 @dataclass

@@ -216,6 +216,8 @@ class Catalog:
             folder="/".join(parents),
             modified=seen.files.modified,
             alias=seen.finding.alias,
+            variant=seen.finding.variant,
+            missing=seen.finding.missing,
         )
 
     def _parents(self, path: Path) -> tuple[str, ...]:

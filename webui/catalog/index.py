@@ -14,7 +14,7 @@ from webui.core.database import transaction
 
 log = logging.getLogger(__name__)
 
-RULES: Final = 1
+RULES: Final = 2
 """Raise this when files are recognised differently: what was kept is looked at again then."""
 
 
@@ -29,6 +29,8 @@ class Finding:
     claimed_hash: str = ""
     """The hash of its weights, as the file itself says."""
     problem: str = ""
+    variant: str = ""
+    missing: tuple[str, ...] = ()
 
 
 class FindingIndex:
@@ -46,7 +48,7 @@ class FindingIndex:
             rows = self._connection.execute(
                 "SELECT path, stamp, finding FROM finding WHERE rules = ?", (self._rules,)
             ).fetchall()
-        return {str(path): (str(stamp), Finding(**json.loads(text))) for path, stamp, text in rows}
+        return {str(path): (str(stamp), _read(text)) for path, stamp, text in rows}
 
     def change(self, found: Mapping[str, tuple[str, Finding]], gone: Iterable[str]) -> None:
         """Keep what was found, by path, and forget files that are gone. Where that fails they are
@@ -71,3 +73,8 @@ class FindingIndex:
         self._connection.executemany(
             "DELETE FROM finding WHERE path = ?", [(path,) for path in gone]
         )
+
+
+def _read(text: str) -> Finding:
+    entries = json.loads(text)
+    return Finding(**{**entries, "missing": tuple(entries["missing"])})

@@ -5,10 +5,14 @@ Only where the tensors leave it open does the folder decide, by the names that A
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Final
 
+from webui.catalog.latents import is_vae, preview_variant, vae_variant
+from webui.catalog.strangers import has_diffusion_model
+from webui.catalog.text_encoders import text_encoder_of
+from webui.catalog.widths import FAMILY_OF_WIDTH
 from webui.core.model import Header, ModelKind
 from webui.networks.keys import is_network
 
@@ -33,10 +37,35 @@ DOWN_ENDINGS: Final = (
     ".hada_w1_b",
     ".diff",
 )
-FAMILY_OF_WIDTH: Final[Mapping[int, str]] = MappingProxyType(
-    {768: "sd15", 1024: "sd2", 1280: "sdxl", 2048: "sdxl"}
+TRANSFORMER_MARKS: Final = (
+    ("single_blocks_0_", "flux"),
+    ("single_blocks.0.", "flux"),
+    ("single_transformer_blocks.0.", "flux"),
+    ("joint_blocks", "sd3"),
+    ("transformer_blocks.0.img_mod", "qwen"),
+    ("transformer_blocks_0_img_m", "qwen"),
+    ("transformer_blocks.0.img_m", "qwen"),
 )
-"""How wide the text is that a family's UNet listens to, or one of its text encoders."""
+"""What only the layers of one family are called, in networks made for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recognised:
+    """What a file is, checkpoints left out. `family` is the one it was made for, `variant` tells
+    text encoders and VAEs apart; both are empty where nothing tells."""
+
+    kind: ModelKind
+    family: str = ""
+    variant: str = ""
+
+
+def look_at(header: Header, folders: Iterable[str]) -> Recognised | None:
+    """What a file with this header is; None if it can't be told. `folders` are the names of those
+    it lies in."""
+    kind = kind_of(header, folders)
+    if kind is None:
+        return None
+    return Recognised(kind=kind, family=family_of(kind, header), variant=variant_of(kind, header))
 
 
 def kind_of(header: Header, folders: Iterable[str]) -> ModelKind | None:
@@ -46,8 +75,12 @@ def kind_of(header: Header, folders: Iterable[str]) -> ModelKind | None:
         return ModelKind.LORA
     if _is_preview(header):
         return ModelKind.PREVIEW
-    if _is_vae(header):
+    if has_diffusion_model(header):
+        return None  # a whole model of a family we don't know, with VAE and text encoders in it
+    if is_vae(header):
         return ModelKind.VAE
+    if text_encoder_of(header):
+        return ModelKind.TEXT_ENCODER
     if _is_embedding(header):
         return ModelKind.EMBEDDING
     if _is_upscaler(header) or _lie_in(folders, UPSCALER_FOLDERS):
@@ -78,7 +111,7 @@ def is_refused_pickle(names: Collection[str]) -> bool:
     pickles."""
     roots = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.", "lora_")
     has_root = any(name.startswith(roots) for name in names)
-    return has_root or is_network(names) or _is_vae(names)
+    return has_root or is_network(names) or is_vae(names)
 
 
 def family_of(kind: ModelKind, header: Header) -> str:
@@ -93,18 +126,24 @@ def family_of(kind: ModelKind, header: Header) -> str:
     return ""
 
 
+def variant_of(kind: ModelKind, header: Header) -> str:
+    """Which text encoder a file is, or which latents a VAE reads; empty where nothing tells."""
+    if kind is ModelKind.TEXT_ENCODER:
+        return text_encoder_of(header) or ""
+    if kind is ModelKind.VAE:
+        return vae_variant(header)
+    return preview_variant(header) if kind is ModelKind.PREVIEW else ""
+
+
 def _family_of_network(header: Header) -> str:
     for key, tensor in header.items():
         if any(part in key for part in CONTEXT_KEYS) and key.endswith(DOWN_ENDINGS):
             return FAMILY_OF_WIDTH.get(tensor.shape[1], "") if len(tensor.shape) > 1 else ""
+    for key in header:
+        for mark, family in TRANSFORMER_MARKS:
+            if mark in key:
+                return family
     return "sdxl" if any(key.startswith(("lora_te2_", "text_encoder_2.")) for key in header) else ""
-
-
-def _is_vae(names: Collection[str]) -> bool:
-    return any(
-        f"{prefix}decoder.conv_in.weight" in names and f"{prefix}decoder.conv_out.weight" in names
-        for prefix in ("", "first_stage_model.", "vae.")
-    )
 
 
 def _is_preview(header: Header) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-SUFFIXES: Final = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
+SUFFIXES: Final = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin")
 MAX_DEPTH: Final = 8
 """Folders below folders; a link that points back up ends here."""
 
