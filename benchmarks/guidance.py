@@ -75,8 +75,11 @@ def _runs(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
     import torch
 
     from webui.core.request import Emphasis
+    from webui.engine.architectures.architecture import Frame
+    from webui.engine.architectures.sd import ARCHITECTURE, SdText
     from webui.engine.conditioning import PromptEncoder
-    from webui.engine.denoise import Denoiser
+    from webui.engine.denoise import Asked, Denoiser
+    from webui.engine.graphs.runner import EagerRunner
     from webui.engine.tiling import tiled
     from webui.families.components import Placement
     from webui.families.sd15 import FAMILY
@@ -85,7 +88,7 @@ def _runs(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
     placement = Placement(device=torch.device("cpu"), dtype=torch.bfloat16, is_channels_last=True)
     starter = FAMILY.load(Path(__file__).parents[1] / "models" / "starter", placement)
     levels, steps = NoiseLevels(starter.betas), options.steps
-    plan: Any = PromptEncoder(starter).plan(
+    plan: Any = PromptEncoder(SdText(starter)).plan(
         "a red apple, 3d style",
         "",
         clip_skip=1,
@@ -97,18 +100,26 @@ def _runs(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
     sigmas = [levels.sigma(levels.last_timestep * (1 - i / steps)) for i in range(steps)]
     x = torch.randn((1, 4, options.side // 8, options.side // 8))
 
+    asked = Asked(
+        components=starter,
+        architecture=ARCHITECTURE,
+        levels=levels,
+        frame=Frame(width=options.side, height=options.side),
+        runner=EagerRunner(starter.diffusion_model),
+    )
+
     def bare() -> None:
         said = plan.at(0)
-        text = torch.cat([said.positive[0].embedding, said.negative])
-        rows = torch.cat([x, x]).to(starter.unet.dtype)
+        text = torch.cat([said.positive[0].text.tokens, said.negative.tokens])
+        rows = torch.cat([x, x]).to(starter.diffusion_model.dtype)
         for sigma in sigmas:
-            starter.unet(rows, torch.tensor(levels.timestep(sigma)), text, return_dict=False)
+            starter.diffusion_model(
+                rows, torch.tensor(levels.timestep(sigma)), text, return_dict=False
+            )
 
     def run(guidance: Guidance, tiling: Tiling = Tiling.NONE, *, is_exact: bool = False) -> None:
-        with tiled(starter.unet, starter.vae, tiling):
-            denoise = Denoiser(
-                starter, levels, plan, guidance, 4.0, calls_total=steps, is_exact=is_exact
-            )
+        with tiled(starter.diffusion_model, starter.vae, tiling):
+            denoise = Denoiser(asked, plan, guidance, 4.0, calls_total=steps, is_exact=is_exact)
             for sigma in sigmas:
                 denoise(x * sigma, sigma)
 

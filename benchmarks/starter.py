@@ -127,7 +127,7 @@ def bare(options: argparse.Namespace) -> Callable[[], float]:
     placement = choose_device(Options(use_cpu=True, threads=options.threads)).placement
     model = work(options).model
     with torch.inference_mode():
-        unet = PipelineManager(load_families(), placement).get(model).components.unet
+        unet = PipelineManager(load_families(), placement).get(model).components.diffusion_model
         latents = torch.randn(2, 4, options.side // 8, options.side // 8).to(unet.dtype)
         texts = torch.randn(2, 77, int(unet.config.cross_attention_dim)).to(unet.dtype)
 

@@ -10,13 +10,17 @@ from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import Tensor
 
 from webui.core.request import Emphasis, Guidance
+from webui.engine.architectures.architecture import Frame
+from webui.engine.architectures.sd import ARCHITECTURE, SdText
+from webui.engine.architectures.text import Text
 from webui.engine.conditioning import (
     Conditioning,
     ConditioningPlan,
     PromptEncoder,
     Weighted,
 )
-from webui.engine.denoise import Denoiser
+from webui.engine.denoise import Asked, Denoiser
+from webui.engine.graphs.runner import EagerRunner
 from webui.families.components import Components, Prediction
 from webui.schedules.noise_levels import NoiseLevels
 
@@ -42,12 +46,23 @@ def parts(unet: Any, prediction: Prediction = Prediction.EPSILON) -> Components:
     """Components with nothing but a UNet."""
     nothing = cast("Any", None)
     return Components(
-        unet=unet,
+        architecture="sd",
+        diffusion_model=unet,
         vae=nothing,
-        text_encoder=nothing,
-        tokenizer=nothing,
-        betas=(),
+        text_encoders={},
+        tokenizers={},
         prediction=prediction,
+    )
+
+
+def asked(components: Components, levels: NoiseLevels = LEVELS) -> Asked:
+    """A model of the Stable Diffusion kind, asked in the plain way."""
+    return Asked(
+        components=components,
+        architecture=ARCHITECTURE,
+        levels=levels,
+        frame=Frame(width=64, height=64),
+        runner=EagerRunner(components.diffusion_model),
     )
 
 
@@ -64,8 +79,7 @@ def make_denoiser(
 ) -> Denoiser:
     """A denoiser over this network."""
     return Denoiser(
-        parts(unet, prediction),
-        LEVELS,
+        asked(parts(unet, prediction)),
         say if isinstance(say, Plan) else Plan(say),
         guidance or Guidance(),
         scale,
@@ -98,9 +112,9 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=torch.float64)
 
 
-def text(seed: int, tokens: int = 7) -> Tensor:
-    """(1, tokens, WIDTH): a random text."""
-    return noise(1, tokens, WIDTH, seed=seed)
+def text(seed: int, tokens: int = 7) -> Text:
+    """A random text of so many pieces."""
+    return Text(tokens=noise(1, tokens, WIDTH, seed=seed))
 
 
 def said(weights: Sequence[float] = (1.0,), *, is_guided: bool = True) -> Conditioning:
@@ -111,15 +125,15 @@ def said(weights: Sequence[float] = (1.0,), *, is_guided: bool = True) -> Condit
     )
 
 
-def prompts(positive: Sequence[tuple[Tensor, float]], negative: Tensor | None) -> Conditioning:
+def prompts(positive: Sequence[tuple[Text, float]], negative: Text | None) -> Conditioning:
     """What these encoded texts say, with their weights."""
-    parts = tuple(Weighted(embedding=text, weight=weight) for text, weight in positive)
+    parts = tuple(Weighted(text=text, weight=weight) for text, weight in positive)
     return Conditioning(positive=parts, negative=negative)
 
 
 def read(model: Components, prompt: str) -> ConditioningPlan:
     """What a model's own text encoder makes of a prompt, guided away from no text."""
-    return PromptEncoder(model).plan(
+    return PromptEncoder(SdText(model)).plan(
         prompt,
         "",
         clip_skip=1,

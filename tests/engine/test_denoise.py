@@ -19,6 +19,7 @@ from tests.engine.denoisers import (
     small_unet,
 )
 from webui.core.request import Guidance
+from webui.engine.architectures.text import Text
 from webui.engine.denoise import Denoiser
 from webui.families.components import Prediction
 
@@ -172,13 +173,18 @@ EVERYTHING = Guidance(
 )
 
 
+def halved(text: Text) -> Text:
+    """In float32."""
+    return Text(tokens=text.tokens.float())
+
+
 @pytest.mark.parametrize("guidance", [Guidance(), EVERYTHING], ids=["plain", "everything"])
 def test_in_exact_mode_a_picture_does_not_depend_on_its_batch(guidance: Guidance) -> None:
     unet, x = small_unet().float(), noise(3, 4, 8, 8).float()
     say = said((1.0, 0.5))
     single = prompts(
-        [(part.embedding.float(), part.weight) for part in say.positive],
-        None if say.negative is None else say.negative.float(),
+        [(halved(part.text), part.weight) for part in say.positive],
+        None if say.negative is None else halved(say.negative),
     )
 
     def guess(x: Tensor) -> Tensor:

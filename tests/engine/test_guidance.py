@@ -29,6 +29,7 @@ from webui.core.engine import Work
 from webui.core.errors import InvalidRequest
 from webui.core.events import Progress
 from webui.core.request import FreeU, Guidance, Tiling
+from webui.engine.architectures.text import Text
 from webui.engine.guidance import load_features
 from webui.engine.guidance.self_attention import attention_shares, blur
 from webui.engine.local import LocalEngine
@@ -70,8 +71,8 @@ def clean(unet: UNet2DConditionModel, x: Tensor, text: Tensor) -> Tensor:
 def pair(unet: UNet2DConditionModel) -> tuple[Tensor, Tensor]:
     """The guesses for the positive and the negative prompt."""
     assert GUIDED.negative is not None
-    positive = GUIDED.positive[0].embedding
-    return clean(unet, X, positive), clean(unet, X, GUIDED.negative)
+    positive = GUIDED.positive[0].text.tokens
+    return clean(unet, X, positive), clean(unet, X, GUIDED.negative.tokens)
 
 
 def guess(unet: UNet2DConditionModel, guidance: Guidance, say: Any = GUIDED) -> Tensor:
@@ -137,8 +138,8 @@ class TestRescale:
     @pytest.mark.parametrize("part", [0.3, 1.0])
     def test_on_velocity_it_is_the_librarys(self, unet: UNet2DConditionModel, part: float) -> None:
         assert GUIDED.negative is not None
-        positive = answers(unet, X, GUIDED.positive[0].embedding)
-        negative = answers(unet, X, GUIDED.negative)
+        positive = answers(unet, X, GUIDED.positive[0].text.tokens)
+        negative = answers(unet, X, GUIDED.negative.tokens)
         velocity = rescale_noise_cfg(negative + SCALE * (positive - negative), positive, part)
         expected = X / (SIGMA**2 + 1) - velocity * SIGMA / math.sqrt(SIGMA**2 + 1)
         denoise = make_denoiser(
@@ -176,7 +177,7 @@ class TestPerturbedAttention:
     def test_it_goes_away_from_the_librarys_perturbed_answer(
         self, unet: UNet2DConditionModel, say: Any
     ) -> None:
-        positive = GUIDED.positive[0].embedding
+        positive = GUIDED.positive[0].text.tokens
         worse = small_unet()
         worse.mid_block.attentions[0].transformer_blocks[0].attn1.set_processor(
             PAGIdentitySelfAttnProcessor2_0()
@@ -200,7 +201,7 @@ class TestSelfAttention:
 
     def expected(self, unet: UNet2DConditionModel, say: Any, scale: float, sigma: float) -> Tensor:
         """As the paper's code: noise of the guess minus noise seen in the blurred one."""
-        text = say.positive[0].embedding if say.negative is None else say.negative
+        text = (say.negative or say.positive[0].text).tokens
         layer = unet.mid_block.attentions[0].transformer_blocks[0].attn1
         seen: list[Tensor] = []
         handle = layer.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
@@ -292,8 +293,8 @@ class TestFreeU:
         theirs = small_unet(layers_per_block=layers).float()
         theirs.enable_freeu(s1=0.9, s2=0.2, b1=1.3, b2=1.4)
         ours = small_unet(layers_per_block=layers).float()
-        x, text = noise(2, 4, *size).float(), GUIDED.positive[0].embedding.float()
-        say = replace(ALONE, positive=(replace(ALONE.positive[0], embedding=text),))
+        x, text = noise(2, 4, *size).float(), GUIDED.positive[0].text.tokens.float()
+        say = replace(ALONE, positive=(replace(ALONE.positive[0], text=Text(tokens=text)),))
         found = make_denoiser(ours, say, guidance=Guidance(freeu=FreeU()))(x, SIGMA)
         torch.testing.assert_close(found, clean(theirs, x, text), rtol=1e-5, atol=1e-5)
         assert not torch.allclose(found, clean(ours, x, text), rtol=1e-2, atol=1e-2)

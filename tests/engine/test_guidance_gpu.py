@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.engine.denoisers import read
+from tests.engine.denoisers import asked, read
 from tests.engine.work import STARTER
 from webui.core.request import FreeU, Guidance, Tiling
 from webui.engine.denoise import Denoiser
@@ -55,7 +55,8 @@ def walk(starter: Components, x: Tensor, guidance: Guidance, *, is_exact: bool) 
     levels = NoiseLevels(starter.betas)
     plan = read(starter, "a red apple")
     sigmas = [levels.sigma(999 * (1 - i / 9)) for i in range(10)] + [0.0]
-    denoise = Denoiser(starter, levels, plan, guidance, 4.0, calls_total=10, is_exact=is_exact)
+    model = asked(starter, levels)
+    denoise = Denoiser(model, plan, guidance, 4.0, calls_total=10, is_exact=is_exact)
     x = x * sigmas[0]
     for sigma, following in pairwise(sigmas):
         clean = denoise(x, sigma)
@@ -85,7 +86,7 @@ def test_all_of_it_gives_numbers(starter: Components) -> None:
 @pytest.mark.parametrize("mode", [Tiling.BOTH, Tiling.HORIZONTAL])
 def test_rolled_noise_gives_the_latent_rolled(starter: Components, mode: Tiling) -> None:
     """Half precision moves by some hundredths what has a spread of about 1."""
-    with tiled(starter.unet, starter.vae, mode):
+    with tiled(starter.diffusion_model, starter.vae, mode):
         latent = walk(starter, start(1), Guidance(), is_exact=False)
         rolled = walk(starter, start(1).roll(8, 3), Guidance(), is_exact=False)
     difference = (rolled - latent.roll(8, 3)).abs()

@@ -243,10 +243,10 @@ def test_a_vae_in_diffusers_layout_is_read_too(
 def test_changing_the_vae_loads_nothing_else(
     painter: Painter, first: ModelInfo, tmp_path: Path
 ) -> None:
-    unet = painter.manager.get(first).components.unet
+    unet = painter.manager.get(first).components.diffusion_model
     vae = vae_file(first, tmp_path / "vae.safetensors", "bare")
     list(painter.paint(batch(first, [vae], vae=vae.id)))
-    assert painter.manager.get(first, vae).components.unet is unet
+    assert painter.manager.get(first, vae).components.diffusion_model is unet
     assert painter.manager.is_loaded(first, vae)
 
 

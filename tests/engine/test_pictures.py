@@ -29,6 +29,7 @@ from webui.core.request import (
     Source,
 )
 from webui.engine.local import LocalEngine
+from webui.families.components import TEXT_ENCODER
 from webui.imaging.fit import fit
 from webui.imaging.masks import overlay_alpha, prepare_mask
 
@@ -285,9 +286,9 @@ def test_own_steps_equal_the_librarys(local: LocalEngine) -> None:
     )
     pipeline = StableDiffusionPipeline(
         vae=parts.vae,
-        text_encoder=parts.text_encoder,
-        tokenizer=parts.tokenizer,
-        unet=parts.unet,
+        text_encoder=parts.text_encoders[TEXT_ENCODER],
+        tokenizer=parts.tokenizers[TEXT_ENCODER],
+        unet=parts.diffusion_model,
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,

@@ -82,7 +82,7 @@ def test_three_modes_share_one_set_of_weights(
 
 
 def test_another_model_takes_the_place_of_the_first(painter: Painter, tiny: ModelInfo) -> None:
-    first = weakref.ref(painter.manager.get(tiny).components.unet)
+    first = weakref.ref(painter.manager.get(tiny).components.diffusion_model)
     painter.manager.get(STARTER)
     gc.collect()
     assert first() is None
@@ -91,7 +91,7 @@ def test_another_model_takes_the_place_of_the_first(painter: Painter, tiny: Mode
 
 
 def test_a_released_model_is_gone(painter: Painter, tiny: ModelInfo) -> None:
-    unet = weakref.ref(painter.manager.get(tiny).components.unet)
+    unet = weakref.ref(painter.manager.get(tiny).components.diffusion_model)
     painter.manager.release()
     gc.collect()
     assert unet() is None

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.engine.denoisers import read
+from tests.engine.denoisers import asked, read
 from tests.engine.work import STARTER
 from webui.core.request import Guidance, Tiling
 from webui.engine.denoise import Denoiser
@@ -51,10 +51,9 @@ def draw(starter: Components, mode: Tiling, noise: Tensor | None = None) -> Tens
     plan = read(starter, "forest")
     steps = [levels.sigma(999 * (1 - i / (STEPS - 1))) for i in range(STEPS)] + [0.0]
     x = (start() if noise is None else noise) * steps[0]
-    with tiled(starter.unet, starter.vae, mode):
-        denoise = Denoiser(
-            starter, levels, plan, Guidance(), 4.0, calls_total=STEPS, is_exact=False
-        )
+    with tiled(starter.diffusion_model, starter.vae, mode):
+        model = asked(starter, levels)
+        denoise = Denoiser(model, plan, Guidance(), 4.0, calls_total=STEPS, is_exact=False)
         for sigma, following in pairwise(steps):
             clean = denoise(x, sigma)
             x = clean + (x - clean) * (following / sigma)
@@ -124,7 +123,7 @@ def test_a_source_is_encoded_without_edges_too(
 ) -> None:
     picture = torch.rand((1, 3, 64, 64), generator=torch.Generator().manual_seed(0)) * 2 - 1
     pixels = picture.roll((rows * PIXELS, columns * PIXELS), (2, 3))
-    with tiled(starter.unet, starter.vae, mode):
+    with tiled(starter.diffusion_model, starter.vae, mode):
         latent, rolled = (starter.vae.encode(each).latent_dist.mean for each in (picture, pixels))
     torch.testing.assert_close(rolled, latent.roll((rows, columns), (2, 3)), atol=1e-4, rtol=1e-4)
 
@@ -133,7 +132,7 @@ def is_as_made(starter: Components) -> bool:
     """No function in place of a module's own."""
     return not any(
         callable(value) and not isinstance(value, nn.Module)
-        for network in (starter.unet, starter.vae)
+        for network in (starter.diffusion_model, starter.vae)
         for module in network.modules()
         if isinstance(module, nn.Conv2d)
         for value in vars(module).values()
@@ -148,14 +147,14 @@ def test_afterwards_pictures_have_edges_again(starter: Components) -> None:
 
 
 def test_an_error_leaves_the_networks_as_they_were(starter: Components) -> None:
-    with pytest.raises(RuntimeError), tiled(starter.unet, starter.vae, Tiling.BOTH):
-        starter.unet.conv_in(torch.zeros(1, 3, 8, 8))
+    with pytest.raises(RuntimeError), tiled(starter.diffusion_model, starter.vae, Tiling.BOTH):
+        starter.diffusion_model.conv_in(torch.zeros(1, 3, 8, 8))
     assert is_as_made(starter)
 
 
 def test_so_does_a_run_that_is_cancelled(starter: Components) -> None:
     def run() -> Generator[int, None, None]:
-        with tiled(starter.unet, starter.vae, Tiling.HORIZONTAL):
+        with tiled(starter.diffusion_model, starter.vae, Tiling.HORIZONTAL):
             yield 1
 
     running = run()
@@ -167,13 +166,13 @@ def test_so_does_a_run_that_is_cancelled(starter: Components) -> None:
 
 def test_one_inside_another_counts_and_then_the_other_again(starter: Components) -> None:
     def layer() -> Tensor:
-        return starter.unet.conv_in(start())
+        return starter.diffusion_model.conv_in(start())
 
     def alone(mode: Tiling) -> Tensor:
-        with tiled(starter.unet, starter.vae, mode):
+        with tiled(starter.diffusion_model, starter.vae, mode):
             return layer()
 
-    with tiled(starter.unet, starter.vae, Tiling.VERTICAL):
+    with tiled(starter.diffusion_model, starter.vae, Tiling.VERTICAL):
         within = alone(Tiling.HORIZONTAL)
         after = layer()
     assert torch.equal(within, alone(Tiling.HORIZONTAL))

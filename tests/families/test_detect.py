@@ -44,11 +44,11 @@ def model_index(folder: Path) -> dict[str, object]:
 
 
 def test_a_stable_diffusion_15_file_is_told_by_its_header() -> None:
-    assert FAMILY.detect(header())
+    assert FAMILY.detect(header(), {})
 
 
 def test_an_inpainting_file_is_of_the_family_too() -> None:
-    assert FAMILY.detect(header({FIRST_LAYER: (320, 9, 3, 3)}))
+    assert FAMILY.detect(header({FIRST_LAYER: (320, 9, 3, 3)}), {})
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_an_inpainting_file_is_of_the_family_too() -> None:
     ids=["sd2", "sdxl", "lora", "vae", "empty"],
 )
 def test_other_files_are_not_of_the_family(other: Header) -> None:
-    assert not FAMILY.detect(other)
+    assert not FAMILY.detect(other, {})
 
 
 def test_a_folder_is_told_by_its_parts() -> None:
-    assert FAMILY.detect_folder(model_index(STARTER))
-    assert FAMILY.detect_folder(model_index(FAMILY.config))
+    assert FAMILY.detect_folder(model_index(STARTER), STARTER)
+    assert FAMILY.detect_folder(model_index(FAMILY.config), FAMILY.config)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_folder_is_told_by_its_parts() -> None:
     ],
 )
 def test_other_folders_are_not_of_the_family(change: dict[str, object]) -> None:
-    assert not FAMILY.detect_folder(model_index(STARTER) | change)
+    assert not FAMILY.detect_folder(model_index(STARTER) | change, STARTER)
 
 
 def test_the_starter_model_draws_at_its_own_size() -> None:

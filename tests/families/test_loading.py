@@ -85,9 +85,9 @@ def change(file: Path, **changes: object) -> None:
 
 def state(components: Components) -> dict[str, Mapping[str, Tensor]]:
     return {
-        "unet": components.unet.state_dict(),
+        "unet": components.diffusion_model.state_dict(),
         "vae": components.vae.state_dict(),
-        "text_encoder": components.text_encoder.state_dict(),
+        "text_encoder": components.text_encoders[TEXT_ENCODER].state_dict(),
     }
 
 
@@ -189,7 +189,7 @@ def test_half_precision_files_load_in_the_precision_asked_for(
     assert {value.dtype for part in state(components).values() for value in part.values()} == {
         torch.bfloat16
     }
-    weight = components.unet.conv_in.weight
+    weight = components.diffusion_model.conv_in.weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -197,9 +197,9 @@ def test_a_loaded_model_outlives_its_file(
     load: Callable[[Tensors], Components], tensors: Tensors, tmp_path: Path
 ) -> None:
     components = load(tensors)
-    before = components.unet.conv_in.weight.clone()
+    before = components.diffusion_model.conv_in.weight.clone()
     (tmp_path / "tiny.safetensors").write_bytes(b"")  # what an interrupted download leaves
-    assert torch.equal(components.unet.conv_in.weight, before)
+    assert torch.equal(components.diffusion_model.conv_in.weight, before)
 
 
 def test_a_file_may_say_that_it_predicts_velocity(
@@ -274,7 +274,7 @@ def test_an_inpainting_file_keeps_its_nine_inputs(
     load: Callable[[Tensors], Components], tensors: Tensors
 ) -> None:
     wide = torch.randn(32, 9, 3, 3, generator=torch.Generator().manual_seed(0))
-    unet = load(tensors | {FIRST_LAYER: wide}).unet
+    unet = load(tensors | {FIRST_LAYER: wide}).diffusion_model
     assert torch.equal(unet.conv_in.weight, wide)
     answer = unet(torch.zeros(1, 9, 8, 8), 500, torch.zeros(1, 77, 32), return_dict=False)[0]
     assert answer.shape == (1, 4, 8, 8)

@@ -113,6 +113,7 @@ def recipe_of(request: GenerationRequest) -> Recipe:
         steps=sampling.steps or 20,
         guidance_scale=sampling.guidance_scale or 7.0,
         clip_skip=sampling.clip_skip or 1,
+        distilled_guidance=sampling.distilled_guidance,
         parameters=sampling.parameters,
         emphasis=request.emphasis,
         vae=request.vae,

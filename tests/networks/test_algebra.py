@@ -78,7 +78,7 @@ def test_the_middle_of_a_locon_is_a_convolution_between_two() -> None:
 def test_several_networks_add_up_in_any_order(
     patcher: Patcher, loaded: Components, tmp_path: Path
 ) -> None:
-    layer = loaded.unet.get_submodule(LINEAR)
+    layer = loaded.diffusion_model.get_submodule(LINEAR)
     weight = layer.weight.numpy().copy()
     uses, expected = [], weight
     for make, share in ((layouts.lora, 0.5), (layouts.dora_rows, 1.0), (layouts.glora, -2.0)):
@@ -95,7 +95,7 @@ def test_several_networks_add_up_in_any_order(
 def test_without_an_alpha_the_change_is_not_scaled(
     patcher: Patcher, loaded: Components, tmp_path: Path
 ) -> None:
-    layer = loaded.unet.get_submodule(LINEAR)
+    layer = loaded.diffusion_model.get_submodule(LINEAR)
     weight, parts = layer.weight.numpy().copy(), layouts.lora(layer.weight.shape)
     del parts["alpha"]
     patcher.apply([use(layouts.written(tmp_path / "a.safetensors", {("unet", LINEAR): parts}))])
@@ -106,7 +106,7 @@ def test_without_an_alpha_the_change_is_not_scaled(
 def test_a_rank_uses_the_first_rows_and_keeps_the_scale(
     patcher: Patcher, loaded: Components, tmp_path: Path
 ) -> None:
-    layer = loaded.unet.get_submodule(LINEAR)
+    layer = loaded.diffusion_model.get_submodule(LINEAR)
     weight, parts = layer.weight.numpy().copy(), layouts.lora(layer.weight.shape)
     path = layouts.written(tmp_path / "a.safetensors", {("unet", LINEAR): parts})
     patcher.apply([use(path, rank=2)])

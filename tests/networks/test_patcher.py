@@ -18,7 +18,7 @@ from tests.networks import layouts
 from tests.networks.conftest import Load, use, weights
 from webui.core.errors import InvalidRequest, ModelUnreadable
 from webui.engine.patcher import Patcher
-from webui.families.components import Components
+from webui.families.components import TEXT_ENCODER, Components
 from webui.prompting.networks import WeightPoint
 
 pytestmark = pytest.mark.torch
@@ -329,7 +329,7 @@ def test_embeddings_come_along_in_a_network(
         {**parts, "bundle_emb.inkword.string_to_param.*": vectors}, tmp_path / "a.safetensors"
     )
     assert patcher.apply([use(tmp_path / "a.safetensors")])
-    assert torch.equal(patcher.embeddings["inkword"], vectors)
+    assert torch.equal(patcher.embeddings["inkword"][TEXT_ENCODER], vectors)
     assert patcher.notes == ()
     assert patcher.apply([])
     assert not patcher.embeddings

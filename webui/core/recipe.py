@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from webui.core.model import ModelKind
 from webui.core.request import (
     ClipSkip,
+    DistilledGuidance,
     Emphasis,
     Extras,
     GenerationRequest,
@@ -87,6 +88,8 @@ class Recipe:
     steps: Steps
     guidance_scale: GuidanceScale
     clip_skip: ClipSkip
+    distilled_guidance: DistilledGuidance | None = None
+    """None for models that know no such thing."""
     parameters: SamplerParameters = field(default_factory=SamplerParameters)
     template: Prompt = ""
     """The prompt as it was typed, when styles or wildcards changed it."""
@@ -128,6 +131,7 @@ class Recipe:
                 steps=self.steps,
                 guidance_scale=self.guidance_scale,
                 clip_skip=self.clip_skip,
+                distilled_guidance=self.distilled_guidance,
                 parameters=self.parameters,
             ),
             emphasis=self.emphasis,

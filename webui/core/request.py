@@ -33,6 +33,7 @@ Side = Annotated[int, Ge(SMALLEST_SIDE), Le(LARGEST_SIDE), MultipleOf(CELL)]
 ResultSide = Annotated[int, Ge(1), Le(LARGEST_RESULT)]
 Steps = Annotated[int, Ge(1), Le(150)]
 GuidanceScale = Annotated[float, Ge(1.0), Le(30.0)]
+DistilledGuidance = Annotated[float, Ge(0.0), Le(30.0)]
 ClipSkip = Annotated[int, Ge(1), Le(12)]
 Seed = Annotated[int, Ge(0), Le(MAX_SEED)]
 Fraction = Annotated[float, Ge(0.0), Le(1.0)]
@@ -131,6 +132,8 @@ class SamplerParameters:
     """Leave out the last noise level but one; None does so with samplers that need it."""
     sgm_noise: bool = False
     """Begin with the noise's own spread and the picture's, sqrt(1 + sigma²)."""
+    shift: Annotated[float, Ge(0.1), Le(20.0)] | None = None
+    """How far a flow model's steps lean to the noisy side; None takes the model's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +144,8 @@ class Sampling:
     schedule: Name | None = None
     steps: Steps | None = None
     guidance_scale: GuidanceScale | None = None
+    distilled_guidance: DistilledGuidance | None = None
+    """What models are told that were trained to guide themselves (Forge's distilled CFG)."""
     clip_skip: ClipSkip | None = None
     parameters: SamplerParameters = field(default_factory=SamplerParameters)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from typing import Final, Protocol
@@ -13,9 +14,12 @@ import torch
 from torch import Tensor
 
 from webui.core.request import Guidance
+from webui.engine.architectures.architecture import Architecture, Frame
+from webui.engine.architectures.text import Text, joined
 from webui.engine.conditioning import Conditioning
+from webui.engine.graphs.runner import Runner
 from webui.engine.guidance import load_features
-from webui.engine.guidance.feature import Answer, Effect, Moment, Round
+from webui.engine.guidance.feature import Answer, Effect, Moment, Round, changes_network
 from webui.families.components import Components, Prediction
 from webui.schedules.noise_levels import NoiseLevels
 
@@ -28,6 +32,19 @@ class Plan(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A model, and how it is asked in one run."""
+
+    components: Components
+    architecture: Architecture
+    levels: NoiseLevels
+    frame: Frame
+    runner: Runner
+    is_hooked: bool = False
+    """Whether the network's ways are changed for this run."""
+
+
 class Denoiser:
     """Guesses the clean latents of a group of pictures, (B, 4, h, w), in one run. Counts its calls.
 
@@ -37,8 +54,7 @@ class Denoiser:
 
     def __init__(
         self,
-        components: Components,
-        levels: NoiseLevels,
+        asked: Asked,
         plan: Plan,
         guidance: Guidance,
         guidance_scale: float,
@@ -60,9 +76,11 @@ class Denoiser:
         self._calls_total: Final = max(1, calls_total)
         self._plan: Final = plan
         self._guidance_scale: Final = guidance_scale
-        self._network: Final = _Network(components, levels, extra_channels, is_exact=is_exact)
-        begun = [feature.begin(guidance, components.unet) for feature in load_features()]
+        self._network: Final = _Network(asked, extra_channels, is_exact=is_exact)
+        network = asked.components.diffusion_model
+        begun = [feature.begin(guidance, network) for feature in load_features()]
         self._effects: Final[Sequence[Effect]] = [effect for effect in begun if effect is not None]
+        self._is_hooked: Final = asked.is_hooked or any(map(changes_network, self._effects))
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """The guided guess for `x`, whose noise has the spread `sigma`."""
@@ -85,7 +103,7 @@ class Denoiser:
     def _round(self, x: Tensor, moment: Moment) -> Round:
         """The prompts' answers: cond first, uncond last, as A1111 has them."""
         given = self._plan.at(moment.call)
-        texts = [(part.embedding, part.weight) for part in given.positive]
+        texts = [(part.text, part.weight) for part in given.positive]
         is_guided = given.negative is not None and not self._skips(moment)
         if given.negative is not None and is_guided:
             texts.append((given.negative, 1.0))
@@ -93,7 +111,8 @@ class Denoiser:
         with ExitStack() as watches:
             for effect in self._effects:
                 watches.enter_context(effect.watch())
-            raws = self._network.answers(moment.sigma, x, [text for text, _ in texts])
+            said = [text for text, _ in texts]
+            raws = self._network.answers(moment.sigma, x, said, is_hooked=self._is_hooked)
         clean = partial(self._network.clean, x, moment.sigma)
         answers = [
             Answer(text=text, weight=weight, raw=raw, clean=clean(raw))
@@ -114,62 +133,63 @@ class Denoiser:
 
 
 class _Network:
-    """The UNet, asked for clean latents."""
+    """The network, asked for clean latents."""
 
-    def __init__(
-        self,
-        components: Components,
-        levels: NoiseLevels,
-        extra_channels: Tensor | None,
-        *,
-        is_exact: bool,
-    ) -> None:
-        self._unet: Final = components.unet
-        self._dtype: Final = components.unet.dtype  # goes through all its parameters each time
-        self._is_velocity: Final = components.prediction is Prediction.VELOCITY
-        self._levels: Final = levels
+    def __init__(self, asked: Asked, extra_channels: Tensor | None, *, is_exact: bool) -> None:
+        self._asked: Final = asked
+        self._levels: Final = asked.levels
+        # goes through all its parameters each time
+        self._dtype: Final = asked.components.diffusion_model.dtype
+        self._prediction: Final = asked.components.prediction
         self._extra: Final = extra_channels
         self._is_exact: Final = is_exact
+        self.is_hooked = False
+        """Whether something changes the network's ways for this call."""
 
-    def ask(self, sigma: float, x: Tensor, texts: Sequence[Tensor]) -> list[Tensor]:
-        """The guess for each text."""
-        return [self.clean(x, sigma, raw) for raw in self.answers(sigma, x, texts)]
+    def ask(self, sigma: float, x: Tensor, texts: Sequence[Text]) -> list[Tensor]:
+        """The guess for each text, by a network that a feature has changed for it."""
+        return [self.clean(x, sigma, raw) for raw in self.answers(sigma, x, texts, is_hooked=True)]
 
-    def answers(self, sigma: float, x: Tensor, texts: Sequence[Tensor]) -> list[Tensor]:
-        """What the network says for each text: noise or velocity."""
-        timestep = torch.tensor(self._levels.timestep(sigma), dtype=torch.float32, device=x.device)
+    def answers(
+        self, sigma: float, x: Tensor, texts: Sequence[Text], *, is_hooked: bool
+    ) -> list[Tensor]:
+        """What the network says for each text: noise, velocity or flow."""
+        self.is_hooked = is_hooked
+        time = torch.tensor(self._levels.time(sigma), dtype=torch.float32, device=x.device)
         answer = self._apart if self._is_exact else self._together
-        return [each.to(x.dtype) for each in answer(self._input(x, sigma), timestep, texts)]
+        return [each.to(x.dtype) for each in answer(self._input(x, sigma), time, texts)]
 
     def _input(self, x: Tensor, sigma: float) -> Tensor:
-        # the network saw pictures whose variance was 1 with their noise: Karras et al. 2022, C.1
-        seen = x / math.sqrt(sigma**2 + 1)
+        seen = x / self._levels.divisor(sigma)
         if self._extra is not None:
             extra = self._extra.to(seen).expand(len(x), -1, -1, -1)
             seen = torch.cat([seen, extra], dim=1)
         return seen.to(self._dtype)
 
-    def _together(
-        self, seen: Tensor, timestep: Tensor, texts: Sequence[Tensor]
-    ) -> Iterator[Tensor]:
+    def _together(self, seen: Tensor, time: Tensor, texts: Sequence[Text]) -> Iterator[Tensor]:
         """Neighbours of one length in one call, (count * B) rows."""
-        for _, same in groupby(texts, key=lambda text: text.shape[1]):
+        for _, same in groupby(texts, key=lambda text: text.length):
             several = list(same)
-            rows = torch.cat([text.expand(len(seen), -1, -1) for text in several])
-            answer = self._answer(torch.cat([seen] * len(several)), timestep, rows)
+            rows = joined([text.rows(len(seen)) for text in several])
+            answer = self._answer(torch.cat([seen] * len(several)), time, rows)
             yield from answer.chunk(len(several))
 
-    def _apart(self, seen: Tensor, timestep: Tensor, texts: Sequence[Tensor]) -> Iterator[Tensor]:
+    def _apart(self, seen: Tensor, time: Tensor, texts: Sequence[Text]) -> Iterator[Tensor]:
         pictures = [seen[i : i + 1] for i in range(len(seen))]
         for text in texts:
-            yield torch.cat([self._answer(one, timestep, text) for one in pictures])
+            yield torch.cat([self._answer(one, time, text) for one in pictures])
 
-    def _answer(self, seen: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        answer: Tensor = self._unet(seen, timestep, text, return_dict=False)[0]
-        return answer
+    def _answer(self, seen: Tensor, time: Tensor, text: Text) -> Tensor:
+        architecture, frame = self._asked.architecture, self._asked.frame
+        arguments = architecture.arguments(seen, time, text, frame)
+        output = self._asked.runner(arguments, is_hooked=self.is_hooked)
+        return architecture.answer(output, seen)
 
     def clean(self, x: Tensor, sigma: float, answer: Tensor) -> Tensor:
         """The clean latent that an answer means."""
-        if self._is_velocity:
-            return x / (sigma**2 + 1) - answer * (sigma / math.sqrt(sigma**2 + 1))
+        match self._prediction:
+            case Prediction.VELOCITY:
+                return x / (sigma**2 + 1) - answer * (sigma / math.sqrt(sigma**2 + 1))
+            case Prediction.FLOW:
+                return x / self._levels.divisor(sigma) - answer * self._levels.time(sigma)
         return x - answer * sigma

@@ -37,8 +37,8 @@ def layers_of(components: Components) -> dict[Place, Target]:
     the original layout."""
     layers: dict[Place, Target] = {}
     for part in (UNET, *TEXT_ENCODERS):
-        model = getattr(components, part, None)  # only some families have a second text encoder
-        if isinstance(model, nn.Module):
+        model = components.diffusion_model if part == UNET else components.text_encoders.get(part)
+        if isinstance(model, nn.Module):  # only some families have a second text encoder
             layers.update(_layers_of_part(part, model))
     return layers
 

@@ -83,7 +83,7 @@ class Painter:
         canvas = make_canvas(work.recipes[0], work.inputs)
         is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)
         groups = self._groups(work, is_adaptive)
-        steps = sum(bench.walk(each, pipeline.levels).steps for each in passes)
+        steps = sum(bench.walk(each).steps for each in passes)
         steps += upscaling_steps(work.recipes[0])
         meter = Meter(steps * len(groups), work.preview_every_s)
         yield meter.progress()

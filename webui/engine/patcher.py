@@ -19,12 +19,13 @@ from torch import Tensor
 
 from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
+from webui.engine.architectures.text import Vectors
 from webui.engine.network_fit import Fit, fit
 from webui.engine.network_layers import BASE, Target, layers_of
 from webui.families.components import Components
 from webui.networks import dora, lora
 from webui.networks.format import Parts
-from webui.networks.keys import TEXT_ENCODER, UNET
+from webui.networks.keys import UNET
 from webui.networks.network import Layer, read_network
 from webui.prompting.networks import NetworkTag
 
@@ -75,15 +76,10 @@ class Patcher:
         return tuple(found.note for found in self._fits.values() if found.note)
 
     @property
-    def embeddings(self) -> Mapping[str, Tensor]:
-        """Vectors, (n, W), that came along in the networks' files, by the word that calls them."""
+    def embeddings(self) -> Mapping[str, Vectors]:
+        """Vectors that came along in the networks' files, by the word that calls them."""
         bundles = [found.embeddings for found in self._fits.values()]
-        return {
-            word: vectors[TEXT_ENCODER]
-            for words in bundles
-            for word, vectors in words.items()
-            if TEXT_ENCODER in vectors
-        }
+        return {word: vectors for words in bundles for word, vectors in words.items()}
 
     @property
     def held_bytes(self) -> int:

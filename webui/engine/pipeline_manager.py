@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +16,19 @@ import torch
 
 from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
+from webui.core.recipe import Recipe
+from webui.engine.architectures import Architecture, load_architectures
+from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
+from webui.engine.graphs.runner import EagerRunner, Runner
 from webui.engine.patcher import Patcher
 from webui.engine.preview import Previewer, SmallDecoder
 from webui.engine.upscaler_file import UpscalerModel, load_upscaler
 from webui.families import Families
-from webui.families.components import Components, Placement
+from webui.families.components import Components, Placement, Prediction
 from webui.families.tiny_decoder import load_tiny_decoder
 from webui.families.vae_file import load_vae
-from webui.schedules.noise_levels import NoiseLevels
+from webui.schedules.noise_levels import FlowLevels, NoiseLevels
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +37,8 @@ Stamp = tuple[tuple[str, int, int], ...]
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 KEPT_UPSCALERS: Final = 2
 """As many as one job of extras may use; one has some 100 MB at most."""
+TOKEN_CELLS: Final = 2
+"""Cells of a latent along a side of a token."""
 WORKING_BYTES: Final = 3 * 2**30
 """What a GPU must have left beside two models, so that the pictures have room too."""
 
@@ -42,18 +48,29 @@ class Pipeline:
     """A loaded model and what is derived from it once. txt2img, img2img and inpaint share it."""
 
     components: Components
+    architecture: Architecture
     encoder: PromptEncoder
-    levels: NoiseLevels
     patcher: Patcher
+    runner: Runner
 
     @cached_property
     def previewer(self) -> Previewer:
         """Made when the first preview is wanted."""
         return Previewer(self.components.vae)
 
+    def levels(self, recipe: Recipe) -> NoiseLevels:
+        """The noise levels of a pass of this size."""
+        parts = self.components
+        if parts.prediction is not Prediction.FLOW:
+            return _levels(parts.betas, parts.has_zero_terminal_snr)
+        side = TOKEN_CELLS * scale_of(parts.vae)
+        tokens = (recipe.width // side) * (recipe.height // side)
+        return FlowLevels(recipe.parameters.shift or parts.shift.at(tokens))
+
     def move(self, device: torch.device) -> None:
         """Bring the weights to a device; nothing to do where they are there."""
-        for part in (self.components.unet, self.components.vae, self.components.text_encoder):
+        parts = self.components
+        for part in (parts.diffusion_model, parts.vae, *parts.text_encoders.values()):
             part.to(device)
 
 
@@ -78,6 +95,7 @@ class PipelineManager:
     def __init__(self, families: Families, placement: Placement) -> None:
         self._families: Final = families
         self._placement: Final = placement
+        self._architectures: Final = load_architectures()
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
         self._decoder: tuple[Stamp, SmallDecoder | None] | None = None
@@ -163,11 +181,13 @@ class PipelineManager:
             )
         components = family.load(model.path, self._placement)
         log.info("Loaded %s in %.1f s.", model.name, time.monotonic() - started)
+        architecture = self._architectures[components.architecture]
         return Pipeline(
             components=components,
-            encoder=PromptEncoder(components),
-            levels=NoiseLevels(components.betas),
+            architecture=architecture,
+            encoder=PromptEncoder(architecture.make_encoder(components)),
             patcher=Patcher(components),
+            runner=EagerRunner(components.diffusion_model),
         )
 
     def _with_vae(self, held: _Held, vae: ModelInfo) -> Pipeline:
@@ -195,8 +215,8 @@ class PipelineManager:
             free_memory()
 
     def _is_parked(self, held: _Held) -> bool:
-        unet = next(held.pipeline.components.unet.parameters())
-        return bool(unet.device.type != self._placement.device.type)
+        weight = next(held.pipeline.components.diffusion_model.parameters())
+        return bool(weight.device.type != self._placement.device.type)
 
 
 def free_memory() -> None:
@@ -211,6 +231,11 @@ def free_memory() -> None:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that the device or the computer has too little memory."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
+
+
+@lru_cache(maxsize=8)
+def _levels(betas: tuple[float, ...], has_zero_terminal_snr: bool) -> NoiseLevels:
+    return NoiseLevels(betas, has_zero_terminal_snr=has_zero_terminal_snr)
 
 
 def _has_room(device: torch.device, wanted_bytes: int) -> bool:

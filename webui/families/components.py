@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import torch
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
+
+NO_PARTS: Final[Mapping[str, Path]] = MappingProxyType({})
+"""For models that lack nothing."""
+
+TEXT_ENCODER: Final = "text_encoder"
+"""The name of the first text encoder and of its tokenizer; further ones are numbered from 2, as
+in diffusers' folders: text_encoder_2, text_encoder_3."""
 
 
 class Prediction(StrEnum):
-    """What a denoising network answers: the noise, or a mix of noise and picture."""
+    """What a denoising network answers."""
 
     EPSILON = "epsilon"
+    """The noise."""
     VELOCITY = "v_prediction"
+    """A mix of noise and picture, on the circle between them."""
+    FLOW = "flow"
+    """The way from the picture straight to the noise."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +42,51 @@ class Placement:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Components:
-    """One set of weights; txt2img, img2img and inpaint are functions over it."""
+class Shift:
+    """How far a flow model's steps lean to the noisy side, as a factor on t / (1 - t).
 
-    unet: UNet2DConditionModel
-    vae: AutoencoderKL
-    text_encoder: CLIPTextModel
-    tokenizer: CLIPTokenizer
-    betas: tuple[float, ...]
-    """Noise variance added at each training timestep."""
+    Models that saw many sizes lean further for larger pictures: from exp(`small`) at
+    `small_tokens` to exp(`large`) at `large_tokens`. A token is two cells of a latent high and
+    wide, 16 pixels of most families.
+    """
+
+    value: float = 1.0
+    """Where it does not depend on the size."""
+    small: float | None = None
+    large: float = 1.15
+    small_tokens: int = 256
+    large_tokens: int = 4096
+
+    def at(self, tokens: int) -> float:
+        """The factor for a picture of so many tokens."""
+        if self.small is None:
+            return self.value
+        slope = (self.large - self.small) / (self.large_tokens - self.small_tokens)
+        return math.exp(self.small + slope * (tokens - self.small_tokens))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Components:
+    """One set of weights; txt2img, img2img and inpaint are functions over it.
+
+    The modules are a library's (torch.nn.Module). `architecture` names the file in
+    webui.engine.architectures that knows how the network is asked and how words become what it
+    listens to.
+    """
+
+    architecture: str
+    diffusion_model: Any
+    """The denoising network: a UNet or a transformer."""
+    vae: Any
+    text_encoders: Mapping[str, Any]
+    tokenizers: Mapping[str, Any]
+    """By the names of the text encoders that read what they give."""
+    betas: tuple[float, ...] = ()
+    """Noise variance added at each training timestep; empty for flow models."""
     prediction: Prediction
+    has_zero_terminal_snr: bool = False
+    """The last timestep of its training was noise alone (Lin et al. 2023)."""
+    shift: Shift = Shift()
+    """Of flow models."""
+    notes: tuple[str, ...] = ()
+    """What the person should know of this model, in sentences; recorded with its pictures."""

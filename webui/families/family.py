@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
 import webui.families
 from webui.core.model import ModelFamily
 from webui.core.registry import Registry, discover
-from webui.families.components import Components, Placement
+from webui.families.components import NO_PARTS, Components, Placement
 
 
 class LoadableFamily(ModelFamily, Protocol):
     """A family whose models can be loaded. `load` imports torch, the rest does not."""
 
-    def load(self, path: Path, placement: Placement) -> Components:
-        """The weights of the model at `path`, ready to run. Raises ModelUnreadable."""
+    def load(
+        self, path: Path, placement: Placement, parts: Mapping[str, Path] = NO_PARTS
+    ) -> Components:
+        """The weights of the model at `path`, ready to run. `parts`: files that bring what it
+        lacks, by the ids in `ModelInfo.missing`. Raises ModelUnreadable."""
         ...
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from webui.core.model import Defaults, Header, ModelInfo
+from webui.core.model import Defaults, Detected, Header, ModelInfo
 from webui.families import ldm_layout, sd15_loading
-from webui.families.components import Components, Placement
+from webui.families.components import NO_PARTS, Components, Placement
 
 CONFIG: Final = Path(__file__).parent / "configs" / "sd15"
 """What a single file leaves out: the shapes of the networks, the tokenizer, the schedule."""
@@ -32,22 +32,23 @@ class StableDiffusion15:
     def __init__(self, config: Path = CONFIG) -> None:
         self.config: Final = config
 
-    def detect(self, header: Header) -> bool:
-        """Whether a single file has a UNet that listens to CLIP-L's text, 768 wide."""
+    def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
+        """A single file whose UNet listens to CLIP-L's text, 768 wide."""
         context = header.get(CONTEXT_LAYER)
         is_fit = context is not None and context.shape[-1:] == (CONTEXT_WIDTH,)
-        return is_fit and ldm_layout.FIRST_LAYER in header
+        return Detected() if is_fit and ldm_layout.FIRST_LAYER in header else None
 
-    def detect_folder(self, model_index: Mapping[str, object]) -> bool:
-        """Whether a diffusers folder is made of this family's parts."""
+    def detect_folder(self, model_index: Mapping[str, object], folder: Path) -> Detected | None:
+        """A diffusers folder that is made of this family's parts."""
         parts = {name: _class_name(entry) for name, entry in model_index.items()}
-        return (
+        is_fit = (
             str(model_index.get("_class_name")).startswith("StableDiffusion")
             and parts.get("unet") == "UNet2DConditionModel"
             and parts.get("vae") == "AutoencoderKL"
             and parts.get("text_encoder") == "CLIPTextModel"
             and parts.get("text_encoder_2") is None
         )
+        return Detected() if is_fit else None
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """The size the model was trained at, and what suits the family."""
@@ -60,7 +61,9 @@ class StableDiffusion15:
             sampler="dpmpp_2m",
         )
 
-    def load(self, path: Path, placement: Placement) -> Components:
+    def load(
+        self, path: Path, placement: Placement, parts: Mapping[str, Path] = NO_PARTS
+    ) -> Components:
         """The model in a single file or a diffusers folder. Raises ModelUnreadable."""
         if path.is_dir():
             return sd15_loading.load_folder(path, placement)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from webui.core.errors import ModelUnreadable
 from webui.families import ldm_layout
-from webui.families.components import Components, Placement, Prediction
+from webui.families.components import TEXT_ENCODER, Components, Placement, Prediction
 from webui.families.vae_file import folder_names
 from webui.families.weights import NameOf, TensorFiles, build, folder_files
 
@@ -48,10 +48,11 @@ def load_folder(folder: Path, placement: Placement) -> Components:
         text_encoder = _text_encoder(config("text_encoder"), names, files, placement)
     schedule = config("scheduler", "scheduler_config.json")
     return Components(
-        unet=unet,
+        architecture="sd",
+        diffusion_model=unet,
         vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=_tokenizer(name, folder),
+        text_encoders={TEXT_ENCODER: text_encoder},
+        tokenizers={TEXT_ENCODER: _tokenizer(name, folder)},
         betas=_betas(name, schedule),
         prediction=_prediction(name, schedule),
     )
@@ -71,11 +72,13 @@ def load_file(path: Path, description: Path, placement: Placement) -> Components
         text_names = partial(_text_names, _text_prefix(files, prefixes))
         inputs = files.shape(ldm_layout.FIRST_LAYER)[1]
         unet_config = config("unet") | {"in_channels": inputs}
+        text_encoder = _text_encoder(config("text_encoder"), text_names, files, placement)
         return Components(
-            unet=_unet(unet_config, unet_names, files, placement),
+            architecture="sd",
+            diffusion_model=_unet(unet_config, unet_names, files, placement),
             vae=_vae(config("vae"), ldm_layout.vae_names, files, placement),
-            text_encoder=_text_encoder(config("text_encoder"), text_names, files, placement),
-            tokenizer=_tokenizer(name, description),
+            text_encoders={TEXT_ENCODER: text_encoder},
+            tokenizers={TEXT_ENCODER: _tokenizer(name, description)},
             betas=_betas(name, schedule),
             prediction=Prediction.VELOCITY if VELOCITY_MARK in files else Prediction.EPSILON,
         )

@@ -163,6 +163,7 @@ _SAMPLING: Final = (
     _row("Sampler", "sampling.sampler", named=Named.SAMPLER, at_default=True),
     _row("Schedule type", "sampling.schedule", named=Named.SCHEDULE, at_default=True),
     _row("CFG scale", "sampling.guidance_scale", at_default=True),
+    _row("Distilled CFG Scale", "sampling.distilled_guidance"),
     _row("Seed", "seed", at_default=True),
     _size("Size", "width", "height", at_default=True),
 )
@@ -321,6 +322,7 @@ _PARAMETERS: Final = (
         aliases=("Beta scheduler alpha",),
     ),
     _row("Beta schedule beta", "sampling.parameters.beta_beta", aliases=("Beta scheduler beta",)),
+    _row("Shift", "sampling.parameters.shift"),
     _row("Eta", "sampling.parameters.eta", is_written=lambda request: not _is_ddim(request)),
     _row("Eta DDIM", "sampling.parameters.eta", is_written=_is_ddim),
     _row("Sigma churn", "sampling.parameters.churn"),

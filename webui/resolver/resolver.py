@@ -98,6 +98,7 @@ class Resolver:
             steps=sampling.steps or defaults.steps,
             guidance_scale=_given(sampling.guidance_scale, defaults.guidance_scale),
             clip_skip=sampling.clip_skip or defaults.clip_skip,
+            distilled_guidance=_distilled(sampling.distilled_guidance, defaults),
             parameters=sampling.parameters,
             emphasis=request.emphasis,
             vae=files.take_vae(request.vae, model),
@@ -268,6 +269,13 @@ def _ref(model: ModelInfo) -> ModelRef:
 
 def _given(value: float | None, default: float) -> float:
     return default if value is None else value
+
+
+def _distilled(value: float | None, defaults: Defaults) -> float | None:
+    """Only for models that know it."""
+    if defaults.distilled_guidance is None:
+        return None
+    return _given(value, defaults.distilled_guidance)
 
 
 def _unknown(kind: str, name: str, parts: Iterable[Labelled]) -> str:

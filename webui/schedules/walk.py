@@ -41,7 +41,8 @@ def walk_sigmas(
 ) -> Sigmas:
     """The noise levels of a whole run. Raises KeyError for an unknown schedule, InvalidRequest
     for a range of noise levels that is none."""
-    spacing = Spacing(levels=levels, steps=steps, parameters=parameters, family=family)
+    spaced = levels.spaced
+    spacing = Spacing(levels=spaced, steps=steps, parameters=parameters, family=family)
     space = schedules[schedule_id].sigmas or sampler.own_sigmas
     space = space or schedules[sampler.default_schedule].sigmas
     if space is None:
@@ -50,6 +51,6 @@ def walk_sigmas(
     if discards is None:
         discards = sampler.discards_penultimate
     if not discards:
-        return space(spacing)
+        return levels.from_spaced(space(spacing))
     longer = space(replace(spacing, steps=steps + 1))
-    return (*longer[:-2], longer[-1])
+    return levels.from_spaced((*longer[:-2], longer[-1]))

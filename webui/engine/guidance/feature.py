@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from webui.core.request import Guidance
+from webui.engine.architectures.text import Text
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
-Ask = Callable[[Tensor, Sequence[Tensor]], list[Tensor]]
-"""The network's guesses of the clean latents, each (B, 4, h, w), from noisy ones at the noise
-level of this call: one guess for each text of (1, 77 k, W)."""
+Ask = Callable[[Tensor, Sequence[Text]], list[Tensor]]
+"""The network's guesses of the clean latents, each (B, C, h, w), from noisy ones at the noise
+level of this call: one guess for each text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Moment:
 class Answer:
     """What the network made of one text, and the clean latents that it means: (B, 4, h, w)."""
 
-    text: Tensor
+    text: Text
     weight: float
     raw: Tensor
     clean: Tensor
@@ -121,6 +122,12 @@ class Feature:
     id: str
     order: int
     begin: Callable[[Guidance, UNet2DConditionModel], Effect | None]
+
+
+def changes_network(effect: Effect) -> bool:
+    """Whether an effect goes into the network while the prompts are answered."""
+    kind = type(effect)
+    return kind.patch is not Effect.patch or kind.watch is not Effect.watch
 
 
 def each_picture(function: Callable[..., Tensor], *batches: Tensor) -> Tensor:

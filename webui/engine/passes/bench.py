@@ -12,6 +12,7 @@ from webui.core.engine import Work
 from webui.core.events import EngineEvent, Loading, Preview
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
+from webui.engine.architectures.text import Vectors
 from webui.engine.device import Device
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
 from webui.engine.passes.plan import Pass, models_of
@@ -19,9 +20,7 @@ from webui.engine.pipeline_manager import Pipeline, PipelineManager
 from webui.engine.preview import SmallDecoder
 from webui.engine.tiling import tiled
 from webui.networks.embedding import read_embedding
-from webui.networks.keys import TEXT_ENCODER
 from webui.samplers.sampler import Sampler, Samplers
-from webui.schedules.noise_levels import NoiseLevels
 from webui.schedules.schedule import Schedules
 
 
@@ -44,7 +43,7 @@ class Bench:
     work: Work
     models: Sequence[ModelInfo]
     vae: ModelInfo | None = None
-    embeddings: Mapping[str, Tensor] = field(default_factory=dict)
+    embeddings: Mapping[str, Vectors] = field(default_factory=dict)
 
     def load(self) -> Iterator[EngineEvent]:
         """Brings all models into memory, the first pass's last, so that it is ready."""
@@ -61,8 +60,9 @@ class Bench:
         """The sampler of a pass. Raises InvalidRequest."""
         return pass_sampler(this, self.samplers, self.schedules)
 
-    def walk(self, this: Pass, levels: NoiseLevels) -> Walk:
+    def walk(self, this: Pass) -> Walk:
         """The noise levels of a pass. Raises InvalidRequest."""
+        levels = self.manager.held(this.model, self.vae).levels(this.recipe)
         return pass_walk(this, self.sampler(this), self.schedules, levels)
 
     @contextmanager
@@ -77,7 +77,7 @@ class Bench:
 
     def tiled(self, pipeline: Pipeline, recipe: Recipe) -> AbstractContextManager[None]:
         """While it is entered, a model's networks join opposite edges as the recipe says."""
-        return tiled(pipeline.components.unet, pipeline.components.vae, recipe.tiling)
+        return tiled(pipeline.components.diffusion_model, pipeline.components.vae, recipe.tiling)
 
     def previews(self, pipeline: Pipeline, group: Group, latents: Tensor) -> Iterator[Preview]:
         """A look at each picture of a group."""
@@ -117,8 +117,7 @@ def make_bench(
     )
 
 
-def _embeddings(work: Work) -> Mapping[str, Tensor]:
+def _embeddings(work: Work) -> Mapping[str, Vectors]:
     """The vectors of the embeddings that a batch's prompts name. Raises ModelUnreadable."""
     files = [used for used in work.files if used.kind is ModelKind.EMBEDDING]
-    read = {used.ref: read_embedding(used.model.path) for used in files}
-    return {ref: vectors[TEXT_ENCODER] for ref, vectors in read.items() if TEXT_ENCODER in vectors}
+    return {used.ref: read_embedding(used.model.path) for used in files}

@@ -7,8 +7,10 @@ from typing import Final
 from torch import Tensor
 
 from webui.core.model import ModelInfo
+from webui.core.request import Tiling
+from webui.engine.architectures.architecture import Frame
 from webui.engine.canvas import Canvas
-from webui.engine.denoise import Denoiser
+from webui.engine.denoise import Asked, Denoiser
 from webui.engine.inpaint import extra_channels
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.plan import Pass
@@ -32,7 +34,7 @@ def make_denoise(bench: Bench, this: Pass, canvas: Canvas, calls: int) -> Denois
     def second(calls_before: int) -> Denoise:
         return _denoiser(bench, this, refiner, canvas, calls, calls_before)
 
-    levels = bench.pipeline(this.model).levels
+    levels = bench.pipeline(this.model).levels(this.recipe)
     return Relay(first, levels, wanted.switch_at, second)
 
 
@@ -40,10 +42,10 @@ def _denoiser(
     bench: Bench, this: Pass, model: ModelInfo, canvas: Canvas, calls: int, first_call: int = 0
 ) -> Denoise:
     pipeline, recipe = bench.pipeline(model), this.recipe
+    told = tell(bench, this, pipeline)
     denoiser = Denoiser(
-        pipeline.components,
-        pipeline.levels,
-        tell(bench, this, pipeline),
+        _asked(pipeline, this),
+        told,
         recipe.guidance,
         recipe.guidance_scale * bench.sampler(this).guidance_factor,
         calls_total=calls,
@@ -52,6 +54,22 @@ def _denoiser(
         first_call=first_call,
     )
     return _Patched(denoiser, pipeline.patcher, calls)
+
+
+def _asked(pipeline: Pipeline, this: Pass) -> Asked:
+    recipe = this.recipe
+    return Asked(
+        components=pipeline.components,
+        architecture=pipeline.architecture,
+        levels=pipeline.levels(recipe),
+        frame=Frame(
+            width=recipe.width,
+            height=recipe.height,
+            distilled_guidance=recipe.distilled_guidance,
+        ),
+        runner=pipeline.runner,
+        is_hooked=recipe.tiling is not Tiling.NONE,
+    )
 
 
 class _Patched:
@@ -73,5 +91,5 @@ class _Patched:
 
 
 def _extra_channels(pipeline: Pipeline, canvas: Canvas, this: Pass) -> Tensor | None:
-    channels = int(pipeline.components.unet.config.in_channels)
+    channels = int(pipeline.components.diffusion_model.config.in_channels)
     return extra_channels(channels, pipeline.components.vae, canvas, this.recipe)

@@ -26,7 +26,7 @@ def walk_pass(
 ) -> Generator[EngineEvent, None, Tensor]:
     """The finished latents of a group, (B, 4, h, w). Raises InvalidRequest."""
     pipeline, sampler = bench.pipeline(this.model), bench.sampler(this)
-    walk = bench.walk(this, pipeline.levels)
+    walk = bench.walk(this)
     noise = _noise(this, group, walk, pipeline)
     x = first_latents(this, start, noise, sampler, walk.sigmas[0])
     if walk.steps:
@@ -34,7 +34,7 @@ def walk_pass(
             sigmas=walk.sigmas,
             noise=noise,
             parameters=this.recipe.parameters,
-            levels=pipeline.levels,
+            levels=pipeline.levels(this.recipe),
         )
         with bench.walking(this):
             denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)

@@ -25,8 +25,10 @@ NUMBERS: Final = (
     ("rho", "Schedule rho"),
     ("beta_alpha", "Beta schedule alpha"),
     ("beta_beta", "Beta schedule beta"),
+    ("shift", "Shift"),
 )
 """The last part of each field's path and A1111's word for it."""
+DISTILLED: Final = "sampling.distilled_guidance"
 YES_NO: Final = (("Automatic", ""), ("Yes", "yes"), ("No", "no"))
 
 
@@ -36,6 +38,7 @@ def sampler_parameters(form: Form) -> None:
         with gr.Row(elem_classes="gesso-numbers"):
             for name, label in NUMBERS:
                 number(form, f"{PART}.{name}", label, f"sampler_{name}")
+        number(form, DISTILLED, "Distilled CFG scale", "distilled_cfg_scale")
         _discard(form)
         tick(form, f"{PART}.sgm_noise", "SGM noise multiplier", "sgm_noise_multiplier")
 
