@@ -41,7 +41,8 @@ def unet(device: torch.device) -> nn.Module:
         cross_attention_dim=WIDTH,
         attention_head_dim=8,
     )
-    return network.to(device, torch.float16).eval()
+    made: nn.Module = network.to(device, torch.float16).eval()
+    return made
 
 
 @pytest.fixture
