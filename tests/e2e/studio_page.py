@@ -26,10 +26,11 @@ class StudioPage:
         page.on("request", self._on_request)
 
     def open(self, query: str = "") -> StudioPage:
-        """Load the page and wait until it is connected."""
+        """Load the page and wait until it is connected and up to date."""
         self.page.goto(f"{self.site.url}/{query}")
         expect(self.page.locator("#txt2img_generate")).to_be_visible(timeout=DONE_MS)
         expect(self.status).to_contain_text("on Test patterns", timeout=DONE_MS)
+        self.page.locator("body[data-filled]").wait_for(timeout=DONE_MS)
         return self
 
     @property
@@ -40,6 +41,24 @@ class StudioPage:
         """Open a tab."""
         open_tab(self.page, id)
         expect(self.page.locator(f"#tab_{id}")).to_be_visible()
+        self.drawn()
+
+    def open_group(self, id: str) -> None:
+        """Open a closed group."""
+        self.page.locator(f"#{id} > .label-wrap").click()
+        expect(self.page.locator(f"#{id} > [data-testid=accordion-content]")).to_be_visible()
+        self.drawn()
+
+    def drawn(self, frames: int = 3) -> None:
+        """Wait until frames were drawn. Gradio fills what is opened for the first time within two,
+        and a list that is chosen from before would be set back."""
+        self.page.evaluate(
+            """(frames) => new Promise((resolve) => {
+                const next = () => (frames-- > 0 ? requestAnimationFrame(next) : resolve());
+                next();
+            })""",
+            frames,
+        )
 
     def prompt(self, mode: str) -> Locator:
         return self.page.locator(f"#{mode}_prompt textarea")

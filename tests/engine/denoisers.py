@@ -22,9 +22,10 @@ from webui.engine.conditioning import (
 from webui.engine.denoise import Asked, Denoiser
 from webui.engine.graphs.runner import EagerRunner
 from webui.families.components import Components, Prediction
-from webui.schedules.noise_levels import NoiseLevels
+from webui.schedules.noise_levels import FlowLevels, NoiseLevels
 
 LEVELS: Final = NoiseLevels([(0.03 + 0.0001 * i) ** 2 for i in range(1000)])
+FLOW: Final = FlowLevels(3.0)
 WIDTH: Final = 8
 """Of a text, for small networks."""
 
@@ -79,7 +80,7 @@ def make_denoiser(
 ) -> Denoiser:
     """A denoiser over this network."""
     return Denoiser(
-        asked(parts(unet, prediction)),
+        asked(parts(unet, prediction), FLOW if prediction is Prediction.FLOW else LEVELS),
         say if isinstance(say, Plan) else Plan(say),
         guidance or Guidance(),
         scale,

@@ -40,22 +40,26 @@ class KnowingNetwork:
         self.timesteps: list[float] = []
         self.seen: list[Tensor] = []
 
-    def __call__(self, x: Tensor, timestep: Tensor, text: Tensor, **_: Any) -> tuple[Tensor]:
-        self.rows.append(len(x))
+    def __call__(
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, **_: Any
+    ) -> tuple[Tensor]:
+        self.rows.append(len(sample))
         self.timesteps.append(float(timestep))
-        self.seen.append(x)
-        x = x[:, :4]
+        self.seen.append(sample)
+        x = sample[:, :4]
+        said = encoder_hidden_states.mean(dim=(1, 2))[:, None, None, None]
+        if self.prediction is Prediction.FLOW:
+            return ((x - CLEAN[:1]) / float(timestep) + said,)
         alpha = 1 / (LEVELS.sigma(float(timestep)) ** 2 + 1)
         clean = CLEAN[:1]
         noise = (x - math.sqrt(alpha) * clean) / math.sqrt(1 - alpha)
-        said = text.mean(dim=(1, 2))[:, None, None, None]
         if self.prediction is Prediction.EPSILON:
             return (noise + said,)
         return (math.sqrt(alpha) * noise - math.sqrt(1 - alpha) * clean + said,)
 
 
-def text(value: float, tokens: int = 77) -> Tensor:
-    return torch.full((1, tokens, 8), float(value), dtype=torch.float64)
+def text(value: float, tokens: int = 77) -> Text:
+    return Text(tokens=torch.full((1, tokens, 8), float(value), dtype=torch.float64))
 
 
 def denoiser(

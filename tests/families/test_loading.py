@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from webui.core.errors import ModelUnreadable
 from webui.engine.tiny_model import tiny_tensors, write_description
-from webui.families.components import Components, Placement, Prediction
+from webui.families.components import TEXT_ENCODER, Components, Placement, Prediction
 from webui.families.ldm_layout import FIRST_LAYER
 from webui.families.sd15 import CONFIG, FAMILY, StableDiffusion15
 
@@ -118,17 +119,12 @@ def test_the_starter_is_loaded_as_diffusers_loads_it() -> None:
     unet = UNet2DConditionModel.from_pretrained(STARTER, subfolder="unet", **kwargs)
     vae = AutoencoderKL.from_pretrained(STARTER, subfolder="vae", **kwargs)
     text_encoder = CLIPTextModel.from_pretrained(STARTER, subfolder="text_encoder", **kwargs)
-    theirs = Components(
-        unet=unet,
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=ours.tokenizer,
-        betas=ours.betas,
-        prediction=ours.prediction,
+    theirs = replace(
+        ours, diffusion_model=unet, vae=vae, text_encoders={TEXT_ENCODER: text_encoder}
     )
     assert_same(ours, theirs)
     ids = torch.arange(77)[None]
-    torch.testing.assert_close(ours.text_encoder(ids)[0], text_encoder(ids)[0])
+    torch.testing.assert_close(ours.text_encoders[TEXT_ENCODER](ids)[0], text_encoder(ids)[0])
 
 
 def test_a_real_file_has_every_tensor_that_the_networks_want() -> None:

@@ -76,6 +76,6 @@ def weights(components: Components) -> Mapping[str, Tensor]:
     """All weights that a network may change, as they are now."""
     found = {}
     for part in ("unet", "text_encoder"):
-        for name, tensor in getattr(components, part).named_parameters():
+        for name, tensor in components.part(part).named_parameters():
             found[f"{part}.{name}"] = tensor.detach().clone()
     return found

@@ -46,7 +46,7 @@ def test_a_network_changes_a_weight_as_its_formula_says(
     module: str,
     make: layouts.Make,
 ) -> None:
-    layer = getattr(loaded, part).get_submodule(module)
+    layer = loaded.part(part).get_submodule(module)
     weight, bias = layer.weight.numpy().copy(), layer.bias.numpy().copy()
     parts = make(layer.weight.shape)
     patcher.apply([use(

@@ -32,7 +32,7 @@ WORDS: Final = "encoder.layers.0.self_attn.q_proj"
 
 def layer(loaded: Components, part: str, module: str) -> Tensor:
     """A weight as it is now."""
-    found: Tensor = getattr(loaded, part).get_submodule(module).weight
+    found: Tensor = loaded.part(part).get_submodule(module).weight
     return found.detach().clone()
 
 
@@ -42,7 +42,7 @@ def every_layer(
     """A LoRA for all attention, feed-forward and convolution layers, as LoCon trainers make."""
     layers = {}
     for part in ("unet", "text_encoder"):
-        for name, module in getattr(loaded, part).named_modules():
+        for name, module in loaded.part(part).named_modules():
             if isinstance(module, torch.nn.Linear | torch.nn.Conv2d):
                 layers[part, name] = layouts.lora(tuple(module.weight.shape), rank)
     return layers

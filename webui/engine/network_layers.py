@@ -37,7 +37,7 @@ def layers_of(components: Components) -> dict[Place, Target]:
     the original layout."""
     layers: dict[Place, Target] = {}
     for part in (UNET, *TEXT_ENCODERS):
-        model = components.diffusion_model if part == UNET else components.text_encoders.get(part)
+        model = components.part(part)
         if isinstance(model, nn.Module):  # only some families have a second text encoder
             layers.update(_layers_of_part(part, model))
     return layers

@@ -90,3 +90,8 @@ class Components:
     """Of flow models."""
     notes: tuple[str, ...] = ()
     """What the person should know of this model, in sentences; recorded with its pictures."""
+
+    def part(self, name: str) -> Any:
+        """The module that networks call so: "unet" is the diffusion model, whatever its kind, text
+        encoders go by their names. None for what this model has not."""
+        return self.diffusion_model if name == "unet" else self.text_encoders.get(name)
