@@ -1,0 +1,97 @@
+"""Layers that keep their weight in fewer bits and work out its true values each time they run.
+
+The layer stays the library's object: its `forward` is replaced on the object, its parts lie on it
+as buffers, so that it moves, streams and is found as any other. Its `weight` is a tensor without
+storage, which tells shape and type to those who ask; the bias is as ever. torch is imported inside
+the functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from webui.families.quantised.quantised import Form, Quantised, dequantise
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+BUFFER: Final = "quantised_"
+"""Begins the names of the buffers that hold the parts. They are in no state_dict."""
+FORM: Final = "quantised_form"
+PATCH: Final = "quantised_patch"
+WEIGHT: Final = ".weight"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """What a layer does to its weight's true values before it uses them. `change` may write into
+    the tensor it gets, which is the layer's to use up."""
+
+    is_exact: bool
+    """It wants float32, else the type the layer computes in."""
+    change: Callable[[Tensor], Tensor]
+
+
+def keep(model: nn.Module, key: str, weight: Quantised, dtype: torch.dtype) -> bool:
+    """Let the layer to which the parameter `key` belongs run on this weight, in `dtype`. False,
+    and nothing done, where it is no weight of a linear layer or a convolution."""
+    import torch
+    from torch import nn
+
+    name = key.removesuffix(WEIGHT)
+    layer: Any = model.get_submodule(name) if name != key else None
+    if not isinstance(layer, nn.Linear | nn.Conv2d) or is_quantised(layer):
+        return False
+    del layer.weight
+    layer.weight = torch.empty(weight.shape, dtype=dtype, device="meta")
+    for part, tensor in weight.parts.items():
+        layer.register_buffer(BUFFER + part, tensor, persistent=False)
+    setattr(layer, FORM, weight.form)
+    setattr(layer, PATCH, None)
+    setattr(layer, "forward", partial(_forward, layer))  # noqa: B010 - a method, for the types
+    return True
+
+
+def is_quantised(layer: nn.Module) -> bool:
+    """Whether a layer keeps its weight in fewer bits."""
+    return hasattr(layer, FORM)
+
+
+def quantised(layer: nn.Module) -> Quantised:
+    """The weight of a layer for which `is_quantised`, its parts where they are now."""
+    form: Form = getattr(layer, FORM)
+    names = [name for name, _ in layer.named_buffers(recurse=False) if name.startswith(BUFFER)]
+    parts = {name.removeprefix(BUFFER): getattr(layer, name) for name in names}
+    return Quantised(form=form, parts=parts)
+
+
+def patch(layer: nn.Module, change: Patch | None) -> None:
+    """From now on a layer for which `is_quantised` changes its weight so each time it runs; with
+    None it is again what it was, to the last bit."""
+    setattr(layer, PATCH, change)
+
+
+def values(layer: nn.Module) -> Tensor:
+    """The true values that a layer computes with now, its patch applied, in a new tensor."""
+    import torch
+
+    weight = quantised(layer)
+    dtype: torch.dtype = getattr(layer, "weight").dtype  # noqa: B009 - untyped there
+    change: Patch | None = getattr(layer, PATCH)
+    if change is None:
+        return dequantise(weight.form, weight.parts, dtype)
+    base = dequantise(weight.form, weight.parts, torch.float32 if change.is_exact else dtype)
+    return change.change(base).to(dtype)
+
+
+def _forward(layer: Any, x: Tensor) -> Tensor:
+    from torch import nn
+
+    if isinstance(layer, nn.Conv2d):
+        convolved: Tensor = layer._conv_forward(x, values(layer), layer.bias)
+        return convolved
+    return nn.functional.linear(x, values(layer), layer.bias)

@@ -1,0 +1,1 @@
+"""The ways to hold weights in fewer bits, one file each."""

@@ -1,0 +1,142 @@
+"""Numbers of 8 bits times a scale: of the whole weight, of each row, or of each square block.
+
+ComfyUI writes "scaled fp8" so: `scale_weight` beside the weight, later `weight_scale` with a
+`comfy_quant` that names the format; some trainers of language models write `weight_scale_inv` for
+blocks of 128 x 128. The 8-bit form of bitsandbytes has whole numbers and, in `SCB`, what 127 is
+worth in each row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from webui.core.model import Header
+from webui.families.quantised.quantised import Form, Group, Parts, ReadBytes, Scheme, Shape
+from webui.families.quantised.schemes.fp8 import TYPES, VALUES, joined_bytes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+SCALE: Final = "scale"
+WEIGHT: Final = ".weight"
+SCALES: Final = (".scale_weight", ".weight_scale", ".weight_scale_inv")
+OF_127: Final = ".SCB"
+BESIDE: Final = (".scale_input", ".input_scale", ".comfy_quant", ".weight_format")
+"""For multiplying in 8 bits, or about the rest: nothing that the weight's values need."""
+FORMAT: Final = ".comfy_quant"
+FORMATS: Final = frozenset({"float8_e4m3fn", "float8_e5m2", "int8_tensorwise", "int8"})
+BLOCK: Final = 128
+MAX_FORMAT_BYTES: Final = 4096
+
+
+def groups(header: Header, read: ReadBytes) -> Mapping[str, Group]:
+    """Weights that have a scale beside them. Raises ValueError for other formats of ComfyUI."""
+    found = {}
+    for key, tensor in header.items():
+        layer = key.removesuffix(WEIGHT)
+        if layer == key:
+            continue
+        _check_format(layer + FORMAT, header, read)
+        is_whole = tensor.dtype == "I8"
+        names = (*SCALES, *([OF_127] if is_whole else []))
+        scale = next((name for name in names if layer + name in header), None)
+        if scale is not None and (is_whole or tensor.dtype in TYPES or scale == SCALES[0]):
+            _check_scale(key, tensor.shape, header[layer + scale].shape)
+            found[key] = Group(
+                scheme=SCHEME,
+                shape=tensor.shape,
+                keys={VALUES: key, SCALE: layer + scale},
+                unused=tuple(layer + name for name in BESIDE if layer + name in header),
+                options={"of": 127.0 if scale == OF_127 else 1.0},
+            )
+    return found
+
+
+def dequantise(parts: Parts, weight: Form, dtype: torch.dtype) -> Tensor:
+    """values * scale, multiplied in float32 and rounded once."""
+    import torch
+
+    values = parts[VALUES].to(dtype, copy=True).reshape(len(parts[VALUES]), -1)
+    scale = parts[SCALE].to(torch.float32) / weight.options["of"]
+    return values.mul_(_spread(scale, values.shape))
+
+
+def rows(parts: Parts, weight: Form, start: int, stop: int) -> Parts | None:
+    """Any rows; where the scale is of blocks, those that are whole blocks."""
+    scale = parts[SCALE]
+    if scale.numel() > 1:
+        height = _height(weight.shape[0], len(scale))
+        if start % height or (stop % height and stop != weight.shape[0]):
+            return None
+        scale = scale[start // height : -(-stop // height)]
+    return {VALUES: parts[VALUES][start:stop], SCALE: scale}
+
+
+def joined(runs: Iterable[Parts]) -> Parts:
+    """One after the other. A scale of the whole is the same in each."""
+    import torch
+
+    found = list(runs)
+    scales = [parts[SCALE] for parts in found]
+    return {
+        VALUES: joined_bytes([parts[VALUES] for parts in found]),
+        SCALE: scales[0] if scales[0].numel() == 1 else torch.cat(scales),
+    }
+
+
+def _check_format(key: str, header: Header, read: ReadBytes) -> None:
+    if key not in header:
+        return
+    try:
+        size = header[key].shape[0]
+        said = json.loads(read(key)) if size <= MAX_FORMAT_BYTES else None
+        format = said.get("format") if isinstance(said, dict) else None
+    except (ValueError, IndexError, RecursionError) as error:
+        raise ValueError(f"{key} can't be read ({error}). Download it again.") from error
+    if format not in FORMATS:
+        raise ValueError(
+            f"its weights are held as “{format}”, which this version can't read. Look for an fp8, "
+            "GGUF or 16-bit version of it."
+        )
+
+
+def _check_scale(key: str, shape: Shape, scale: Shape) -> None:
+    count = scale[0] if scale else 1
+    is_of_whole = all(side == 1 for side in scale)
+    is_of_rows = bool(shape) and count == shape[0] and all(side == 1 for side in scale[1:])
+    is_of_blocks = len(shape) == len(scale) == 2 and all(
+        side == -(-whole // BLOCK) for side, whole in zip(scale, shape, strict=True)
+    )
+    if not (is_of_whole or is_of_rows or is_of_blocks):
+        raise ValueError(
+            f"the scale of {key} has the shape {scale}, which fits no weight of the shape {shape}. "
+            "Look for another version of it."
+        )
+
+
+def _height(count: int, scales: int) -> int:
+    """How many rows share a scale."""
+    return 1 if scales == count else BLOCK
+
+
+def _spread(scale: Tensor, shape: Shape) -> Tensor:
+    """A scale for each value: (1, 1), (rows, 1) or (rows, columns)."""
+    if scale.numel() == 1:
+        return scale.reshape(1, 1)
+    if scale.ndim < 2 or scale.shape[1] == 1:
+        return scale.reshape(-1, 1)
+    tall = scale.repeat_interleave(BLOCK, 0)[: shape[0]]
+    return tall.repeat_interleave(BLOCK, 1)[:, : shape[1]]
+
+
+SCHEME: Final = Scheme(
+    id="affine",
+    label="fp8 or int8 with scales",
+    groups=groups,
+    dequantise=dequantise,
+    rows=rows,
+    joined=joined,
+)
