@@ -155,7 +155,8 @@ class _Network:
     ) -> list[Tensor]:
         """What the network says for each text: noise, velocity or flow."""
         self.is_hooked = is_hooked
-        time = torch.tensor(self._levels.time(sigma), dtype=torch.float32, device=x.device)
+        # filled on the device: a number sent there would have to wait for all that is queued
+        time = torch.full((), self._levels.time(sigma), dtype=torch.float32, device=x.device)
         answer = self._apart if self._is_exact else self._together
         return [each.to(x.dtype) for each in answer(self._input(x, sigma), time, texts)]
 

@@ -98,7 +98,11 @@ class PictureNoise:
         return BrownianPath(*self._sigmas, recipe.seed, draw)
 
     def _stacked(self, drawn: Sequence[Tensor]) -> Tensor:
-        return torch.stack(list(drawn)).to(self._device)
+        stacked = torch.stack(list(drawn))
+        if self._device.type == "cuda" and not stacked.is_cuda:
+            # from pinned memory it goes to the device without waiting for what is queued there
+            return stacked.pin_memory().to(self._device, non_blocking=True)
+        return stacked.to(self._device)
 
 
 def draws(source: NoiseSource, seed: int, device: torch.device) -> Draw:

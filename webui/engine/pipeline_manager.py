@@ -6,7 +6,7 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,12 +20,13 @@ from webui.core.recipe import Recipe
 from webui.engine.architectures import Architecture, load_architectures
 from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
-from webui.engine.graphs.runner import EagerRunner, Runner
+from webui.engine.graphs.choice import make_recorder, make_runner
+from webui.engine.graphs.runner import Runner
 from webui.engine.patcher import Patcher
 from webui.engine.preview import Previewer, SmallDecoder
 from webui.engine.upscaler_file import UpscalerModel, load_upscaler
 from webui.families import Families
-from webui.families.components import Components, Placement, Prediction
+from webui.families.components import NO_PARTS, Components, Placement, Prediction
 from webui.families.tiny_decoder import load_tiny_decoder
 from webui.families.vae_file import load_vae
 from webui.schedules.noise_levels import FlowLevels, NoiseLevels
@@ -37,6 +38,8 @@ Stamp = tuple[tuple[str, int, int], ...]
 OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 KEPT_UPSCALERS: Final = 2
 """As many as one job of extras may use; one has some 100 MB at most."""
+VAE: Final = "vae"
+"""The id of the part that a model without VAE lacks."""
 TOKEN_CELLS: Final = 2
 """Cells of a latent along a side of a token."""
 WORKING_BYTES: Final = 3 * 2**30
@@ -70,6 +73,7 @@ class Pipeline:
     def move(self, device: torch.device) -> None:
         """Bring the weights to a device; nothing to do where they are there."""
         parts = self.components
+        self.runner.forget()
         for part in (parts.diffusion_model, parts.vae, *parts.text_encoders.values()):
             part.to(device)
 
@@ -79,6 +83,7 @@ class _Held:
     """A model in memory, and what it is with another VAE."""
 
     stamp: Stamp
+    parts: Mapping[str, Path]
     pipeline: Pipeline
     vae_stamp: Stamp | None = None
     with_vae: Pipeline | None = None
@@ -96,6 +101,7 @@ class PipelineManager:
         self._families: Final = families
         self._placement: Final = placement
         self._architectures: Final = load_architectures()
+        self._recorder: Final = make_recorder(placement.device)
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
         self._decoder: tuple[Stamp, SmallDecoder | None] | None = None
@@ -111,15 +117,18 @@ class PipelineManager:
         held = self._held.get(model.path)
         if held is None or held.stamp != _stamp(model):
             return False
-        return vae is None or held.vae_stamp == _stamp(vae)
+        return vae is None or held.parts.get(VAE) == vae.path or held.vae_stamp == _stamp(vae)
 
     def get(
         self,
         model: ModelInfo,
         vae: ModelInfo | None = None,
         beside: Sequence[ModelInfo] = (),
+        parts: Mapping[str, Path] = NO_PARTS,
     ) -> Pipeline:
-        """The model on the device, with another VAE in place of its own if there is one.
+        """The model on the device, with another VAE in place of its own if there is one. `parts`
+        are files with what it lacks (see families.LoadableFamily.load); of a model without a VAE
+        the one given is its own.
 
         It is loaded if it is not in memory. All other models make room first, but for those
         `beside`: they stay on the device where it has room for both, else in the computer's
@@ -127,16 +136,20 @@ class PipelineManager:
         """
         with self._lock:
             self._keep({model.path, *(each.path for each in beside)})
-            if not self.is_loaded(model):
+            lacking = _lacking(model, vae, parts)
+            if not self._is_complete(model, lacking):
                 self._held.pop(model.path, None)
                 self._make_room(model)
-                loaded = self._load(model)
-                self._held[model.path] = _Held(stamp=_stamp(model), pipeline=loaded)
+                loaded = self._load(model, lacking)
+                held = _Held(stamp=_stamp(model), parts=lacking, pipeline=loaded)
+                self._held[model.path] = held
             held = self._held[model.path]
             if self._is_parked(held):
                 self._make_room(model)
                 held.move(self._placement.device)
-            return held.pipeline if vae is None else self._with_vae(held, vae)
+            if vae is None or held.parts.get(VAE) == vae.path:
+                return held.pipeline
+            return self._with_vae(held, vae)
 
     def held(self, model: ModelInfo, vae: ModelInfo | None = None) -> Pipeline:
         """A model in memory, wherever it is now. Raises KeyError when it is not."""
@@ -172,14 +185,14 @@ class PipelineManager:
             self._upscalers.clear()
             self._keep(set())
 
-    def _load(self, model: ModelInfo) -> Pipeline:
+    def _load(self, model: ModelInfo, parts: Mapping[str, Path]) -> Pipeline:
         started = time.monotonic()
         family = self._families.get(model.family)
         if family is None:
             raise ModelUnreadable(
                 model.name, f"its family “{model.family}” is unknown here. Refresh the models."
             )
-        components = family.load(model.path, self._placement)
+        components = family.load(model.path, self._placement, parts)
         log.info("Loaded %s in %.1f s.", model.name, time.monotonic() - started)
         architecture = self._architectures[components.architecture]
         return Pipeline(
@@ -187,8 +200,16 @@ class PipelineManager:
             architecture=architecture,
             encoder=PromptEncoder(architecture.make_encoder(components)),
             patcher=Patcher(components),
-            runner=EagerRunner(components.diffusion_model),
+            runner=make_runner(components.diffusion_model, self._recorder),
         )
+
+    def _is_complete(self, model: ModelInfo, lacking: Mapping[str, Path]) -> bool:
+        """Whether a model is in memory with the files that it needs beside its own; another VAE
+        than the one it came with is exchanged, not a reason to load all anew."""
+        if not self.is_loaded(model):
+            return False
+        had = self._held[model.path].parts
+        return all(had.get(part) == path for part, path in lacking.items() if part != VAE)
 
     def _with_vae(self, held: _Held, vae: ModelInfo) -> Pipeline:
         stamp = _stamp(vae)
@@ -231,6 +252,14 @@ def free_memory() -> None:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that the device or the computer has too little memory."""
     return isinstance(error, MemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
+
+
+def _lacking(
+    model: ModelInfo, vae: ModelInfo | None, parts: Mapping[str, Path]
+) -> Mapping[str, Path]:
+    """Of the files at hand, those that a model needs."""
+    brought = parts if vae is None else {**parts, VAE: vae.path}
+    return {part: path for part, path in brought.items() if part in model.missing}
 
 
 @lru_cache(maxsize=8)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
@@ -54,7 +55,7 @@ class CudaRecorder:
             raise CannotRecord(
                 f"It would hold {needed >> 20} MiB, and {free >> 20} MiB of memory are left."
             )
-        if self._pool is None or not self._pool.is_usable:
+        if self._pool is None or self._pool.is_spent:
             self._pool = _Pool(self._device)
         return self._captured(module, inside, buffers, self._pool)
 
@@ -81,7 +82,7 @@ class CudaRecorder:
             graph.capture_begin(pool=pool.handle, capture_error_mode="thread_local")
             with _ending(graph, pool):
                 answer = run(module, inside)
-        pool.graphs += 1
+        pool.add(graph)
         held = max(0, torch.cuda.memory_reserved(self._device) - before)
         log.debug("Recorded a graph that holds %d MiB.", held >> 20)
         return _Graph(pool, graph, buffers, answer, held)
@@ -93,7 +94,7 @@ def _ending(graph: torch.cuda.CUDAGraph, pool: _Pool) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        pool.is_usable = False
+        pool.has_failed = True
         try:
             graph.capture_end()
         except RuntimeError:
@@ -102,7 +103,7 @@ def _ending(graph: torch.cuda.CUDAGraph, pool: _Pool) -> Iterator[None]:
     try:
         graph.capture_end()
     except RuntimeError:
-        pool.is_usable = False
+        pool.has_failed = True
         pool.abandon()
         raise
 
@@ -114,13 +115,23 @@ class _Pool:
     def __init__(self, device: torch.device) -> None:
         self.device: Final = device
         self.handle: Final[Any] = torch.cuda.graph_pool_handle()
-        self.graphs = 0
-        self.is_usable = True
+        self.has_failed = False
+        self._graphs: Final[WeakSet[torch.cuda.CUDAGraph]] = WeakSet()
+        self._was_used = False
 
-    def release(self) -> None:
-        """One of its graphs is freed."""
-        self.graphs -= 1
-        self.is_usable = self.is_usable and self.graphs > 0
+    @property
+    def is_spent(self) -> bool:
+        """Whether the next graph needs another."""
+        return self.has_failed or (self._was_used and not self._graphs)
+
+    def add(self, graph: torch.cuda.CUDAGraph) -> None:
+        """A graph that uses it until it is freed or nobody knows it any more."""
+        self._was_used = True
+        self._graphs.add(graph)
+
+    def remove(self, graph: torch.cuda.CUDAGraph) -> None:
+        """A graph that is freed."""
+        self._graphs.discard(graph)
 
     def abandon(self) -> None:
         """After a capture that could not even be ended. The allocator still takes it for the pool
@@ -161,7 +172,7 @@ class _Graph:
         torch.cuda.synchronize(self._pool.device)
         self._answer, self._buffers = None, ()
         self._graph.reset()
-        self._pool.release()
+        self._pool.remove(self._graph)
 
 
 def free_bytes(device: torch.device) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from webui.core.events import EngineEvent
 from webui.engine.autoencoder import scale_of
+from webui.engine.graphs.pace import Pace
 from webui.engine.inpaint import masked, settle
 from webui.engine.noise import PictureNoise
 from webui.engine.passes.bench import Bench, Group
@@ -36,10 +37,12 @@ def walk_pass(
             parameters=this.recipe.parameters,
             levels=pipeline.levels(this.recipe),
         )
+        pace = Pace(bench.manager.device)
         with bench.walking(this):
             denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)
             for step in sampler.sample(denoise, x, run):
                 x = step.x
+                pace.step()
                 yield meter.advance(step.index)
                 if meter.wants_preview():
                     yield from bench.previews(pipeline, group, step.denoised)
