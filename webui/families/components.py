@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
+
+    from webui.families.weight_table import WeightTable
 
 NO_PARTS: Final[Mapping[str, Path]] = MappingProxyType({})
 """For models that lack nothing."""
@@ -39,6 +42,9 @@ class Placement:
     device: torch.device
     dtype: torch.dtype
     is_channels_last: bool = False
+    defer: Callable[[nn.Module, WeightTable], None] | None = None
+    """Told of each model that is built, which then has no weights yet, and what they are made of:
+    someone else brings them in. None: they are read at once."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,18 @@ must not load them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 from webui.core.errors import ModelUnreadable
 from webui.families.components import Placement
+from webui.families.safetensors_file import read_table
+from webui.families.stored import Stored, WeightFile
+from webui.families.weight_table import Weight, WeightTable, bytes_of, element_type, put
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -39,13 +42,6 @@ class Piece:
         rows = (len(range(whole[0])[self.start : self.stop]), *whole[1:]) if whole else whole
         return rows[::-1] if self.transpose else rows
 
-    def of(self, whole: Tensor) -> Tensor:
-        """It, of the tensor `whole`."""
-        rows = whole[self.start : self.stop] if whole.ndim else whole
-        if self.swap_halves:
-            rows = rows.roll(len(rows) // 2, 0)
-        return rows.T if self.transpose else rows
-
 
 NameOf = Callable[[Collection[str]], Mapping[str, str | Piece]]
 """The file's name of each key of a model, or which piece of the file's tensor it is."""
@@ -61,14 +57,12 @@ class TensorFiles:
         self.name: Final = name
         self._files: Final = tuple(files)
         self._stack: Final = ExitStack()
-        self._readers: Final[dict[str, Any]] = {}
+        self._table: Final[dict[str, Stored]] = {}
+        self._opened: Final[dict[WeightFile, BinaryIO]] = {}
 
     def __enter__(self) -> TensorFiles:
-        with ExitStack() as stack:
-            for file in self._files:
-                reader = stack.enter_context(_open(self.name, file))
-                self._readers.update(dict.fromkeys(reader.keys(), reader))
-            self._stack.push(stack.pop_all())
+        for file in self._files:
+            self._table.update(read_table(self.name, file))
         return self
 
     def __exit__(
@@ -77,27 +71,49 @@ class TensorFiles:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._readers.clear()
-        self._stack.close()
+        self._opened.clear()
+        self._stack.__exit__(kind, error, traceback)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._readers
+        return key in self._table
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._readers)
+        return iter(self._table)
 
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape of a tensor, told without reading it."""
-        return tuple(self._readers[key].get_slice(key).get_shape())
+        return self._table[key].shape
 
     def dtype(self, key: str) -> str:
         """The type of a tensor's elements as safetensors calls it, such as F16 or F8_E4M3."""
-        return str(self._readers[key].get_slice(key).get_dtype())
+        return self._table[key].dtype
+
+    def stored(self, key: str) -> Stored:
+        """Where a tensor lies, to be read later. Raises KeyError."""
+        return self._table[key]
 
     def read(self, key: str) -> Tensor:
-        """A tensor as the file has it, on the CPU; its bytes may still be the mapped file's."""
-        tensor: Tensor = self._readers[key].get_tensor(key)
+        """A tensor as the file has it, on the CPU. Raises ModelUnreadable."""
+        import torch
+
+        stored = self._table[key]
+        tensor = torch.empty(stored.shape, dtype=element_type(stored))
+        self.read_into(stored, tensor)
         return tensor
+
+    def read_into(self, stored: Stored, room: Tensor) -> None:
+        """Put a tensor into `room`, whatever its type, layout and device. Raises
+        ModelUnreadable."""
+        import torch
+
+        dtype = element_type(stored)
+        is_ready = room.dtype == dtype and room.device.type == "cpu" and room.is_contiguous()
+        target = room if is_ready else torch.empty(stored.shape, dtype=dtype)
+        if stored.file not in self._opened:
+            self._opened[stored.file] = self._stack.enter_context(stored.file.opened())
+        stored.file.read_into(self._opened[stored.file], stored.offset, bytes_of(target))
+        if not is_ready:
+            room.copy_(target.reshape(room.shape))
 
 
 def folder_files(name: str, folder: Path) -> list[Path]:
@@ -125,36 +141,105 @@ def build(make: Callable[[], M], names: NameOf, files: TensorFiles, placement: P
     """The model that `make` makes, with weights from `files`, ready to run.
 
     It is made without storage and takes over each tensor as it is read, so that nothing lies in
-    memory twice. Raises ModelUnreadable.
+    memory twice. Where the placement defers reading, it is left without weights, and who defers is
+    given the table of them. Raises ModelUnreadable.
     """
-    import torch
-
-    with torch.device("meta"):
+    with empty_weights():
         model = make()
-    empty = model.state_dict()
-    pieces = {key: _piece(name) for key, name in names(empty).items()}
-    _check_complete(files, [pieces[key].key for key in empty])
-    weights = {
-        key: _place(_fitting(files, pieces[key], tuple(tensor.shape)), placement)
-        for key, tensor in empty.items()
-    }
-    model.load_state_dict(weights, assign=True)
-    return model.eval().requires_grad_(False)
+    table = tabulate(model, names, files, placement)
+    _move_buffers(model, table, placement)
+    model.eval().requires_grad_(False)
+    if placement.defer is not None:
+        placement.defer(model, table)
+    else:
+        _fill(model, table, files)
+    return model
 
 
-def _open(name: str, file: Path) -> Any:
-    from safetensors import SafetensorError, safe_open
+def tabulate(
+    model: nn.Module, names: NameOf, files: TensorFiles, placement: Placement
+) -> WeightTable:
+    """What each weight of a model without storage is made of. Raises ModelUnreadable."""
+    wanted = _shared(model)
+    pieces = {key: _piece(name) for key, name in names(model.state_dict()).items()}
+    found = {keys: _first_there(files, [pieces[key] for key in keys]) for keys in wanted}
+    _check_complete(files, [piece.key for piece in found.values()])
+    weights = (_weight(files, keys, found[keys], like, placement) for keys, like in wanted.items())
+    return WeightTable(name=files.name, weights=tuple(weights), device=placement.device)
 
-    try:
-        return safe_open(file, framework="pt")
-    except FileNotFoundError as error:
-        raise ModelUnreadable(
-            name, f"the file {file.name} is missing. Put it back, or refresh the list of models."
-        ) from error
-    except (SafetensorError, OSError) as error:
-        raise ModelUnreadable(
-            name, f"the file {file.name} is damaged or cut short ({error}). Download it again."
-        ) from error
+
+@contextmanager
+def empty_weights() -> Iterator[None]:
+    """Models made meanwhile have weights without storage; what they compute, such as tables of
+    positions that are in no file, is there."""
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    unfilled = (torch.empty, torch.rand, torch.randn)
+
+    class WithoutStorage(TorchFunctionMode):
+        def __torch_function__(
+            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
+            kwargs = kwargs or {}
+            if func in unfilled and kwargs.get("device") is None:
+                kwargs = {**kwargs, "device": "meta"}
+            return func(*args, **kwargs)
+
+    with WithoutStorage():
+        yield
+
+
+def _shared(model: nn.Module) -> dict[tuple[str, ...], Tensor]:
+    """The keys of each weight of a model, and what the model has in its place."""
+    keys: dict[int, list[str]] = {}
+    tensors: dict[int, Tensor] = {}
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    for key, tensor in model.state_dict().items():
+        owner = parameters.get(key, tensor)
+        keys.setdefault(id(owner), []).append(key)
+        tensors[id(owner)] = owner  # kept, so that no other tensor gets its id
+    return {tuple(keys[each]): tensors[each] for each in keys}
+
+
+def _first_there(files: TensorFiles, pieces: Sequence[Piece]) -> Piece:
+    return next((piece for piece in pieces if piece.key in files), pieces[0])
+
+
+def _weight(
+    files: TensorFiles, keys: tuple[str, ...], piece: Piece, like: Tensor, placement: Placement
+) -> Weight:
+    shape = tuple(like.shape)
+    _check_shape(files, piece, shape)
+    return Weight(
+        keys=keys,
+        shape=shape,
+        dtype=placement.dtype if like.is_floating_point() else like.dtype,
+        source=files.stored(piece.key).rows(piece.start, piece.stop),
+        swap_halves=piece.swap_halves,
+        transpose=piece.transpose,
+        is_channels_last=placement.is_channels_last and len(shape) == 4,
+    )
+
+
+def _move_buffers(model: nn.Module, table: WeightTable, placement: Placement) -> None:
+    """Bring what is in no file to the device."""
+    from_files = {key for weight in table.weights for key in weight.keys}
+    for path, layer in model.named_modules():
+        for name, buffer in layer.named_buffers(prefix=path, recurse=False):
+            if name not in from_files and buffer.device.type != "meta":
+                setattr(layer, name.rpartition(".")[2], buffer.to(placement.device))
+
+
+def _fill(model: nn.Module, table: WeightTable, files: TensorFiles) -> None:
+    for weight in table.weights:
+        tensor = weight.empty(table.device)
+        for source, room in weight.parts(tensor):
+            if isinstance(source, Stored):
+                files.read_into(source, room)
+            else:
+                room.copy_(source.reshape(room.shape))
+        put(model, weight, tensor)
 
 
 def _check_complete(files: TensorFiles, wanted: Iterable[str]) -> None:
@@ -171,8 +256,8 @@ def _piece(name: str | Piece) -> Piece:
     return name if isinstance(name, Piece) else Piece(name)
 
 
-def _fitting(files: TensorFiles, piece: Piece, shape: tuple[int, ...]) -> Tensor:
-    """A piece in the shape the model wants; 1x1 convolutions serve as linear layers."""
+def _check_shape(files: TensorFiles, piece: Piece, shape: tuple[int, ...]) -> None:
+    """A piece has the shape the model wants; 1x1 convolutions serve as linear layers."""
     found = piece.shape_in(files.shape(piece.key))
     if found not in (shape, (*shape, 1, 1)):
         raise ModelUnreadable(
@@ -180,18 +265,3 @@ def _fitting(files: TensorFiles, piece: Piece, shape: tuple[int, ...]) -> Tensor
             f"{piece.key} has the shape {found} instead of {shape}: it is of another kind than "
             "it seems. Look for another version.",
         )
-    return piece.of(files.read(piece.key)).reshape(shape)
-
-
-def _place(tensor: Tensor, placement: Placement) -> Tensor:
-    """A copy of a tensor. Copied even where nothing changes: a file that is overwritten while a
-    model still lies in its mapped pages ends the process."""
-    import torch
-
-    is_image_like = placement.is_channels_last and tensor.ndim == 4
-    return tensor.to(
-        device=placement.device,
-        dtype=placement.dtype,
-        memory_format=torch.channels_last if is_image_like else torch.preserve_format,
-        copy=True,
-    )

@@ -1,0 +1,122 @@
+"""What each weight of a model is made of: the way from a model without storage to a loaded one.
+
+torch is imported inside the functions, because the web process reads families too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from webui.core.errors import ModelUnreadable
+from webui.families.stored import TORCH_NAMES, Stored
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weight:
+    """One weight of a model: what it shall be in memory, and what it is made of.
+
+    `keys` are its names in the model; there are several where layers share it. `source` are the
+    bytes of a file, or a tensor where a file can't be read so; its rows along the first axis become
+    the weight's, with the halves swapped and then transposed if so said.
+    """
+
+    keys: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    source: Stored | Tensor
+    swap_halves: bool = False
+    transpose: bool = False
+    is_channels_last: bool = False
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that it takes in memory."""
+        return prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Elements from one index to the next along each axis."""
+        return self.empty("meta").stride()
+
+    def empty(self, device: torch.device | str) -> Tensor:
+        """Room for it."""
+        import torch
+
+        layout = torch.channels_last if self.is_channels_last else torch.contiguous_format
+        return torch.empty(self.shape, dtype=self.dtype, device=device, memory_format=layout)
+
+    def parts(self, room: Tensor) -> Iterator[tuple[Stored | Tensor, Tensor]]:
+        """Each part of the source, and the part of `room` where it belongs, row for row."""
+        rows = room.T if self.transpose else room
+        if not self.swap_halves:
+            yield self.source, rows
+            return
+        count = rows.shape[0]
+        half = count // 2
+        yield cut(self.source, 0, count - half), rows[half:]
+        yield cut(self.source, count - half, count), rows[:half]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WeightTable:
+    """All weights of a model. `name` is the model's, for messages."""
+
+    name: str
+    weights: tuple[Weight, ...]
+    device: torch.device
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes that they take in memory."""
+        return sum(weight.size_bytes for weight in self.weights)
+
+
+def cut(source: Stored | Tensor, start: int | None, stop: int | None) -> Stored | Tensor:
+    """Some rows of a source."""
+    if isinstance(source, Stored):
+        return source.rows(start, stop)
+    return source[start:stop] if source.ndim else source
+
+
+def put(model: nn.Module, weight: Weight, tensor: Tensor) -> None:
+    """Make `tensor` that weight of the model; layers that share it share one parameter."""
+    from torch import nn
+
+    value: Any = None
+    for key in weight.keys:
+        path, _, name = key.rpartition(".")
+        layer = model.get_submodule(path)
+        if name in dict(layer.named_parameters(recurse=False)):
+            value = nn.Parameter(tensor, requires_grad=False) if value is None else value
+            setattr(layer, name, value)
+        else:
+            setattr(layer, name, tensor)
+
+
+def element_type(source: Stored) -> torch.dtype:
+    """torch's type of a tensor in a file. Raises ModelUnreadable."""
+    import torch
+
+    name = TORCH_NAMES.get(source.dtype, "")
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype):
+        raise ModelUnreadable(
+            source.file.model,
+            f"it has tensors of the type {source.dtype}, which this version can't read. "
+            "Look for another version.",
+        )
+    return dtype
+
+
+def bytes_of(tensor: Tensor) -> memoryview:
+    """The memory of a contiguous tensor on the CPU."""
+    import torch
+
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
