@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from webui.catalog.database import open_catalog
-from webui.catalog.hashes import LEGACY_DIGITS, HashCache, Look, legacy_hash, look
+from webui.catalog.hashes import LEGACY_DIGITS, HashCache, legacy_hash
 from webui.catalog.header import read_front
-from webui.catalog.index import Finding, FindingIndex
-from webui.catalog.recognise import SAFETENSORS, recognise
-from webui.catalog.walk import SUFFIXES, model_files
+from webui.catalog.index import FindingIndex
+from webui.catalog.recognise import SAFETENSORS
+from webui.catalog.roots import MARK, OWN, Root
+from webui.catalog.scan import Looking, Scanner, Seen
+from webui.catalog.soon import Soon
+from webui.catalog.walk import SUFFIXES, Place
 from webui.core.errors import NotFound
 from webui.core.model import ModelFamily, ModelInfo, ModelKind
 from webui.core.recipe import FileRef
@@ -27,40 +30,57 @@ SHIPPED: Final = Path(__file__).resolve().parents[2] / "models" / STARTER
 LIBRARY_STEMS: Final = frozenset({"diffusion_pytorch_model", "pytorch_lora_weights", "model"})
 """What libraries call every file they write; its folder has the telling name."""
 HASH: Final = re.compile(r"[0-9a-f]{8,64}")
+DEFAULT_PATIENCE_S: Final = 5.0
+"""So long the chosen checkpoint is waited for while the folders are looked through."""
 TITLE_HASH: Final = re.compile(r"^(?P<name>.+?)\s*\[[0-9a-fA-F]{8,64}\]$")
 """A1111 writes checkpoints as "folder/name.safetensors [0123456789]"."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A file in models/ that can't be used, and why, for the person who put it there."""
+    """A file in models/ that can't be used, and why, for the person who put it there. `id` is
+    the one that it would have as a model."""
 
     name: str
     why: str
+    id: str = ""
+    size_bytes: int = 0
 
 
 class Catalog:
-    """Models by kind and id, found below one folder; the starter model that ships is always among
-    them.
+    """Models by kind and id, found below our own folder and those of other programs; the starter
+    model that ships is always among them.
 
     Usable from any thread. `refresh` reads headers only, and those only once; hashes are computed
-    when asked for.
+    when asked for. Ids of models in other programs' folders begin with "@" and the folder's name.
     """
 
     def __init__(
-        self, folder: Path, database: Path, families: Iterable[ModelFamily], shipped: Path = SHIPPED
+        self,
+        folder: Path,
+        database: Path,
+        families: Iterable[ModelFamily],
+        shipped: Path = SHIPPED,
+        others: Callable[[], Sequence[Root]] = tuple,
     ) -> None:
+        """`others` are the folders of other programs, asked for at each refresh."""
         self.folder: Final = folder
-        self._shipped = shipped
-        self._families = tuple(families)
+        self._others: Final = others
+        known = tuple(families)
         for_hashes, for_findings = open_catalog(database)
-        self._hashes = HashCache(for_hashes)
-        self._index = FindingIndex(for_findings, [family.id for family in self._families])
+        self.hashes: Final = HashCache(for_hashes)
+        self._index = FindingIndex(for_findings, [family.id for family in known])
+        self._scanner: Final = Scanner(index=self._index, families=known, shipped=shipped)
+        self._soon: Final = Soon(self.refresh, "models")
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()
+        self._is_closing = self._has_looked = False
+        self._seen: Sequence[Seen] = ()
         self._models: Mapping[ModelKind, Mapping[str, ModelInfo]] = {}
         self._claims: Mapping[Path, str] = {}
         self._problems: tuple[Problem, ...] = ()
+        self.looking: Looking | None = None
+        """How far a look is that found new files; None when none is under way."""
         self.version = 0
         """Changes with each refresh: what was worked out about the models may have changed."""
 
@@ -73,26 +93,29 @@ class Catalog:
         return self._problems
 
     def refresh(self) -> None:
-        """Look again at what lies in the folder. Files that did not change are not opened."""
+        """Look again at what lies in the folders. Files that did not change are not opened."""
         with self._refreshing:
-            seen = self._look_around()
-        hashes = self._hashes.all()
-        found = [
-            self._entry(file, hashes.get(str(file.path))) for file in seen if file.finding.kind
-        ]
-        found.sort(key=lambda model: (model.is_starter, model.id.lower()))
-        self._models = {
-            kind: {model.id: model for model in found if model.kind is kind} for kind in ModelKind
-        }
-        self._claims = {file.path: claim for file in seen if (claim := file.finding.claimed_hash)}
-        self._problems = tuple(
-            Problem(name=file.path.name, why=file.finding.problem)
-            for file in seen
-            if file.finding.problem
-        )
-        self.version += 1
-        for problem in self._problems:
-            log.info("%s", problem.why)
+            if self._is_closing:
+                return
+            roots = (Root(path=self.folder), *self._others())
+            for seen, looking in self._scanner.scan(roots, lambda: self._is_closing):
+                self.looking = looking if looking.done < looking.total else None
+                if not looking.total or looking.done or not self._has_looked:
+                    self._show(seen, roots)
+            if not self._has_looked:
+                unusable = len(self._problems)
+                log.info("%d model files, %d can't be used.", len(self._seen), unusable)
+            self.looking, self._has_looked = None, True
+
+    def refresh_soon(self, patience_s: float = 0.0) -> bool:
+        """Refresh in the background, and wait for it so long; whether it is done. Models are there
+        as soon as they are recognised."""
+        return self._soon.wait(self._soon.ask(), patience_s)
+
+    def show_hashes(self) -> None:
+        """Let the models have the hashes that were computed since the last refresh."""
+        with self._refreshing:
+            self._show(self._seen, (Root(path=self.folder), *self._others()))
 
     def find(self, ref: str, kind: ModelKind = ModelKind.CHECKPOINT) -> ModelInfo:
         """The model of this kind with this id, name, alias or hash (at least 8 digits; with or
@@ -102,6 +125,9 @@ class Catalog:
         if (titled := TITLE_HASH.match(ref)) and (found := self._named(titled["name"], kind)):
             return found
         found = self._named(ref, kind) or self._hashed_as(ref.lower(), kind)
+        if found is None and self._soon.is_running and not self._has_looked:
+            self._soon.settle()  # it may be among what the first look has yet to find
+            return self.find(ref, kind)
         if found is None:
             raise NotFound("model" if kind is ModelKind.CHECKPOINT else kind.value, ref)
         return found
@@ -121,10 +147,15 @@ class Catalog:
         for models in self._models.values():
             if id in models:
                 return models[id]
+        if self._soon.is_running and not self._has_looked:
+            self._soon.settle()
+            return self.get(id)
         raise NotFound("model", id)
 
     def default(self, chosen: str = "") -> ModelInfo:
         """The chosen model if it is there, else the newest real one, else the starter model."""
+        if chosen and chosen not in self._models.get(ModelKind.CHECKPOINT, {}):
+            self._soon.settle(DEFAULT_PATIENCE_S)
         checkpoints = self._models.get(ModelKind.CHECKPOINT, {})
         if chosen and chosen in checkpoints:
             return checkpoints[chosen]
@@ -138,13 +169,13 @@ class Catalog:
     def hashed(self, model: ModelInfo) -> ModelInfo:
         """The model with its hash, which is computed now if it is not known yet."""
         with self._lock:
-            return replace(model, hash=self._hashes.compute(model.path))
+            return replace(model, hash=self.hashes.compute(model.path))
 
     def short_hash(self, model: ModelInfo) -> str:
         """The hash that A1111 writes: 12 digits of a LoRA's weights alone, else 10 of the file."""
         if model.kind is ModelKind.LORA:
             with self._lock:
-                return self._hashes.compute_body(model.path)[:12]
+                return self.hashes.compute_body(model.path)[:12]
         return (self.hashed(model).hash or "")[:10]
 
     def known_short_hash(self, model: ModelInfo) -> str:
@@ -153,7 +184,7 @@ class Catalog:
         if model.kind is not ModelKind.LORA:
             return (model.hash or "")[:10]
         try:
-            known = self._hashes.known_body(model.path)
+            known = self.hashes.known_body(model.path)
         except OSError:  # gone since the folder was looked through
             known = None
         return (known or self._claims.get(model.path, ""))[:12]
@@ -178,51 +209,29 @@ class Catalog:
         return read_front(model.path).metadata
 
     def close(self) -> None:
-        """Close the database."""
-        self._hashes.close()
-        self._index.close()
+        """End what runs in the background and close the database."""
+        self._is_closing = True
+        self._soon.settle()
+        with self._refreshing:
+            self.hashes.close()
+            self._index.close()
 
-    def _look_around(self) -> list[_Seen]:
-        """All files as they are now; what is learnt of new ones is remembered."""
-        known = self._index.all()
-        seen: list[_Seen] = []
-        fresh: dict[str, tuple[str, Finding]] = {}
-        for path in model_files(self.folder, self._shipped):
-            try:
-                files = look(path)
-            except OSError:
-                continue  # gone since the folder was listed
-            stamp, finding = known.get(str(path), ("", Finding()))
-            if not stamp or stamp != files.stamp:
-                finding = recognise(path, self._parents(path), self._families)
-                fresh[str(path)] = (files.stamp, finding)
-            seen.append(_Seen(path=path, files=files, finding=finding))
-        self._index.change(fresh, known.keys() - {str(file.path) for file in seen})
-        return seen
-
-    def _entry(self, seen: _Seen, known: tuple[str, str] | None) -> ModelInfo:
-        path, parents = seen.path, self._parents(seen.path)
-        is_starter = path == self._shipped
-        stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
-        return ModelInfo(
-            id=STARTER if is_starter else "/".join((*parents, path.name)),
-            name=parents[-1] if stem in LIBRARY_STEMS and parents else stem,
-            kind=ModelKind(seen.finding.kind),
-            family=seen.finding.family,
-            path=path,
-            size_bytes=seen.files.size_bytes,
-            hash=known[1] if known is not None and known[0] == seen.files.stamp else None,
-            is_starter=is_starter,
-            folder="/".join(parents),
-            modified=seen.files.modified,
-            alias=seen.finding.alias,
-            variant=seen.finding.variant,
-            missing=seen.finding.missing,
-        )
-
-    def _parents(self, path: Path) -> tuple[str, ...]:
-        """The folders between the models folder and a file."""
-        return () if path == self._shipped else path.relative_to(self.folder).parts[:-1]
+    def _show(self, seen: Sequence[Seen], roots: Sequence[Root]) -> None:
+        """Make what was seen the list of models."""
+        hashes = self.hashes.all()
+        found = [
+            _model(file, hashes.get(str(file.place.path))) for file in seen if file.finding.kind
+        ]
+        found.sort(key=lambda model: (model.is_starter, model.id.lower()))
+        self._seen = seen
+        self._models = {
+            kind: {model.id: model for model in found if model.kind is kind} for kind in ModelKind
+        }
+        self._claims = {
+            file.place.path: claim for file in seen if (claim := file.finding.claimed_hash)
+        }
+        self._problems = (*_missing(roots), *_problems(seen))
+        self.version += 1
 
     def _named(self, ref: str, kind: ModelKind) -> ModelInfo | None:
         models = self._models.get(kind, {})
@@ -241,7 +250,7 @@ class Catalog:
         if not HASH.fullmatch(ref):
             return None
         by_path = {model.path: model for model in self.models(kind)}
-        computed = self._hashes.matching(ref)
+        computed = self.hashes.matching(ref)
         claimed = [path for path, claim in self._claims.items() if claim.startswith(ref)]
         for path in (*computed, *claimed):
             if path in by_path:
@@ -252,11 +261,49 @@ class Catalog:
         return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    path: Path
-    files: Look
-    finding: Finding
+def _model(seen: Seen, known: tuple[str, str] | None) -> ModelInfo:
+    """What was seen as an entry of the catalog; `known` is the stamp that its hash is for, and the
+    hash."""
+    place, finding = seen.place, seen.finding
+    path, parents = place.path, place.parents
+    stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return ModelInfo(
+        id=_id(place),
+        name=parents[-1] if stem in LIBRARY_STEMS and parents else stem,
+        kind=ModelKind(finding.kind),
+        family=finding.family,
+        path=path,
+        size_bytes=seen.files.size_bytes,
+        hash=known[1] if known is not None and known[0] == seen.files.stamp else None,
+        is_starter=place.is_starter,
+        folder="/".join(parents),
+        modified=seen.files.modified,
+        alias=finding.alias,
+        variant=finding.variant,
+        missing=finding.missing,
+    )
+
+
+def _id(place: Place) -> str:
+    return STARTER if place.is_starter else "/".join((*place.parents, place.path.name))
+
+
+def _problems(seen: Iterable[Seen]) -> Iterator[Problem]:
+    for file in seen:
+        if why := file.finding.problem:
+            id, size = _id(file.place), file.files.size_bytes
+            yield Problem(name=file.place.path.name, why=why, id=id, size_bytes=size)
+
+
+def _missing(roots: Iterable[Root]) -> Iterator[Problem]:
+    for root in roots:
+        if root.name != OWN and not root.is_there:
+            yield Problem(
+                name=root.name,
+                why=f"The folder of models “{root.name}” is not there. Connect the disk that it "
+                "is on, or change it in the settings.",
+                id=MARK + root.name,
+            )
 
 
 def _paths(model: ModelInfo) -> tuple[str, ...]:

@@ -35,7 +35,13 @@ def recognise(path: Path, folders: Iterable[str], families: Sequence[ModelFamily
     except ModelUnreadable as error:
         return Finding(problem=str(error))
     except OSError as error:
-        return Finding(problem=str(ModelUnreadable(path.name, f"it can't be read ({error}).")))
+        return Finding(
+            problem=str(
+                ModelUnreadable(
+                    path.name, f"it can't be read ({error.strerror or 'no reason given'})."
+                )
+            )
+        )
 
 
 def is_pickle(path: Path) -> bool:
