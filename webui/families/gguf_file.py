@@ -154,7 +154,7 @@ class GgufFile:
         data = torch.empty(span.length, dtype=torch.uint8)
         assert self._file is not None, "only inside the with block"
         self._file.seek(span.offset)
-        if self._file.readinto(data.numpy()) != span.length:
+        if self._file.readinto(data.numpy().data) != span.length:
             raise EOFError(f"{key} is cut short")
         if header.dtype in TYPES:
             return data.view(-1, TYPES[header.dtype].size_bytes)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from webui.families.quantised.quantised import Form, Quantised, dequantise
+from webui.families.quantised.quantised import Form, Parts
 
 if TYPE_CHECKING:
     import torch
@@ -36,9 +36,9 @@ class Patch:
     change: Callable[[Tensor], Tensor]
 
 
-def keep(model: nn.Module, key: str, weight: Quantised, dtype: torch.dtype) -> bool:
-    """Let the layer to which the parameter `key` belongs run on this weight, in `dtype`. False,
-    and nothing done, where it is no weight of a linear layer or a convolution."""
+def keep(model: nn.Module, key: str, weight: Form, parts: Parts, dtype: torch.dtype) -> bool:
+    """Let the layer to which the parameter `key` belongs run on a weight made of `parts`, in
+    `dtype`. False, and nothing done, where it is no weight of a linear layer or a convolution."""
     import torch
     from torch import nn
 
@@ -48,9 +48,9 @@ def keep(model: nn.Module, key: str, weight: Quantised, dtype: torch.dtype) -> b
         return False
     del layer.weight
     layer.weight = torch.empty(weight.shape, dtype=dtype, device="meta")
-    for part, tensor in weight.parts.items():
+    for part, tensor in parts.items():
         layer.register_buffer(BUFFER + part, tensor, persistent=False)
-    setattr(layer, FORM, weight.form)
+    setattr(layer, FORM, weight)
     setattr(layer, PATCH, None)
     setattr(layer, "forward", partial(_forward, layer))  # noqa: B010 - a method, for the types
     return True
@@ -61,12 +61,18 @@ def is_quantised(layer: nn.Module) -> bool:
     return hasattr(layer, FORM)
 
 
-def quantised(layer: nn.Module) -> Quantised:
-    """The weight of a layer for which `is_quantised`, its parts where they are now."""
-    form: Form = getattr(layer, FORM)
-    names = [name for name, _ in layer.named_buffers(recurse=False) if name.startswith(BUFFER)]
-    parts = {name.removeprefix(BUFFER): getattr(layer, name) for name in names}
-    return Quantised(form=form, parts=parts)
+def form(layer: nn.Module) -> Form:
+    """What is to be known of the weight of a layer for which `is_quantised`."""
+    found: Form = getattr(layer, FORM)
+    return found
+
+
+def parts(layer: nn.Module) -> Parts:
+    """The tensors that make its weight, where they are now."""
+    buffers = layer.named_buffers(recurse=False)
+    return {
+        name.removeprefix(BUFFER): tensor for name, tensor in buffers if name.startswith(BUFFER)
+    }
 
 
 def patch(layer: nn.Module, change: Patch | None) -> None:
@@ -79,12 +85,11 @@ def values(layer: nn.Module) -> Tensor:
     """The true values that a layer computes with now, its patch applied, in a new tensor."""
     import torch
 
-    weight = quantised(layer)
     dtype: torch.dtype = getattr(layer, "weight").dtype  # noqa: B009 - untyped there
     change: Patch | None = getattr(layer, PATCH)
     if change is None:
-        return dequantise(weight.form, weight.parts, dtype)
-    base = dequantise(weight.form, weight.parts, torch.float32 if change.is_exact else dtype)
+        return form(layer).dequantise(parts(layer), dtype)
+    base = form(layer).dequantise(parts(layer), torch.float32 if change.is_exact else dtype)
     return change.change(base).to(dtype)
 
 

@@ -9,12 +9,12 @@ worth in each row.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from webui.core.model import Header
 from webui.families.quantised.quantised import Form, Group, Parts, ReadBytes, Scheme, Shape
-from webui.families.quantised.schemes.fp8 import TYPES, VALUES, joined_bytes
+from webui.families.quantised.schemes.fp8 import TYPES, VALUES
 
 if TYPE_CHECKING:
     import torch
@@ -44,13 +44,13 @@ def groups(header: Header, read: ReadBytes) -> Mapping[str, Group]:
         names = (*SCALES, *([OF_127] if is_whole else []))
         scale = next((name for name in names if layer + name in header), None)
         if scale is not None and (is_whole or tensor.dtype in TYPES or scale == SCALES[0]):
-            _check_scale(key, tensor.shape, header[layer + scale].shape)
+            height = _height(key, tensor.shape, header[layer + scale].shape)
             found[key] = Group(
                 scheme=SCHEME,
                 shape=tensor.shape,
                 keys={VALUES: key, SCALE: layer + scale},
                 unused=tuple(layer + name for name in BESIDE if layer + name in header),
-                options={"of": 127.0 if scale == OF_127 else 1.0},
+                options={"of": 127.0 if scale == OF_127 else 1.0, "height": height},
             )
     return found
 
@@ -61,30 +61,17 @@ def dequantise(parts: Parts, weight: Form, dtype: torch.dtype) -> Tensor:
 
     values = parts[VALUES].to(dtype, copy=True).reshape(len(parts[VALUES]), -1)
     scale = parts[SCALE].to(torch.float32) / weight.options["of"]
-    return values.mul_(_spread(scale, values.shape))
+    return values.mul_(_spread(scale, int(weight.options["height"]), values.shape))
 
 
-def rows(parts: Parts, weight: Form, start: int, stop: int) -> Parts | None:
+def rows(weight: Form, start: int, stop: int) -> Mapping[str, tuple[int, int]] | None:
     """Any rows; where the scale is of blocks, those that are whole blocks."""
-    scale = parts[SCALE]
-    if scale.numel() > 1:
-        height = _height(weight.shape[0], len(scale))
-        if start % height or (stop % height and stop != weight.shape[0]):
-            return None
-        scale = scale[start // height : -(-stop // height)]
-    return {VALUES: parts[VALUES][start:stop], SCALE: scale}
-
-
-def joined(runs: Iterable[Parts]) -> Parts:
-    """One after the other. A scale of the whole is the same in each."""
-    import torch
-
-    found = list(runs)
-    scales = [parts[SCALE] for parts in found]
-    return {
-        VALUES: joined_bytes([parts[VALUES] for parts in found]),
-        SCALE: scales[0] if scales[0].numel() == 1 else torch.cat(scales),
-    }
+    height = int(weight.options["height"])
+    if not height:
+        return {VALUES: (start, stop)}
+    if any(edge % height for edge in (start, stop) if edge != weight.shape[0]):
+        return None
+    return {VALUES: (start, stop), SCALE: (start // height, -(-stop // height))}
 
 
 def _check_format(key: str, header: Header, read: ReadBytes) -> None:
@@ -103,30 +90,23 @@ def _check_format(key: str, header: Header, read: ReadBytes) -> None:
         )
 
 
-def _check_scale(key: str, shape: Shape, scale: Shape) -> None:
-    count = scale[0] if scale else 1
-    is_of_whole = all(side == 1 for side in scale)
-    is_of_rows = bool(shape) and count == shape[0] and all(side == 1 for side in scale[1:])
-    is_of_blocks = len(shape) == len(scale) == 2 and all(
-        side == -(-whole // BLOCK) for side, whole in zip(scale, shape, strict=True)
+def _height(key: str, shape: Shape, scale: Shape) -> int:
+    """How many rows share a scale; 0 if all do. Raises ValueError."""
+    if all(side == 1 for side in scale):
+        return 0
+    if scale[0] == shape[0] and all(side == 1 for side in scale[1:]):
+        return 1
+    if len(shape) == 2 and scale == tuple(-(-side // BLOCK) for side in shape):
+        return BLOCK
+    raise ValueError(
+        f"the scale of {key} has the shape {scale}, which fits no weight of the shape {shape}. "
+        "Look for another version of it."
     )
-    if not (is_of_whole or is_of_rows or is_of_blocks):
-        raise ValueError(
-            f"the scale of {key} has the shape {scale}, which fits no weight of the shape {shape}. "
-            "Look for another version of it."
-        )
 
 
-def _height(count: int, scales: int) -> int:
-    """How many rows share a scale."""
-    return 1 if scales == count else BLOCK
-
-
-def _spread(scale: Tensor, shape: Shape) -> Tensor:
+def _spread(scale: Tensor, height: int, shape: Shape) -> Tensor:
     """A scale for each value: (1, 1), (rows, 1) or (rows, columns)."""
-    if scale.numel() == 1:
-        return scale.reshape(1, 1)
-    if scale.ndim < 2 or scale.shape[1] == 1:
+    if height != BLOCK:
         return scale.reshape(-1, 1)
     tall = scale.repeat_interleave(BLOCK, 0)[: shape[0]]
     return tall.repeat_interleave(BLOCK, 1)[:, : shape[1]]
@@ -138,5 +118,4 @@ SCHEME: Final = Scheme(
     groups=groups,
     dequantise=dequantise,
     rows=rows,
-    joined=joined,
 )

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from webui.core.model import Header
@@ -61,32 +61,21 @@ def dequantise(parts: Parts, weight: Form, dtype: torch.dtype) -> Tensor:
     return values[:count]
 
 
-def rows(parts: Parts, weight: Form, start: int, stop: int) -> Parts | None:
-    """Rows that begin and end with a block."""
-    import torch
-
-    block = int(weight.options["block"])
+def rows(weight: Form, start: int, stop: int) -> Mapping[str, tuple[int, int]] | None:
+    """Rows that begin and end with a block, and with a block of blocks where `absmax` has them."""
+    count, block = math.prod(weight.shape), int(weight.options["block"])
     first, last = start * weight.columns, stop * weight.columns
-    if first % block or (last % block and last != math.prod(weight.shape)):
+    nested = int(weight.options.get("nested_block", 1))
+    if any(edge % (block * nested) for edge in (first, last) if edge != count):
         return None
-    blocks = slice(first // block, -(-last // block))
-    return {
-        VALUES: parts[VALUES].flatten()[first // 2 : -(-last // 2)],
-        "absmax": _largest(parts, weight)[blocks].to(torch.float32),
-        "quant_map": parts["quant_map"],
+    cut = {
+        VALUES: (first // 2, -(-last // 2)),
+        "absmax": (first // block, -(-last // block)),
     }
-
-
-def joined(runs: Iterable[Parts]) -> Parts:
-    """One after the other; each run but the last ends with a block."""
-    import torch
-
-    found = list(runs)
-    return {
-        VALUES: torch.cat([parts[VALUES] for parts in found]),
-        "absmax": torch.cat([parts["absmax"] for parts in found]),
-        "quant_map": found[0]["quant_map"],
-    }
+    if "nested_block" in weight.options:
+        whole = block * nested
+        cut["nested_absmax"] = (first // whole, -(-last // whole))
+    return cut
 
 
 def _group(weight: str, state: str, header: Header, read: ReadBytes) -> Group:
@@ -145,5 +134,4 @@ SCHEME: Final = Scheme(
     groups=groups,
     dequantise=dequantise,
     rows=rows,
-    joined=joined,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from webui.core.model import Header
@@ -31,21 +31,9 @@ def dequantise(parts: Parts, weight: Form, dtype: torch.dtype) -> Tensor:
     return parts[VALUES].to(dtype, copy=True)
 
 
-def rows(parts: Parts, weight: Form, start: int, stop: int) -> Parts:
+def rows(weight: Form, start: int, stop: int) -> Mapping[str, tuple[int, int]]:
     """Any rows."""
-    return {VALUES: parts[VALUES][start:stop]}
-
-
-def joined(runs: Iterable[Parts]) -> Parts:
-    """One after the other."""
-    return {VALUES: joined_bytes([parts[VALUES] for parts in runs])}
-
-
-def joined_bytes(tensors: list[Tensor]) -> Tensor:
-    """Tensors of one type in a row; as bytes, because fp8 has few operations."""
-    import torch
-
-    return torch.cat([tensor.view(torch.uint8) for tensor in tensors]).view(tensors[0].dtype)
+    return {VALUES: (start, stop)}
 
 
 SCHEME: Final = Scheme(
@@ -54,5 +42,4 @@ SCHEME: Final = Scheme(
     groups=groups,
     dequantise=dequantise,
     rows=rows,
-    joined=joined,
 )

@@ -172,17 +172,10 @@ def dequantise(type: str, parts: Parts, weight: Form, dtype: torch.dtype) -> Ten
     return TYPES[type].values(parts[BLOCKS], dtype)
 
 
-def rows(type: str, parts: Parts, weight: Form, start: int, stop: int) -> Parts | None:
+def rows(type: str, weight: Form, start: int, stop: int) -> Mapping[str, tuple[int, int]] | None:
     """Rows that are whole blocks: all, but for weights that were laid out anew to be packed."""
     count, rest = divmod(weight.columns, TYPES[type].weights)
-    return None if rest else {BLOCKS: parts[BLOCKS][start * count : stop * count]}
-
-
-def joined(runs: Iterable[Parts]) -> Parts:
-    """One after the other."""
-    import torch
-
-    return {BLOCKS: torch.cat([parts[BLOCKS] for parts in runs])}
+    return None if rest else {BLOCKS: (start * count, stop * count)}
 
 
 SCHEME: Final[Mapping[str, Scheme]] = MappingProxyType(
@@ -193,7 +186,6 @@ SCHEME: Final[Mapping[str, Scheme]] = MappingProxyType(
             groups=partial(groups, type),
             dequantise=partial(dequantise, type),
             rows=partial(rows, type),
-            joined=joined,
         )
         for type in TYPES
     }
