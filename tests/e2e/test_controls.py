@@ -11,7 +11,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, expect
 
-from tests.conftest import until
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.site import Site
 from tests.e2e.studio_page import DONE_MS, StudioPage
@@ -67,11 +66,6 @@ def title(page: StudioPage, id: str) -> Locator:
     return page.page.locator(f"#{id} > .label-wrap > span").first
 
 
-def open_group(page: StudioPage, id: str) -> None:
-    page.page.locator(f"#{id} > .label-wrap").click()
-    expect(page.page.locator(f"#{id} > [data-testid=accordion-content]")).to_be_visible()
-
-
 def select(page: StudioPage, start: int, end: int) -> None:
     page.prompt("txt2img").evaluate("(e, at) => e.setSelectionRange(...at)", [start, end])
 
@@ -92,7 +86,7 @@ def test_a_recipe_with_every_part_is_restored_and_made_again(page: StudioPage, s
 
 
 def test_hires_fix_is_switched_on_and_its_title_follows(page: StudioPage, site: Site) -> None:
-    open_group(page, "txt2img_hr")
+    page.open_group("txt2img_hr")
     expect(page.number("txt2img_hr_scale")).to_be_hidden()
     page.page.locator("#txt2img_hr-checkbox input").check()
     page.set("txt2img_hr_scale", 1.5)
@@ -105,21 +99,9 @@ def test_hires_fix_is_switched_on_and_its_title_follows(page: StudioPage, site: 
 
 
 def test_a_fault_in_a_closed_group_opens_it(page: StudioPage) -> None:
-    open_group(page, "txt2img_sampler_parameters")
-    box = page.page.locator("#txt2img_sampler_eta :is(input, textarea)")
-
-    def is_taken() -> bool:
-        """What is typed while a page that was just opened is still being filled can be lost."""
-        box.fill("")
-        box.fill("much")
-        try:
-            words = title(page, "txt2img_sampler_parameters")
-            expect(words).to_contain_text("Eta much", timeout=3000)
-        except AssertionError:
-            return False
-        return True
-
-    until(is_taken)
+    page.open_group("txt2img_sampler_parameters")
+    page.page.locator("#txt2img_sampler_eta :is(input, textarea)").fill("much")
+    expect(title(page, "txt2img_sampler_parameters")).to_contain_text("Eta much")
     page.page.locator("#txt2img_sampler_parameters > .label-wrap").click()
     page.generate("txt2img", "an owl with much eta")
     expect(page.page.locator("gesso-fault[mode=txt2img]")).to_contain_text("“much” is not a number")
@@ -178,7 +160,7 @@ def test_styles_are_saved_chosen_and_put_into_the_prompts(
     window: OpenWindow, empty_site: Site
 ) -> None:
     page = window(at=empty_site)
-    open_group(page, "txt2img_styles_group")
+    page.open_group("txt2img_styles_group")
     page.prompt("txt2img").fill("in ink")
     page.page.locator("#txt2img_style_name :is(input, textarea)").fill("ink")
     page.page.locator("#txt2img_style_create").click()
@@ -199,7 +181,7 @@ def test_sides_are_added_without_a_mask(page: StudioPage, site: Site, noise: Pat
     page.load_into_editor(noise)
     expect(page.number("inpaint_height")).to_have_value("192")
     page.set("inpaint_steps", 1)
-    open_group(page, "inpaint_outpaint")
+    page.open_group("inpaint_outpaint")
     page.page.locator("#inpaint_outpaint_enabled input").check()
     page.set("inpaint_outpaint_left", 64)
     expect(title(page, "inpaint_outpaint")).to_have_text("Outpaint · left 64")
@@ -214,7 +196,7 @@ def test_a_sketch_is_the_source(page: StudioPage, site: Site, noise: Path) -> No
     page.page.set_input_files("#img2img_image input[type=file]", noise)
     expect(page.number("img2img_height")).to_have_value("192")
     page.set("img2img_steps", 1)
-    page.page.locator("#img2img_sketch_accordion > .label-wrap").click()
+    page.open_group("img2img_sketch_accordion")
     expect(page.page.locator("#img2img_sketch .pixi-target canvas")).to_be_visible()
     page.page.locator("#img2img_sketch_take").click()
     paint(page, "img2img_sketch")
@@ -227,7 +209,7 @@ def test_scale_sets_the_size_from_the_source(page: StudioPage, noise: Path) -> N
     page.tab("img2img")
     page.page.set_input_files("#img2img_image input[type=file]", noise)
     expect(page.number("img2img_height")).to_have_value("192")
-    open_group(page, "img2img_source_extras")
+    page.open_group("img2img_source_extras")
     page.set("img2img_scale", 1.5)
     expect(page.number("img2img_width")).to_have_value("384")
     expect(page.number("img2img_height")).to_have_value("288")
@@ -258,6 +240,6 @@ def test_open_groups_fit_a_phone(window: OpenWindow, tab: str) -> None:
 def open_all(page: StudioPage, tab: str) -> None:
     page.tab(tab)
     for group in GROUPS[tab]:
-        open_group(page, f"{tab}_{group}")
+        page.open_group(f"{tab}_{group}")
     for part in page.page.locator(".gesso-part input[type=checkbox]:visible").all():
         part.check()

@@ -134,7 +134,7 @@ def test_an_error_is_said_below_the_prompt_and_at_its_control(page: StudioPage) 
 
 
 def test_an_error_is_seen_wherever_the_page_is_scrolled_to(page: StudioPage) -> None:
-    page.page.locator("#txt2img_more > .label-wrap").click()
+    page.open_group("txt2img_more")
     control = page.number("txt2img_width")
     control.fill("513")
     below = "#txt2img_size_ratios, #txt2img_seed_row"  # what follows comes to the top of the window
@@ -170,10 +170,9 @@ def test_swap_and_shapes_set_width_and_height(page: StudioPage) -> None:
 
 
 def test_a_closed_group_says_what_is_active_in_it(page: StudioPage, site: Site) -> None:
-    more = page.page.locator("#txt2img_more")
-    more.get_by_role("button").click()
+    page.open_group("txt2img_more")
     page.set("txt2img_clip_skip", 2)
-    expect(more).to_contain_text("More · clip skip 2")
+    expect(page.page.locator("#txt2img_more")).to_contain_text("More · clip skip 2")
     page.make("txt2img", "an owl with clip skip")
     assert site.newest("txt2img", "an owl with clip skip")["recipe"]["clip_skip"] == 2
 

@@ -29,6 +29,9 @@ PATHS: Final = (
     "sampling.clip_skip",
 )
 
+FILLED: Final = "() => { document.body.dataset.filled = ''; window.gesso?.filled(); }"
+"""Tells the client, which may be loaded later than this, that the page is up to date."""
+
 
 class ModelSwitch:
     """The events of the checkpoint control."""
@@ -65,7 +68,9 @@ class ModelSwitch:
         quiet = {"show_progress": "hidden", "api_visibility": "private"}
         self._page.checkpoint.input(self._chosen, inputs, outputs, queue=False, **quiet)
         self._take.click(self._taken, inputs | {self._wanted}, outputs, queue=False, **quiet)
-        blocks.load(self._opened, inputs, listed, queue=False, **quiet)
+        blocks.load(self._opened, inputs, listed, queue=False, **quiet).then(
+            None, None, None, js=FILLED, queue=False, api_visibility="private"
+        )
         self._page.refresh.click(self._opened, inputs, listed, queue=False, **quiet).then(
             self._told, None, [self._answer], queue=False, **quiet
         ).then(

@@ -17,9 +17,10 @@ import { watchReuse } from "./seed.js";
 import { shape } from "./shape.js";
 import { holdTheme } from "./theme.js";
 import { watchTitle } from "./title.js";
+import { filled, watchTyping } from "./typing.js";
 
 // What the page's own events call (webui/ui/components).
-window.gesso = { answer, restored, shape };
+window.gesso = { answer, filled, restored, shape };
 
 holdTheme();
 watchCanvases();
@@ -28,4 +29,5 @@ watchKeys();
 watchPrompts();
 watchReuse();
 watchTitle();
+watchTyping();
 followServer();
