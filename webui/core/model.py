@@ -103,6 +103,8 @@ class ModelFamily(Protocol):
 
     id: str
     label: str
+    latents: str
+    """The variant of the VAEs that go with it."""
 
     def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
         """What a checkpoint with this header is, None if it is of another family. Keys and shapes

@@ -13,6 +13,7 @@ from webui.core.recipe import FileRef, PromptPair
 from webui.core.request import OWN_VAE
 from webui.prompting import network_tags
 from webui.prompting.embeddings import find_embeddings
+from webui.resolver.parts import VAE, find_encoder, find_vae
 
 
 class Files:
@@ -40,13 +41,23 @@ class Files:
         self._record(kind, model.id, model.id)
         return model.id
 
-    def take_vae(self, name: str | None, checkpoint: ModelInfo) -> str | None:
+    def take_vae(self, name: str | None, checkpoint: ModelInfo, latents: str) -> str | None:
         """The id of the VAE that is asked for, or else noted for the checkpoint; None for the
-        checkpoint's own. Raises InvalidRequest."""
-        if name is None:
-            noted = noted_vae(self._catalog, checkpoint)
-            return None if noted is None else self.take("vae", ModelKind.VAE, noted)
-        return None if name == OWN_VAE else self.take("vae", ModelKind.VAE, name)
+        checkpoint's own. Where it has none, one for `latents` is taken. Raises InvalidRequest."""
+        wanted = noted_vae(self._catalog, checkpoint) if name is None else name
+        if VAE in checkpoint.missing and wanted in (None, OWN_VAE):
+            wanted = find_vae(self._catalog, checkpoint, latents).id
+        if wanted is None or wanted == OWN_VAE:
+            return None
+        return self.take("vae", ModelKind.VAE, wanted)
+
+    def take_parts(self, model: ModelInfo) -> None:
+        """Record the text encoders that a checkpoint lacks. Raises InvalidRequest."""
+        for part in model.missing:
+            if part != VAE:
+                self._record(
+                    ModelKind.TEXT_ENCODER, part, find_encoder(self._catalog, model, part).id
+                )
 
     def take_networks(self, pairs: Iterable[PromptPair]) -> None:
         """Record the networks and embeddings that these prompts name; networks in a negative
@@ -96,4 +107,8 @@ def noted_vae(catalog: Catalog, checkpoint: ModelInfo) -> str | None:
 
 def noun(kind: ModelKind) -> str:
     """What people call a kind of file."""
-    return {ModelKind.VAE: "VAE", ModelKind.LORA: "network"}.get(kind, kind.value)
+    return {
+        ModelKind.VAE: "VAE",
+        ModelKind.LORA: "network",
+        ModelKind.TEXT_ENCODER: "text encoder",
+    }.get(kind, kind.value)

@@ -81,6 +81,7 @@ class Resolver:
             parse(pair.prompt)
             parse(pair.negative_prompt, "negative_prompt", is_negative=True)
         files.take_networks(pairs)
+        files.take_parts(model)
         return Recipe(
             prompt=pairs[0].prompt,
             negative_prompt=pairs[0].negative_prompt,
@@ -101,7 +102,7 @@ class Resolver:
             distilled_guidance=_distilled(sampling.distilled_guidance, defaults),
             parameters=sampling.parameters,
             emphasis=request.emphasis,
-            vae=files.take_vae(request.vae, model),
+            vae=files.take_vae(request.vae, model, self._families[model.family].latents),
             noise=request.noise,
             guidance=request.guidance,
             tiling=request.tiling,

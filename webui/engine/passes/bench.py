@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import Tensor
 
@@ -54,7 +55,13 @@ class Bench:
 
     def pipeline(self, model: ModelInfo) -> Pipeline:
         """One of the models, on the device. Raises ModelUnreadable."""
-        return self.manager.get(model, self.vae, beside=self.models)
+        return self.manager.get(model, self.vae, beside=self.models, parts=self._parts)
+
+    @property
+    def _parts(self) -> Mapping[str, Path]:
+        """The files that bring what a checkpoint lacks, by the ids of the parts."""
+        files = self.work.files
+        return {used.ref: used.model.path for used in files if used.kind is ModelKind.TEXT_ENCODER}
 
     def sampler(self, this: Pass) -> Sampler:
         """The sampler of a pass. Raises InvalidRequest."""

@@ -1,0 +1,80 @@
+"""The files that bring what a checkpoint lacks: text encoders and a VAE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from webui.catalog.catalog import Catalog
+from webui.core.errors import InvalidRequest
+from webui.core.model import ModelInfo, ModelKind
+
+VAE: Final = "vae"
+"""The id of the part that a model without VAE lacks."""
+
+USUAL: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "clip_l": ("CLIP-L text encoder", "clip_l.safetensors"),
+        "clip_g": ("CLIP-G text encoder", "clip_g.safetensors"),
+        "clip_h": ("OpenCLIP-H text encoder", "clip_h.safetensors"),
+        "t5xxl": (
+            "T5-XXL text encoder",
+            "t5xxl_fp16.safetensors, t5xxl_fp8_e4m3fn.safetensors or a GGUF of it",
+        ),
+        "gemma2": ("Gemma 2 2B text encoder", "gemma_2_2b_fp16.safetensors"),
+        "qwen25vl": ("Qwen2.5-VL 7B text encoder", "qwen_2.5_vl_7b.safetensors"),
+        "qwen3": ("Qwen3 4B text encoder", "qwen_3_4b.safetensors"),
+        "qwen3_8b": ("Qwen3 8B text encoder", "qwen_3_8b.safetensors"),
+    }
+)
+"""Of each text encoder: its name for people, and what its files are usually called."""
+USUAL_VAES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sd": "vae-ft-mse-840000-ema-pruned.safetensors or sdxl_vae.safetensors",
+        "flux16": "ae.safetensors",
+        "flux2": "flux2-vae.safetensors",
+        "qwen": "qwen_image_vae.safetensors",
+    }
+)
+
+
+def find_encoder(catalog: Catalog, model: ModelInfo, part: str) -> ModelInfo:
+    """The text encoder that a checkpoint lacks; of several the largest, which is the most exact.
+
+    Raises InvalidRequest that says which file to put where.
+    """
+    found = _largest(catalog.models(ModelKind.TEXT_ENCODER), part)
+    if found is not None:
+        return found
+    noun, usual = USUAL.get(part, (f"text encoder “{part}”", f"{part}.safetensors"))
+    raise InvalidRequest(
+        "checkpoint",
+        f"“{model.name}” has no {noun} in it. Put {usual} into "
+        f"{catalog.folder / 'text_encoders'}, then refresh the models.",
+    )
+
+
+def find_vae(catalog: Catalog, model: ModelInfo, latents: str) -> ModelInfo:
+    """A VAE for a checkpoint that has none, for latents of this kind.
+
+    Latents of Stable Diffusion and of its XL look alike in a file, so there a name that says XL
+    decides between several. Raises InvalidRequest that says which file to put where.
+    """
+    fitting = [vae for vae in catalog.models(ModelKind.VAE) if vae.variant == latents]
+    is_xl = model.family.startswith("sdxl")
+    alike = [vae for vae in fitting if ("xl" in vae.name.lower()) is is_xl]
+    found = _largest(alike or fitting, latents)
+    if found is not None:
+        return found
+    usual = USUAL_VAES.get(latents, "one that was made for it")
+    raise InvalidRequest(
+        "vae",
+        f"“{model.name}” has no VAE in it, the part that makes pixels. Put {usual} into "
+        f"{catalog.folder / 'vae'}, then refresh the models.",
+    )
+
+
+def _largest(models: Iterable[ModelInfo], variant: str) -> ModelInfo | None:
+    fitting = [model for model in models if model.variant == variant]
+    return max(fitting, key=lambda model: (model.size_bytes, model.id), default=None)
