@@ -10,14 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from webui.catalog.header import weights_offset
+from webui.modelfiles.header import weights_offset
 
 CHUNK_BYTES: Final = 2**20
 BODY: Final = "body:"
 """Before the path in the key of a hash that leaves out the safetensors header."""
+LEGACY: Final = "legacy:"
+"""The same of A1111's old hash."""
 LEGACY_START: Final = 0x100000
 LEGACY_BYTES: Final = 0x10000
 LEGACY_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hashes:
+    """What a model is called by programs that name files by their contents. `body` leaves out the
+    safetensors header; it and `legacy` are empty where nobody uses them."""
+
+    whole: str
+    body: str = ""
+    legacy: str = ""
 
 
 class HashCache:
@@ -52,6 +64,24 @@ class HashCache:
         networks. Raises OSError."""
         return self._computed(BODY + str(path), path, weights_offset(path))
 
+    def legacy(self, path: Path) -> str:
+        """A1111's old hash of a file. Raises OSError."""
+        stamp = look(path).stamp
+        if (known := self._known(LEGACY + str(path), stamp)) is None:
+            known = legacy_hash(path)
+            self._keep([(LEGACY + str(path), stamp, known)])
+        return known
+
+    def has_all(self, path: Path, has_body: bool) -> bool:
+        """Whether nothing is left to compute of a model, the hash of its weights alone included if
+        it `has_body`. Raises OSError."""
+        return self.known(path) is not None and not (has_body and self.known_body(path) is None)
+
+    def keep(self, path: Path, stamp: str, hashes: Hashes) -> None:
+        """Keep what was computed while a model had this stamp."""
+        keys = {"": hashes.whole, BODY: hashes.body, LEGACY: hashes.legacy}
+        self._keep([(mark + str(path), stamp, value) for mark, value in keys.items() if value])
+
     def matching(self, prefix: str) -> list[Path]:
         """The files whose hash, with or without header, begins so and still holds."""
         with self._lock:
@@ -59,7 +89,11 @@ class HashCache:
                 "SELECT key, stamp FROM hash WHERE sha256 >= ? AND sha256 < ?",
                 (prefix, f"{prefix}g"),
             ).fetchall()
-        found = [(Path(str(key).removeprefix(BODY)), str(stamp)) for key, stamp in rows]
+        found = [
+            (Path(str(key).removeprefix(BODY)), str(stamp))
+            for key, stamp in rows
+            if not str(key).startswith(LEGACY)
+        ]
         return [path for path, stamp in found if path.exists() and look(path).stamp == stamp]
 
     def close(self) -> None:
@@ -79,11 +113,12 @@ class HashCache:
         if (known := self._known(key, stamp)) is not None:
             return known
         sha256 = _sha256(weight_files(path), offset)
-        with self._lock:
-            self._connection.execute(
-                "INSERT OR REPLACE INTO hash VALUES (?, ?, ?)", (key, stamp, sha256)
-            )
+        self._keep([(key, stamp, sha256)])
         return sha256
+
+    def _keep(self, rows: list[tuple[str, str, str]]) -> None:
+        with self._lock:
+            self._connection.executemany("INSERT OR REPLACE INTO hash VALUES (?, ?, ?)", rows)
 
 
 @dataclass(frozen=True, kw_only=True)
