@@ -1,27 +1,24 @@
-"""Reads GGUF files: their front, believed only as far as it fits the file, and their tensors.
+"""Where the tensors of a GGUF file lie; its front is believed only as far as it fits the file.
 
 Format: docs/gguf.md of ggml (MIT). Magic "GGUF", version, counts; metadata as typed values; for
-each tensor its name, sides (the innermost first), type and offset; then, aligned, the data. The
-front is read without torch.
+each tensor its name, sides (the innermost first), type and offset; then, aligned, the data.
+Without torch.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BufferedReader
 from math import prod
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
+from types import MappingProxyType
+from typing import BinaryIO, Final, NamedTuple
 
 from webui.core.errors import ModelUnreadable
 from webui.core.model import Header, TensorHeader
 from webui.families.quantised.schemes.gguf import TYPES
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from webui.families.stored import Stored, WeightFile, missing
 
 MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)
@@ -113,55 +110,28 @@ def read_gguf_front(path: Path, name: str = "") -> GgufFront:
     try:
         with path.open("rb") as file:
             return _front(_Cursor(file, path.stat().st_size))
+    except FileNotFoundError as error:
+        raise missing(name, path) from error
     except OSError as error:
         raise ModelUnreadable(name, f"it can't be read ({error.strerror}).") from error
     except _Refused as error:
         raise ModelUnreadable(name, str(error)) from error
 
 
-class GgufFile:
-    """The tensors of an open GGUF file, read one at a time. A context manager; opening raises
-    ModelUnreadable."""
-
-    def __init__(self, path: Path, name: str = "") -> None:
-        self.front: Final = read_gguf_front(path, name)
-        self._path: Final = path
-        self._file: BufferedReader | None = None
-
-    def __enter__(self) -> GgufFile:
-        self._file = self._path.open("rb")
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def keys(self) -> Iterator[str]:
-        """The names of its tensors."""
-        return iter(self.front.tensors)
-
-    def read(self, key: str) -> Tensor:
-        """A tensor in memory of its own, on the CPU: of its shape where it is plain, else its
-        blocks as bytes, (blocks, bytes of a block). Raises OSError, EOFError."""
-        import torch
-
-        header, span = self.front.tensors[key], self.front.spans[key]
-        data = torch.empty(span.length, dtype=torch.uint8)
-        assert self._file is not None, "only inside the with block"
-        self._file.seek(span.offset)
-        if self._file.readinto(data.numpy().data) != span.length:
-            raise EOFError(f"{key} is cut short")
-        if header.dtype in TYPES:
-            return data.view(-1, TYPES[header.dtype].size_bytes)
-        dtypes = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-        whole = {"I8": torch.int8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64}
-        dtype = {**dtypes, **whole, "F64": torch.float64}[header.dtype]
-        return data.view(dtype).reshape(header.shape)
+def read_gguf_table(model: str, path: Path) -> tuple[dict[str, Stored], Header]:
+    """Where all tensors of a file lie, and what they are. Those in blocks lie there as bytes,
+    (blocks, bytes of a block). Raises ModelUnreadable. `model` is its name in messages."""
+    front = read_gguf_front(path, model)
+    stat = path.stat()
+    file = WeightFile(model=model, path=path, size_bytes=stat.st_size, changed_ns=stat.st_mtime_ns)
+    table = {}
+    for key, tensor in front.tensors.items():
+        span, dtype, shape = front.spans[key], tensor.dtype, tensor.shape
+        if dtype in TYPES:
+            block_bytes = TYPES[dtype].size_bytes
+            dtype, shape = "U8", (span.length // block_bytes, block_bytes)
+        table[key] = Stored(file=file, offset=span.offset, dtype=dtype, shape=shape)
+    return table, front.tensors
 
 
 class _Cursor:

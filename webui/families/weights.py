@@ -15,10 +15,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
 
 from webui.core.errors import ModelUnreadable
+from webui.core.model import TensorHeader
 from webui.families.components import Placement
+from webui.families.gguf_file import is_gguf, read_gguf_table
+from webui.families.quantised.grouping import Grouped, group
+from webui.families.quantised.packed import Packed, keep_packed
 from webui.families.safetensors_file import read_table
 from webui.families.stored import Stored, WeightFile
-from webui.families.weight_table import Weight, WeightTable, bytes_of, element_type, put
+from webui.families.weight_table import Weight, WeightTable, bytes_of, cut, element_type, put
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,9 +52,10 @@ NameOf = Callable[[Collection[str]], Mapping[str, str | Piece]]
 
 
 class TensorFiles:
-    """The tensors of one or several safetensors files by name, read one at a time.
+    """The tensors of one or several safetensors or GGUF files by name, read one at a time.
 
-    A context manager. `name` is the model's, for messages. Opening raises ModelUnreadable.
+    Where several tensors make one quantised weight, that is seen under its name alone, in its true
+    shape. A context manager. `name` is the model's, for messages. Opening raises ModelUnreadable.
     """
 
     def __init__(self, name: str, files: Iterable[Path]) -> None:
@@ -59,10 +64,19 @@ class TensorFiles:
         self._stack: Final = ExitStack()
         self._table: Final[dict[str, Stored]] = {}
         self._opened: Final[dict[WeightFile, BinaryIO]] = {}
+        self._seen = Grouped(header={}, groups={})
 
     def __enter__(self) -> TensorFiles:
+        header: dict[str, TensorHeader] = {}
         for file in self._files:
-            self._table.update(read_table(self.name, file))
+            if is_gguf(file):
+                table, packed = read_gguf_table(self.name, file)
+            else:
+                table, packed = read_table(self.name, file), {}
+            self._table.update(table)
+            header |= {key: _header(stored) for key, stored in table.items()}
+            header |= packed
+        self._seen = group(self.name, header, lambda key: bytes(bytes_of(self._raw(key))))
         return self
 
     def __exit__(
@@ -75,25 +89,38 @@ class TensorFiles:
         self._stack.__exit__(kind, error, traceback)
 
     def __contains__(self, key: object) -> bool:
-        return key in self._table
+        return key in self._seen.header
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._table)
+        return iter(self._seen.header)
 
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape of a tensor, told without reading it."""
-        return self._table[key].shape
+        return self._seen.header[key].shape
 
     def dtype(self, key: str) -> str:
-        """The type of a tensor's elements as safetensors calls it, such as F16 or F8_E4M3."""
-        return self._table[key].dtype
+        """The type of a tensor's elements as safetensors calls it, such as F16, or as ggml
+        does, such as Q4_K; of a quantised weight those it is packed in."""
+        return self._seen.header[key].dtype
 
-    def stored(self, key: str) -> Stored:
+    def stored(self, key: str) -> Stored | Packed:
         """Where a tensor lies, to be read later. Raises KeyError."""
-        return self._table[key]
+        if (found := self._seen.groups.get(key)) is None:
+            return self._table[key]
+        parts = {part: self._table[each] for part, each in found.keys.items()}
+        return Packed(form=found.form, parts=parts)
 
     def read(self, key: str) -> Tensor:
-        """A tensor as the file has it, on the CPU. Raises ModelUnreadable."""
+        """A tensor as the file has it, of a quantised weight the true values in float32; on the
+        CPU. Raises ModelUnreadable."""
+        import torch
+
+        if (found := self._seen.groups.get(key)) is None:
+            return self._raw(key)
+        parts = {part: self._raw(each) for part, each in found.keys.items()}
+        return found.form.dequantise(parts, torch.float32)
+
+    def _raw(self, key: str) -> Tensor:
         import torch
 
         stored = self._table[key]
@@ -164,7 +191,11 @@ def tabulate(
     pieces = {key: _piece(name) for key, name in names(model.state_dict()).items()}
     found = {keys: _first_there(files, [pieces[key] for key in keys]) for keys in wanted}
     _check_complete(files, [piece.key for piece in found.values()])
-    weights = (_weight(files, keys, found[keys], like, placement) for keys, like in wanted.items())
+    weights = [
+        weight
+        for keys, like in wanted.items()
+        for weight in _weights(model, files, keys, found[keys], like, placement)
+    ]
     return WeightTable(name=files.name, weights=tuple(weights), device=placement.device)
 
 
@@ -206,20 +237,36 @@ def _first_there(files: TensorFiles, pieces: Sequence[Piece]) -> Piece:
     return next((piece for piece in pieces if piece.key in files), pieces[0])
 
 
-def _weight(
-    files: TensorFiles, keys: tuple[str, ...], piece: Piece, like: Tensor, placement: Placement
-) -> Weight:
+def _weights(
+    model: nn.Module,
+    files: TensorFiles,
+    keys: tuple[str, ...],
+    piece: Piece,
+    like: Tensor,
+    placement: Placement,
+) -> list[Weight]:
+    """What this weight of the model is made of; several where a layer keeps it quantised."""
     shape = tuple(like.shape)
     _check_shape(files, piece, shape)
-    return Weight(
-        keys=keys,
-        shape=shape,
-        dtype=placement.dtype if like.is_floating_point() else like.dtype,
-        source=files.stored(piece.key).rows(piece.start, piece.stop),
-        swap_halves=piece.swap_halves,
-        transpose=piece.transpose,
-        is_channels_last=placement.is_channels_last and len(shape) == 4,
-    )
+    stored = files.stored(piece.key)
+    if isinstance(stored, Packed):
+        packed = None
+        if len(keys) == 1 and not piece.transpose:
+            packed = stored.piece(piece.start, piece.stop, swap_halves=piece.swap_halves)
+        if packed and (kept := keep_packed(model, keys[0], packed.seen_as(shape), placement.dtype)):
+            return kept
+    whole = files.read(piece.key) if isinstance(stored, Packed) else stored
+    return [
+        Weight(
+            keys=keys,
+            shape=shape,
+            dtype=placement.dtype if like.is_floating_point() else like.dtype,
+            source=cut(whole, piece.start, piece.stop),
+            swap_halves=piece.swap_halves,
+            transpose=piece.transpose,
+            is_channels_last=placement.is_channels_last and len(shape) == 4,
+        )
+    ]
 
 
 def _move_buffers(model: nn.Module, table: WeightTable, placement: Placement) -> None:
@@ -265,3 +312,7 @@ def _check_shape(files: TensorFiles, piece: Piece, shape: tuple[int, ...]) -> No
             f"{piece.key} has the shape {found} instead of {shape}: it is of another kind than "
             "it seems. Look for another version.",
         )
+
+
+def _header(stored: Stored) -> TensorHeader:
+    return TensorHeader(dtype=stored.dtype, shape=stored.shape)

@@ -25,8 +25,7 @@ class Grouped:
     """A file as models see it."""
 
     header: Header
-    """Every tensor by its key; a quantised weight has the shape it stands for, and its scheme's id
-    as its type."""
+    """Every tensor by its key; a quantised weight has the shape that it stands for."""
     groups: Mapping[str, Group]
     """What those are made of that are not plain."""
 
@@ -56,7 +55,7 @@ def group(name: str, header: Header, read: ReadBytes) -> Grouped:
     eaten = {key for each in groups.values() for key in (*each.keys.values(), *each.unused)}
     plain = {key: tensor for key, tensor in header.items() if key not in eaten}
     seen = {
-        key: TensorHeader(dtype=each.scheme.id, shape=each.shape) for key, each in groups.items()
+        key: TensorHeader(dtype=header[key].dtype, shape=each.shape) for key, each in groups.items()
     }
     return Grouped(header={**plain, **seen}, groups=groups)
 

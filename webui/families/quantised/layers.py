@@ -37,8 +37,9 @@ class Patch:
 
 
 def keep(model: nn.Module, key: str, weight: Form, parts: Parts, dtype: torch.dtype) -> bool:
-    """Let the layer to which the parameter `key` belongs run on a weight made of `parts`, in
-    `dtype`. False, and nothing done, where it is no weight of a linear layer or a convolution."""
+    """Let the layer to which the parameter `key` belongs run on a weight made of `parts`; others
+    shall take it for one of `dtype`. False, and nothing done, where it is no weight of a linear
+    layer or a convolution."""
     import torch
     from torch import nn
 
@@ -81,11 +82,10 @@ def patch(layer: nn.Module, change: Patch | None) -> None:
     setattr(layer, PATCH, change)
 
 
-def values(layer: nn.Module) -> Tensor:
+def values(layer: nn.Module, dtype: torch.dtype) -> Tensor:
     """The true values that a layer computes with now, its patch applied, in a new tensor."""
     import torch
 
-    dtype: torch.dtype = getattr(layer, "weight").dtype  # noqa: B009 - untyped there
     change: Patch | None = getattr(layer, PATCH)
     if change is None:
         return form(layer).dequantise(parts(layer), dtype)
@@ -97,6 +97,6 @@ def _forward(layer: Any, x: Tensor) -> Tensor:
     from torch import nn
 
     if isinstance(layer, nn.Conv2d):
-        convolved: Tensor = layer._conv_forward(x, values(layer), layer.bias)
+        convolved: Tensor = layer._conv_forward(x, values(layer, x.dtype), layer.bias)
         return convolved
-    return nn.functional.linear(x, values(layer), layer.bias)
+    return nn.functional.linear(x, values(layer, x.dtype), layer.bias)
