@@ -252,7 +252,9 @@ def test_a_file_that_lacks_a_part_says_which(
         load(without(tensors, prefix))
 
 
-@pytest.mark.parametrize(("channels", "kind"), [(8, "editing"), (5, "another")])
+@pytest.mark.parametrize(
+    ("channels", "kind"), [(8, "editing"), (7, "upscaler"), (5, "far away"), (6, "another number")]
+)
 def test_models_with_other_inputs_are_refused_by_name(
     load: Callable[[Tensors], Components], tensors: Tensors, channels: int, kind: str
 ) -> None:
@@ -345,7 +347,6 @@ def test_a_damaged_tokenizer_is_named(folder: Path) -> None:
     [
         ({"beta_schedule": "wavy"}, "wavy"),
         ({"prediction_type": "sample"}, "sample"),
-        ({"rescale_betas_zero_snr": True}, "zero terminal SNR"),
     ],
 )
 def test_schedules_that_we_cant_run_are_refused(

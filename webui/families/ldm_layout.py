@@ -21,6 +21,9 @@ _UNET_TOP: Final = MappingProxyType(
     {
         "time_embedding.linear_1": "time_embed.0",
         "time_embedding.linear_2": "time_embed.2",
+        "time_embedding.cond_proj": "time_embed.cond_proj",
+        "add_embedding.linear_1": "label_emb.0.0",
+        "add_embedding.linear_2": "label_emb.0.2",
         "conv_in": "input_blocks.0.0",
         "conv_norm_out": "out.0",
         "conv_out": "out.2",
@@ -58,17 +61,17 @@ _BLOCK: Final = re.compile(
 )
 
 
-def unet_names(keys: Collection[str], layers_per_block: int) -> dict[str, str]:
+def unet_names(keys: Collection[str], layers_per_block: int, prefix: str = UNET) -> dict[str, str]:
     """The file's name of each key of a UNet2DConditionModel."""
     attending = {key.split(".")[1] for key in keys if re.match(r"up_blocks\.\d+\.attentions", key)}
-    return {key: UNET + _unet_name(key, layers_per_block, attending) for key in keys}
+    return {key: prefix + _unet_name(key, layers_per_block, attending) for key in keys}
 
 
-def vae_names(keys: Collection[str]) -> dict[str, str]:
+def vae_names(keys: Collection[str], prefix: str = VAE) -> dict[str, str]:
     """The file's name of each key of an AutoencoderKL. There its attention weights have the shape
     of 1x1 convolutions."""
     blocks = 1 + max(int(m["block"]) for key in keys if (m := _BLOCK.search(key)))
-    return {key: VAE + _vae_name(key, blocks) for key in keys}
+    return {key: prefix + _vae_name(key, blocks) for key in keys}
 
 
 def text_encoder_names(keys: Iterable[str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ torch and diffusers are imported inside the functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WIDTH: Final = re.compile(r"encoder\.(?:down\.(\d+)\.block|down_blocks\.(\d+)\.resnets)\.(\d+)\.")
 """A layer of the encoder in either layout: its block, and which layer of it."""
+PREFIXES: Final = (ldm_layout.VAE, "vae.", "")
+FIRST_DECODING: Final = "decoder.conv_in.weight"
 ORIGINAL_MARK: Final = "decoder.mid.block_1.norm1.weight"
 OLD_NAMES: Final = (
     (".to_q.", ".query."),
@@ -33,25 +35,36 @@ OLD_NAMES: Final = (
 
 def load_vae(path: Path, like: Mapping[str, Any], placement: Placement) -> AutoencoderKL:
     """The VAE in a file or a diffusers folder, for a model whose own VAE has the configuration
-    `like`. Raises ModelUnreadable.
+    `like`. Raises ModelUnreadable."""
+    found = [path] if path.is_file() else folder_files(path.name, path)
+    with TensorFiles(path.name, found) as files:
+        return vae_in(files, like, placement)
 
-    Widths and depth are the file's; what no file says is the model's, the scale of its latents
+
+def vae_in(files: TensorFiles, like: Mapping[str, Any], placement: Placement) -> AutoencoderKL:
+    """The VAE among the tensors of a file, a whole checkpoint's too. Raises ModelUnreadable.
+
+    Widths and depth are the file's; what no file says is that of `like`, the scale of the latents
     before all.
     """
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    found = [path] if path.is_file() else folder_files(path.name, path)
-    with TensorFiles(path.name, found) as files:
-        blocks, layers = _blocks(files)
-        kinds = {"down": "DownEncoderBlock2D", "up": "UpDecoderBlock2D"}
-        config = {
-            **like,
-            "block_out_channels": blocks,
-            "layers_per_block": layers,
-            **{f"{way}_block_types": [kind] * len(blocks) for way, kind in kinds.items()},
-        }
-        make = partial(AutoencoderKL.from_config, config)
-        return build(make, partial(_names, files), files, placement)
+    blocks, layers = _blocks(files)
+    kinds = {"down": "DownEncoderBlock2D", "up": "UpDecoderBlock2D"}
+    config = {
+        **like,
+        **_convolutions(files, like),
+        "block_out_channels": blocks,
+        "layers_per_block": layers,
+        **{f"{way}_block_types": [kind] * len(blocks) for way, kind in kinds.items()},
+    }
+    make = partial(AutoencoderKL.from_config, config)
+    return build(make, partial(_names, files), files, placement)
+
+
+def vae_prefix(names: Container[str]) -> str | None:
+    """What stands before the names of the VAE in a checkpoint; None where it has none."""
+    return next((prefix for prefix in PREFIXES if prefix + FIRST_DECODING in names), None)
 
 
 def folder_names(files: TensorFiles, keys: Iterable[str]) -> dict[str, str]:
@@ -74,12 +87,29 @@ def _blocks(files: TensorFiles) -> tuple[list[int], int]:
     return [widths[block] for block in sorted(widths)], depth
 
 
+def _convolutions(files: TensorFiles, like: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the first layer of the decoder and those around the latents say."""
+    prefix = vae_prefix(files)
+    if prefix is None:
+        return {}
+    channels, wanted = files.shape(prefix + FIRST_DECODING)[1], like.get("latent_channels")
+    if wanted not in (None, channels):
+        raise ModelUnreadable(
+            files.name,
+            f"this VAE reads latents of {channels} channels, the model makes {wanted}: it was made "
+            "for another family. Choose another VAE.",
+        )
+    quants = ("quant_conv", "post_quant_conv")
+    return {
+        "latent_channels": channels,
+        **{f"use_{name}": f"{prefix}{name}.weight" in files for name in quants},
+    }
+
+
 def _names(files: TensorFiles, keys: Collection[str]) -> dict[str, str]:
-    if ldm_layout.VAE + ORIGINAL_MARK in files:
-        return ldm_layout.vae_names(keys)
-    if ORIGINAL_MARK in files:
-        names = ldm_layout.vae_names(keys)
-        return {key: name.removeprefix(ldm_layout.VAE) for key, name in names.items()}
+    for prefix in PREFIXES:
+        if prefix + ORIGINAL_MARK in files:
+            return ldm_layout.vae_names(keys, prefix)
     return folder_names(files, keys)
 
 
