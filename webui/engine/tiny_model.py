@@ -1,7 +1,7 @@
-"""A Stable Diffusion 1 of a few hundred thousand random weights, as a single file.
+"""Stable Diffusions of a few hundred thousand random weights, in the layouts that real ones have.
 
-It draws nothing anyone wants to see, but goes every way that a real checkpoint goes: the start-up
-self-test and the tests use it.
+They draw nothing anyone wants to see, but go every way that a real checkpoint goes: the start-up
+self-test and the tests use them.
 """
 
 from __future__ import annotations
@@ -17,16 +17,21 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from safetensors.torch import save_file
-from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel
+from torch import Tensor, nn
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
 from webui.families import ldm_layout
+from webui.families.open_clip_layout import open_clip_names
 from webui.families.sd15 import CONFIG
+from webui.families.weights import Piece
 
 LAYERS_PER_BLOCK: Final = 1
 CONTEXT_WIDTH: Final = 32
+SECOND_WIDTH: Final = 48
+CONFIGS: Final = CONFIG.parent
+PROJECTION: Final = "text_projection.weight"
 
-UNET: Final = MappingProxyType(
+_UNET: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "sample_size": 8,
         "block_out_channels": [32, 64],
@@ -37,7 +42,19 @@ UNET: Final = MappingProxyType(
         "attention_head_dim": 4,
     }
 )
-VAE: Final = MappingProxyType(
+_XL_UNET: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        **_UNET,
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+        "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+        "transformer_layers_per_block": [1, 2],
+        "attention_head_dim": [2, 4],
+        "addition_time_embed_dim": 8,
+        "cross_attention_dim": CONTEXT_WIDTH + SECOND_WIDTH,
+        "projection_class_embeddings_input_dim": SECOND_WIDTH + 6 * 8,
+    }
+)
+_VAE: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "block_out_channels": [16, 32, 32, 32],
         "layers_per_block": 1,
@@ -45,7 +62,7 @@ VAE: Final = MappingProxyType(
         "sample_size": 64,
     }
 )
-TEXT_ENCODER: Final = MappingProxyType(
+_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
     {
         "hidden_size": CONTEXT_WIDTH,
         "intermediate_size": 64,
@@ -54,43 +71,129 @@ TEXT_ENCODER: Final = MappingProxyType(
         "projection_dim": CONTEXT_WIDTH,
     }
 )
+_SECOND_TEXT: Final[Mapping[str, Any]] = MappingProxyType(
+    {**_TEXT, "hidden_size": SECOND_WIDTH, "projection_dim": SECOND_WIDTH}
+)
+TINY: Final[Mapping[str, Mapping[str, Mapping[str, Any]]]] = MappingProxyType(
+    {
+        "sd15": {"unet": _UNET, "vae": _VAE, "text_encoder": _TEXT},
+        "sd2": {
+            "unet": {**_UNET, "cross_attention_dim": SECOND_WIDTH, "attention_head_dim": [2, 4]},
+            "vae": _VAE,
+            "text_encoder": _SECOND_TEXT,
+        },
+        "sdxl": {
+            "unet": _XL_UNET,
+            "vae": _VAE,
+            "text_encoder": _TEXT,
+            "text_encoder_2": _SECOND_TEXT,
+        },
+        "sdxl_refiner": {
+            "unet": {
+                **_XL_UNET,
+                "transformer_layers_per_block": [2, 2],
+                "cross_attention_dim": SECOND_WIDTH,
+                "projection_class_embeddings_input_dim": SECOND_WIDTH + 5 * 8,
+            },
+            "vae": _VAE,
+            "text_encoder_2": _SECOND_TEXT,
+        },
+    }
+)
+"""How each family's description differs from that of its real models."""
+STARTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "sd15": {"text_encoder": "cond_stage_model.transformer."},
+        "sd2": {"text_encoder": "cond_stage_model.model."},
+        "sdxl": {
+            "text_encoder": "conditioner.embedders.0.transformer.",
+            "text_encoder_2": "conditioner.embedders.1.model.",
+        },
+        "sdxl_refiner": {"text_encoder_2": "conditioner.embedders.0.model."},
+    }
+)
+"""What stands before the names of each text encoder in a whole file; those that end in "model."
+are of OpenCLIP."""
 CALM: Final = 0.3
 """Random networks amplify rounding; with a smaller last layer they do so less."""
 
 
-def write_description(folder: Path) -> Path:
-    """A folder that says of the tiny model what the shipped one says of Stable Diffusion 1.5."""
-    shutil.copytree(CONFIG, folder)
-    for part, changes in (("unet", UNET), ("vae", VAE), ("text_encoder", TEXT_ENCODER)):
+def write_description(folder: Path, family: str = "sd15") -> Path:
+    """A folder that says of a tiny model what the shipped one says of the family's real models."""
+    shutil.copytree(CONFIGS / family, folder)
+    for part, changes in TINY[family].items():
         file = folder / part / "config.json"
         file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | dict(changes)), "utf-8")
     return folder
 
 
-def write_checkpoint(file: Path, description: Path, dtype: torch.dtype = torch.float16) -> Path:
+def write_checkpoint(
+    file: Path, description: Path, dtype: torch.dtype = torch.float16, family: str = "sd15"
+) -> Path:
     """The tiny model in the original layout; the same weights on every run."""
-    tensors = {name: tensor.to(dtype) for name, tensor in tiny_tensors(description).items()}
-    save_file(tensors, file)
+    tensors = tiny_tensors(description, family).items()
+    save_file({name: tensor.to(dtype) for name, tensor in tensors}, file)
     return file
 
 
-def tiny_tensors(description: Path) -> dict[str, Tensor]:
+def tiny_tensors(description: Path, family: str = "sd15") -> dict[str, Tensor]:
     """All tensors of a random model with this description, by their names in a single file."""
+    parts = tiny_parts(description)
+    unet, vae = parts["unet"], parts["vae"]
+    layers = int(_config(description, "unet")["layers_per_block"])
+    whole = {
+        **_renamed(unet, ldm_layout.unet_names(unet, layers)),
+        **_renamed(_as_convolutions(vae), ldm_layout.vae_names(vae)),
+    }
+    for part, start in STARTS[family].items():
+        is_open_clip = start.endswith("model.")
+        write = open_clip_tensors if is_open_clip else transformers_tensors
+        whole |= write(parts[part], start)
+    return whole
+
+
+def tiny_parts(description: Path) -> dict[str, dict[str, Tensor]]:
+    """The tensors of each part of a random model, by the library's names."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        unet = UNet2DConditionModel.from_config(_config(description, "unet"))
-        vae = AutoencoderKL.from_config(_config(description, "vae"))
-        text_encoder = CLIPTextModel(CLIPTextConfig.from_dict(_config(description, "text_encoder")))
-    layers = int(unet.config.layers_per_block)
+        models: dict[str, nn.Module] = {
+            "unet": UNet2DConditionModel.from_config(_config(description, "unet")),
+            "vae": AutoencoderKL.from_config(_config(description, "vae")),
+        }
+        for part in ("text_encoder", "text_encoder_2"):
+            if (description / part).is_dir():
+                models[part] = _text_encoder(_config(description, part))
     with torch.inference_mode():
-        unet.conv_out.weight.mul_(CALM)
+        models["unet"].get_parameter("conv_out.weight").mul_(CALM)
+    return {part: dict(model.state_dict()) for part, model in models.items()}
+
+
+def transformers_tensors(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    """A text encoder by its names in single files, which are those of older transformers."""
     return {
-        **_renamed(unet.state_dict(), ldm_layout.unet_names(unet.state_dict(), layers)),
-        **_renamed(_as_convolutions(vae.state_dict()), ldm_layout.vae_names(vae.state_dict())),
-        **_renamed(
-            text_encoder.state_dict(), ldm_layout.text_encoder_names(text_encoder.state_dict())
-        ),
+        start + (key if key == PROJECTION else f"text_model.{key.removeprefix('text_model.')}"): (
+            tensor.contiguous()
+        )
+        for key, tensor in state.items()
     }
+
+
+def open_clip_tensors(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    """A text encoder as OpenCLIP stores it."""
+    width = state[next(key for key in state if key.endswith("token_embedding.weight"))].shape[1]
+    pieces: dict[str, dict[int, Tensor]] = {}
+    for key, name in open_clip_names(state, start, width).items():
+        piece = name if isinstance(name, Piece) else Piece(name)
+        tensor = state[key].T if piece.transpose else state[key]
+        pieces.setdefault(piece.key, {})[piece.start or 0] = tensor
+    return {key: torch.cat([rows[start] for start in sorted(rows)]) for key, rows in pieces.items()}
+
+
+def _text_encoder(config: dict[str, Any]) -> nn.Module:
+    settings = CLIPTextConfig.from_dict(config)
+    has_projection = "CLIPTextModelWithProjection" in config["architectures"]
+    kind: type[nn.Module] = CLIPTextModelWithProjection if has_projection else CLIPTextModel
+    return kind(settings)
 
 
 def _renamed(tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:
