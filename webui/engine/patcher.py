@@ -2,7 +2,8 @@
 
 The first change of a weight keeps a copy of it; every later one is computed anew from that copy,
 in float32, and written over the weight in place. So nothing drifts, weights cost a picture nothing
-while it is made, and what was compiled or captured stays valid.
+while it is made, and what was compiled or captured stays valid. Layers that keep their weight in
+fewer bits are left as they are and work the change out as they run (see network_change).
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from torch import Tensor
 from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
 from webui.engine.architectures.text import Vectors
+from webui.engine.network_change import Share, changed_bias, changed_weight, live_patch
 from webui.engine.network_fit import Fit, fit
 from webui.engine.network_layers import BASE, Target, layers_of
 from webui.families.components import Components
-from webui.networks import dora, lora
-from webui.networks.format import Parts
+from webui.families.quantised.layers import Patch, form, is_quantised, patch
 from webui.networks.keys import UNET
-from webui.networks.network import Layer, read_network
+from webui.networks.network import read_network
 from webui.prompting.networks import NetworkTag
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ class Patcher:
         self._applied: dict[Target, _Shares] = {}
         self._backups: dict[Target, Mapping[str, Tensor]] = {}
         self._told: tuple[object, ...] = ({}, frozenset())
+        self._live: set[Target] = set()
+        self._live_changes = 0
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -86,6 +89,12 @@ class Patcher:
         """Memory of the copies kept to change the weights back."""
         kept = (tensor for copies in self._backups.values() for tensor in copies.values())
         return sum(tensor.numel() * tensor.element_size() for tensor in kept)
+
+    @property
+    def live(self) -> int:
+        """0 while nothing is worked out beside the weights; else a number that is another after
+        each change of that. What was captured holds as long as it stays."""
+        return self._live_changes if self._live else 0
 
     def apply(self, uses: Sequence[NetworkUse]) -> bool:
         """Make the model that of these networks, at the beginning of a run, whatever was applied
@@ -149,29 +158,48 @@ class Patcher:
 
     def _change(self, target: Target, shares: _Shares) -> None:
         if not shares:
-            _write(target, self._backups.pop(target))
-            del self._applied[target]
+            self._put_back(target)
+            del self._backups[target], self._applied[target]
             return
         if target not in self._backups:
             self._backups[target] = {
-                name: tensor.to("cpu", copy=True) for name, tensor in _weights(target)
+                name: tensor.to("cpu", copy=True) for name, tensor in _written(target)
             }
         self._applied[target] = ()  # unlike any wanted: what is under way is not what was
-        _write(target, dict(self._changed(target, shares)))
+        named = [self._named(share, target) for share in shares]
+        _write(target, dict(self._changed(target, named)))
+        if is_quantised(target.module):
+            self._go_live(target, live_patch(named, form(target.module).shape))
         self._applied[target] = shares
 
-    def _changed(self, target: Target, shares: _Shares) -> Iterator[tuple[str, Tensor]]:
+    def _changed(self, target: Target, shares: Sequence[Share]) -> Iterator[tuple[str, Tensor]]:
         for name, backup in self._backups[target].items():
             now: Tensor = getattr(target.module, name)
             exact = torch.promote_types(now.dtype, torch.float32)
-            base = backup.to(now.device, exact)
-            total = base
-            for share in shares:
-                layer = self._fits[share.source].layers[target]
-                change = _bias_change if name == "bias" else _weight_change
-                if (part := change(layer, base, share, target)) is not None:
-                    total = total.add(part, alpha=share.weight)
-            yield name, total
+            change = changed_bias if name == "bias" else changed_weight
+            yield name, change(backup.to(now.device, exact), shares)
+
+    def _named(self, share: _Share, target: Target) -> Share:
+        return Share(
+            layer=self._fits[share.source].layers[target],
+            weight=share.weight,
+            rank=share.rank,
+            network=Path(share.source.path).stem,
+            place=target.name,
+        )
+
+    def _go_live(self, target: Target, change: Patch | None) -> None:
+        patch(target.module, change)
+        self._live_changes += 1
+        if change is None:
+            self._live.discard(target)
+        else:
+            self._live.add(target)
+
+    def _put_back(self, target: Target) -> None:
+        _write(target, self._backups[target])
+        if is_quantised(target.module):
+            self._go_live(target, None)
 
     def _has_other_text(self) -> bool:
         texts = {target: now for target, now in self._applied.items() if target.part != UNET}
@@ -180,8 +208,8 @@ class Patcher:
         return self._told != before
 
     def _restore_all(self) -> None:
-        for target, backup in self._backups.items():
-            _write(target, backup)
+        for target in self._backups:
+            self._put_back(target)
         self._backups, self._applied, self._uses, self._fits = {}, {}, (), {}
 
 
@@ -201,36 +229,13 @@ def _weight(tag: NetworkTag, target: Target, fraction: float) -> float:
     return tag.text_weight * tag.blocks.get(BASE, 1.0)
 
 
-def _weights(target: Target) -> list[tuple[str, Tensor]]:
-    found = [(name, getattr(target.module, name, None)) for name in ("weight", "bias")]
+def _written(target: Target) -> list[tuple[str, Tensor]]:
+    """The layer's tensors that networks are written into."""
+    names = ("bias",) if is_quantised(target.module) else ("weight", "bias")
+    found = [(name, getattr(target.module, name, None)) for name in names]
     return [(name, tensor) for name, tensor in found if isinstance(tensor, Tensor)]
 
 
 def _write(target: Target, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         getattr(target.module, name).copy_(tensor)
-
-
-def _weight_change(layer: Layer, base: Tensor, share: _Share, target: Target) -> Tensor | None:
-    if layer.format is None:
-        return None
-    parts: Parts = {name: part.to(base.device, base.dtype) for name, part in layer.parts.items()}
-    if share.rank is not None and layer.format is lora.FORMAT:
-        parts = lora.limited(parts, share.rank)
-    try:
-        change = layer.format.change(parts, base)
-        if dora.PART in parts:
-            change = dora.change(parts[dora.PART], base, base + change)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, IndexError) as error:
-        raise ModelUnreadable(
-            Path(share.source.path).stem,
-            f"its layer {target.name} is damaged ({error}). Download it again.",
-        ) from error
-    return change
-
-
-def _bias_change(layer: Layer, base: Tensor, share: _Share, target: Target) -> Tensor | None:
-    bias = layer.bias
-    return None if bias is None else bias.to(base.device, base.dtype).reshape(base.shape)
