@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +68,11 @@ class WeightFile:
         except OSError as error:
             raise damaged(self.model, self.path, error.strerror or str(error)) from error
 
+    def check(self) -> None:
+        """Raises ModelUnreadable when it is gone or another than it was."""
+        with self.opened():
+            pass
+
     def read_into(self, file: BinaryIO, offset: int, target: memoryview) -> None:
         """Fill `target` with the bytes from `offset` on. Raises ModelUnreadable."""
         file.seek(offset)
@@ -97,7 +103,7 @@ class Stored:
     dtype: str
     shape: tuple[int, ...]
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
         """Bytes that it takes in the file."""
         return prod(self.shape) * element_bytes(self.dtype)

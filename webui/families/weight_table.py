@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from webui.core.errors import ModelUnreadable
 from webui.families.stored import TORCH_NAMES, Stored
@@ -35,12 +36,12 @@ class Weight:
     transpose: bool = False
     is_channels_last: bool = False
 
-    @property
+    @cached_property
     def size_bytes(self) -> int:
         """Bytes that it takes in memory."""
         return prod(self.shape) * self.dtype.itemsize
 
-    @property
+    @cached_property
     def strides(self) -> tuple[int, ...]:
         """Elements from one index to the next along each axis."""
         return self.empty("meta").stride()
@@ -85,19 +86,19 @@ def cut(source: Stored | Tensor, start: int | None, stop: int | None) -> Stored 
     return source[start:stop] if source.ndim else source
 
 
-def put(model: nn.Module, weight: Weight, tensor: Tensor) -> None:
-    """Make `tensor` that weight of the model; layers that share it share one parameter."""
+def put(model: nn.Module, weight: Weight, tensor: Tensor) -> Tensor:
+    """Make `tensor` that weight of the model; what the model has now. Layers that share it share
+    one parameter."""
     from torch import nn
 
-    value: Any = None
+    value = tensor
     for key in weight.keys:
         path, _, name = key.rpartition(".")
         layer = model.get_submodule(path)
-        if name in dict(layer.named_parameters(recurse=False)):
-            value = nn.Parameter(tensor, requires_grad=False) if value is None else value
-            setattr(layer, name, value)
-        else:
-            setattr(layer, name, tensor)
+        if isinstance(getattr(layer, name), nn.Parameter) and value is tensor:
+            value = nn.Parameter(tensor, requires_grad=False)
+        setattr(layer, name, value)
+    return value
 
 
 def element_type(source: Stored) -> torch.dtype:

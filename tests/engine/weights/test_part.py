@@ -1,0 +1,249 @@
+"""Parts on the device, streamed to it, and taken away again; on the CPU, where slots are memory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from tests.engine.weights.parts import CPU, Net, answer, deferred, net_file
+from webui.core.errors import ModelUnreadable
+from webui.engine.weights.master import master
+from webui.engine.weights.store import WeightStore
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return net_file(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def wanted(file: Path) -> Tensor:
+    model = Net()
+    model.load_state_dict(load_file(file))
+    return answer(model)
+
+
+@pytest.fixture
+def store() -> WeightStore:
+    return WeightStore(CPU, threads=3, block_bytes=300_000)
+
+
+def test_a_part_that_was_placed_is_its_file(store: WeightStore, file: Path) -> None:
+    model, weights = deferred(store, file)
+    assert not weights.is_placed
+    weights.place()
+    assert weights.is_placed
+    assert not weights.is_streamed
+    stored = load_file(file)
+    assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.7, 0.95])
+def test_streamed_is_resident_to_the_last_bit(
+    store: WeightStore, file: Path, wanted: Tensor, share: float
+) -> None:
+    model, weights = deferred(store, file)
+    limit = int(weights.least_bytes + share * (weights.total_bytes - weights.least_bytes))
+    weights.place(limit)
+    assert weights.is_streamed
+    assert weights.device_bytes <= limit
+    assert weights.device_bytes + weights.host_bytes >= weights.total_bytes
+    for _ in range(3):
+        assert torch.equal(answer(model), wanted)
+
+
+def test_layers_that_are_left_out_don_t_matter(store: WeightStore, file: Path) -> None:
+    whole, streamed = deferred(store, file), deferred(store, file)
+    whole[1].place()
+    streamed[1].place(0)
+    for skip in ((), (0, 1, 2, 3), (7,), range(2, 11), ()):
+        assert torch.equal(answer(streamed[0], skip), answer(whole[0], skip))
+
+
+def test_inner_layers_may_be_called_by_themselves(store: WeightStore, file: Path) -> None:
+    whole, streamed = deferred(store, file), deferred(store, file)
+    whole[1].place()
+    streamed[1].place(0)
+    x = torch.ones(1, 256)
+    for index in (5, 0, 11, 0, 5):
+        mine, theirs = (model.get_submodule(f"blocks.{index}") for model in (streamed[0], whole[0]))
+        assert torch.equal(mine(x), theirs(x))
+
+
+def test_the_order_is_learned_without_weights(store: WeightStore, file: Path) -> None:
+    model, weights = deferred(store, file)
+    assert weights.learn_order(lambda: model(torch.empty(2, 256, device="meta")))
+    weights.place(0)
+    generation = weights.generation
+    answer(model)
+    assert weights.generation == generation
+
+
+def test_the_first_forward_tells_an_order_that_was_not_learned(
+    store: WeightStore, file: Path, wanted: Tensor
+) -> None:
+    model, weights = deferred(store, file)
+    weights.place(0)
+    generation = weights.generation
+    assert torch.equal(answer(model), wanted)
+    settled = weights.generation
+    assert settled > generation
+    assert torch.equal(answer(model), wanted)
+    assert weights.generation == settled
+
+
+def test_an_order_that_can_t_be_learned_is_no_harm(
+    store: WeightStore, file: Path, wanted: Tensor
+) -> None:
+    model, weights = deferred(store, file)
+    assert not weights.learn_order(lambda: model(torch.empty(2, 256)).item())
+    weights.place(0)
+    assert torch.equal(answer(model), wanted)
+
+
+def test_a_released_part_holds_nothing_and_comes_back(
+    store: WeightStore, file: Path, wanted: Tensor
+) -> None:
+    model, weights = deferred(store, file)
+    for limit in (None, 0, weights.total_bytes - 1, None):
+        weights.place(limit)
+        weights.release()
+        assert (weights.device_bytes, weights.host_bytes) == (0, 0)
+        assert all(parameter.is_meta for parameter in model.parameters())
+    weights.place(0)
+    assert torch.equal(answer(model), wanted)
+    store.release()
+    assert store.host.idle_bytes == 0
+
+
+def test_placing_as_it_is_changes_nothing(store: WeightStore, file: Path) -> None:
+    _, weights = deferred(store, file)
+    weights.place()
+    generation = weights.generation
+    weights.place()
+    weights.place(weights.total_bytes)
+    assert weights.generation == generation
+    weights.place(weights.least_bytes)
+    assert weights.generation > generation
+
+
+def test_what_was_changed_survives(store: WeightStore, file: Path) -> None:
+    model, weights = deferred(store, file)
+    weights.place(0)
+    layer = model.get_submodule("blocks.3.first")
+    changed = master(layer, "weight").clone().mul_(2)
+    master(layer, "weight").copy_(changed)
+    streamed = answer(model)
+    assert torch.equal(master(layer, "weight"), changed)
+    weights.place()
+    assert torch.equal(layer.weight, changed)
+    assert torch.equal(answer(model), streamed)
+    weights.release()
+    weights.place(0)
+    assert torch.equal(master(layer, "weight"), changed)
+
+
+def test_a_layer_that_no_store_knows_is_its_own_master() -> None:
+    layer = nn.Linear(2, 2)
+    assert master(layer, "weight") is layer.weight
+
+
+def test_a_shared_weight_stays_shared(store: WeightStore, tmp_path: Path) -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(300, 128)
+            self.head = nn.Linear(128, 300, bias=False)
+            self.head.weight = self.table.weight
+
+        def forward(self, ids: Tensor) -> Tensor:
+            result: Tensor = self.head(self.table(ids))
+            return result
+
+    file = tmp_path / "tied.safetensors"
+    save_file({"head.weight": torch.randn(300, 128)}, file)
+    model, weights = deferred(store, file, Tied)
+    weights.place(0)
+    assert model.head.weight is model.table.weight
+    assert weights.total_bytes == 300 * 128 * 4
+    assert torch.equal(model.table.weight, load_file(file)["head.weight"])
+
+
+def test_a_file_cut_short_while_it_is_in_use(store: WeightStore, tmp_path: Path) -> None:
+    file = net_file(tmp_path)
+    model, weights = deferred(store, file)
+    stamp = file.stat()
+    with file.open("r+b") as cut:
+        cut.truncate(stamp.st_size - 5000)
+    with pytest.raises(ModelUnreadable, match="replaced or changed"):
+        weights.place()
+    assert not weights.is_placed
+    assert all(parameter.is_meta for parameter in model.parameters())
+
+
+def test_a_file_replaced_since_is_noticed(store: WeightStore, tmp_path: Path) -> None:
+    file = net_file(tmp_path)
+    _, weights = deferred(store, file)
+    other = net_file(tmp_path, seed=1)
+    os.utime(other, ns=(0, 1))
+    other.replace(file)
+    with pytest.raises(ModelUnreadable, match="replaced or changed"):
+        weights.place()
+
+
+def test_a_file_that_changes_while_it_is_read_is_noticed(
+    store: WeightStore, tmp_path: Path
+) -> None:
+    file = net_file(tmp_path)
+    _, weights = deferred(store, file)
+    placing = weights.placing()
+    next(placing)
+    with file.open("r+b") as cut:
+        cut.truncate(1000)
+    with pytest.raises(ModelUnreadable):
+        list(placing)
+    assert not weights.is_placed
+
+
+def test_a_file_that_is_gone_is_named(store: WeightStore, tmp_path: Path) -> None:
+    file = net_file(tmp_path)
+    _, weights = deferred(store, file)
+    file.unlink()
+    with pytest.raises(ModelUnreadable, match=r"net0\.safetensors is missing"):
+        weights.place()
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+def test_placing_can_be_cancelled(
+    store: WeightStore, file: Path, wanted: Tensor, limit: int | None
+) -> None:
+    model, weights = deferred(store, file)
+    placing = weights.placing(limit)
+    first = next(placing)
+    assert 0 < first < weights.total_bytes
+    placing.close()
+    assert not weights.is_placed
+    weights.place(limit)
+    assert torch.equal(answer(model), wanted)
+
+
+def test_progress_ends_with_all_bytes(store: WeightStore, file: Path) -> None:
+    _, weights = deferred(store, file)
+    steps = list(weights.placing())
+    assert steps == sorted(steps)
+    assert steps[-1] == sum(value.nbytes for value in load_file(file).values())
+
+
+def test_a_model_that_nobody_holds_is_forgotten(store: WeightStore, file: Path) -> None:
+    model, weights = deferred(store, file)
+    weights.place(0)
+    del model
+    weights.place()  # nobody is there to be given weights
+    assert not weights.is_placed

@@ -1,0 +1,272 @@
+"""The weights of one part of a model: on the device, streamed to it, or not in memory at all."""
+
+from __future__ import annotations
+
+import logging
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from webui.engine.weights.carrier import Carrier, Move
+from webui.engine.weights.chunks import Layout, lay_out, streamable_layers
+from webui.engine.weights.host import HostBlock, HostMemory
+from webui.engine.weights.master import ATTRIBUTE, Master
+from webui.engine.weights.order import OrderOfUse, order_of_use
+from webui.engine.weights.streamer import Streamer
+from webui.families.stored import Stored
+from webui.families.weight_table import Weight, WeightTable, put
+
+log = logging.getLogger(__name__)
+
+
+class PartWeights:
+    """Brings the weights of a model that was built without, and takes them away again.
+
+    `place` reads them from their files, `release` gives all memory back; what was changed in
+    between, by networks, is kept and comes back too. `generation` is another number after each:
+    addresses that were captured before hold no longer. Used by the engine's thread only.
+    """
+
+    def __init__(
+        self, model: nn.Module, table: WeightTable, carrier: Carrier, host: HostMemory
+    ) -> None:
+        self._model: Final = weakref.ref(model)
+        self._table: Final = table
+        self._carrier: Final = carrier
+        self._host: Final = host
+        owners = {weight.keys[0].rpartition(".")[0] for weight in table.weights}
+        self._layers = tuple(name for name in streamable_layers(model) if name in owners)
+        self._is_order_known = False
+        self._changed: Final[dict[Weight, Tensor]] = {}
+        self._touched: Final[dict[Weight, Tensor]] = {}
+        self._layout: Layout | None = None
+        self._streamer: Streamer | None = None
+        self._blocks: list[HostBlock] = []
+        self._hooks: list[RemovableHandle] = []
+        self.generation = 0
+
+    @property
+    def total_bytes(self) -> int:
+        """What it takes when all of it is on the device."""
+        return lay_out(self._table, self._layers).device_bytes
+
+    @property
+    def least_bytes(self) -> int:
+        """What it takes of the device when as much as possible is streamed."""
+        return lay_out(self._table, self._layers, 0).device_bytes
+
+    @property
+    def device_bytes(self) -> int:
+        """What it takes of the device now."""
+        return 0 if self._layout is None else self._layout.device_bytes
+
+    @property
+    def host_bytes(self) -> int:
+        """What it takes of the computer's memory now, to be streamed from."""
+        return 0 if self._layout is None else self._layout.host_bytes
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether the model can run."""
+        return self._layout is not None
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether some of it is copied to the device in each forward."""
+        return self._streamer is not None
+
+    def learn_order(self, run: Callable[[], object]) -> bool:
+        """Find out in which order the layers run, by a forward of the model that has no weights
+        yet; `run` makes it, with inputs without storage ("meta"). False where that doesn't work:
+        then the first real forward tells, and costs one more placing."""
+        model = self._model()
+        if model is None or self.is_placed:
+            return False
+        order = order_of_use(model, self._layers, run)
+        if order is not None:
+            self._layers, self._is_order_known = order, True
+        return order is not None
+
+    def place(self, resident_bytes: int | None = None) -> None:
+        """Make the model ready to run with at most so many bytes of the device, slots for streaming
+        included, or the least that it needs; without a limit all of it stays there.
+
+        Nothing happens where that is so already. Raises ModelUnreadable, torch.OutOfMemoryError;
+        the part is then released.
+        """
+        for _ in self.placing(resident_bytes):
+            pass
+
+    def placing(self, resident_bytes: int | None = None) -> Iterator[int]:
+        """As `place`; yields the bytes read so far. Closed early it leaves the part released."""
+        layout = lay_out(self._table, self._layers, resident_bytes)
+        if self._layout is not None and self._layout.is_resident == layout.is_resident:
+            return
+        self.release()
+        try:
+            yield from self._bring(layout)
+        except BaseException:  # closing too: half a model must not stay
+            self._layout = layout
+            self.release()
+            raise
+
+    def release(self) -> None:
+        """Give all memory back; the model can't run until it is placed again. What pinned memory
+        it had waits in the pool for the next part."""
+        if self._layout is None:
+            return
+        self._settle()
+        for weight, memory in self._touched.items():
+            self._changed[weight] = memory.to("cpu", copy=True)
+        self._touched.clear()
+        for hook in self._hooks:
+            hook.remove()
+        self._empty()
+        for block in self._blocks:
+            self._host.give_back(block)
+        self._hooks, self._blocks, self._streamer, self._layout = [], [], None, None
+        self.generation += 1
+        if self._table.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _bring(self, layout: Layout) -> Iterator[int]:
+        memories = self._take(layout)
+        yield from self._carrier.carry(self._moves(memories.rooms))
+        self._attach(layout, memories)
+
+    @torch.inference_mode(False)
+    def _take(self, layout: Layout) -> _Memories:
+        """Memory for a layout. Patches change it outside of inference mode too."""
+        self._blocks = [self._host.take(chunk.size_bytes) for chunk in layout.streamed]
+        pairs = zip(layout.streamed, self._blocks, strict=True)
+        streamed = [block.memory[: chunk.size_bytes] for chunk, block in pairs]
+        resident = [self._on_device(chunk.size_bytes) for chunk in layout.resident]
+        chunks = (*layout.resident, *layout.streamed)
+        rooms = [
+            room
+            for chunk, memory in zip(chunks, (*resident, *streamed), strict=True)
+            for room in chunk.rooms(memory)
+        ]
+        slots = [self._on_device(size) for size in layout.slots]
+        return _Memories(rooms=rooms, streamed=streamed, slots=slots)
+
+    def _on_device(self, size_bytes: int) -> Tensor:
+        return torch.empty(size_bytes, dtype=torch.uint8, device=self._table.device)
+
+    @torch.inference_mode(False)
+    def _moves(self, rooms: Sequence[tuple[Weight, Tensor]]) -> list[Move]:
+        """What is to be read from files. What isn't there but in memory is brought at once."""
+        moves: list[Move] = []
+        for weight, room in rooms:
+            kept = self._changed.get(weight)
+            if kept is not None:
+                room.copy_(kept)
+                continue
+            for source, part in weight.parts(room):
+                if isinstance(source, Stored):
+                    moves.append(Move(source=source, room=part))
+                else:
+                    part.copy_(source.reshape(part.shape))
+        return moves
+
+    @torch.inference_mode(False)
+    def _attach(self, layout: Layout, memories: _Memories) -> None:
+        model = self._model()
+        if model is None:
+            return
+        self._layout = layout
+        self.generation += 1
+        inside: dict[Weight, Tensor] = {}
+        if memories.slots:
+            self._streamer = Streamer(memories.streamed, memories.slots)
+            for index, chunk in enumerate(layout.streamed):
+                inside.update(chunk.rooms(memories.slots[self._streamer.slot_of(index)]))
+            self._hook(model, layout, self._streamer)
+        for weight, room in memories.rooms:
+            self._put(model, weight, inside.get(weight, room), room)
+
+    def _put(self, model: nn.Module, weight: Weight, seen: Tensor, memory: Tensor) -> None:
+        """Give the model a weight: `seen` is what its layer computes with."""
+        value = put(model, weight, seen)
+        told = weakref.WeakMethod(self._before_change)
+
+        def before_change() -> None:
+            if (tell := told()) is not None:
+                tell(weight, memory)
+
+        setattr(value, ATTRIBUTE, Master(memory=memory, before_change=before_change))
+        if weight in self._changed:
+            self._touched[weight] = memory
+            del self._changed[weight]
+
+    def _before_change(self, weight: Weight, memory: Tensor) -> None:
+        self._settle()
+        self._touched[weight] = memory
+
+    def _settle(self) -> None:
+        if self._streamer is not None:
+            self._streamer.settle()
+
+    def _hook(self, model: nn.Module, layout: Layout, streamer: Streamer) -> None:
+        add = self._hooks.append
+        add(model.register_forward_pre_hook(partial(_begin, streamer)))
+        for index, chunk in enumerate(layout.streamed):
+            for name in chunk.layers:
+                enter = partial(_enter, streamer, index)
+                add(model.get_submodule(name).register_forward_pre_hook(enter))
+        add(model.register_forward_hook(partial(_end, streamer)))
+        if not self._is_order_known:
+            seen = OrderOfUse(model, self._layers)
+            self._hooks.extend(seen.hooks)
+            add(model.register_forward_hook(partial(self._learned, seen)))
+
+    def _learned(self, seen: OrderOfUse, *_: Any) -> None:
+        """After the first streamed forward: place the part anew if its layers ran in another order
+        than that in which they lie. Not while a graph is captured, whose addresses must stay."""
+        if self._is_order_known or _is_capturing(self._table.device):
+            return
+        self._is_order_known = True
+        if seen.layers != self._layers and self._layout is not None:
+            limit = self._layout.device_bytes
+            self._layers = seen.layers
+            log.debug("Placing %s anew, in the order of use.", self._table.name)
+            self.release()
+            self.place(limit)
+
+    def _empty(self) -> None:
+        model = self._model()
+        if model is None:
+            return
+        for weight in self._table.weights:
+            put(model, weight, weight.empty("meta"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Memories:
+    """What a layout lies in: each weight's room, the chunks to be streamed, and the slots."""
+
+    rooms: Sequence[tuple[Weight, Tensor]]
+    streamed: Sequence[Tensor]
+    slots: Sequence[Tensor]
+
+
+def _begin(streamer: Streamer, *_: Any) -> None:
+    streamer.begin()
+
+
+def _enter(streamer: Streamer, chunk: int, *_: Any) -> None:
+    streamer.enter(chunk)
+
+
+def _end(streamer: Streamer, *_: Any) -> None:
+    streamer.end()
+
+
+def _is_capturing(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_current_stream_capturing()

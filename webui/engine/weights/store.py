@@ -1,0 +1,52 @@
+"""All parts' weights on one device, and what they share: threads, pinned memory, the link's speed.
+
+store = WeightStore(placement.device)
+components = family.load(path, replace(placement, defer=store.defer))
+store.of(components.diffusion_model).place(resident_bytes)
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import nn
+
+from webui.engine.weights.carrier import BLOCK_BYTES, Carrier
+from webui.engine.weights.host import HostMemory
+from webui.engine.weights.link import measure_link
+from webui.engine.weights.part import PartWeights
+from webui.families.weight_table import WeightTable
+
+
+class WeightStore:
+    """Knows the weights of each part that was built for it, as long as the part lives."""
+
+    def __init__(
+        self, device: torch.device, threads: int | None = None, block_bytes: int = BLOCK_BYTES
+    ) -> None:
+        self.device: Final = device
+        self.host: Final = HostMemory(device)
+        self._carrier: Final = Carrier(device, self.host, threads, block_bytes)
+        self._parts: Final[WeakKeyDictionary[nn.Module, PartWeights]] = WeakKeyDictionary()
+
+    @cached_property
+    def link_bytes_per_s(self) -> float:
+        """How fast weights come from pinned memory; measured at the first question."""
+        return measure_link(self.device, self.host)
+
+    def defer(self, model: nn.Module, table: WeightTable) -> None:
+        """Take charge of a model that was built without weights: `Placement.defer`."""
+        self._parts[model] = PartWeights(model, table, self._carrier, self.host)
+
+    def of(self, model: nn.Module) -> PartWeights:
+        """The weights of a part. Raises KeyError for one that was not built for this store."""
+        return self._parts[model]
+
+    def release(self) -> None:
+        """Give all memory back, pinned memory that waits for its next use included."""
+        for part in tuple(self._parts.values()):
+            part.release()
+        self.host.release()
