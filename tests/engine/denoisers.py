@@ -21,6 +21,7 @@ from webui.engine.conditioning import (
 )
 from webui.engine.denoise import Asked, Denoiser
 from webui.engine.graphs.runner import EagerRunner
+from webui.engine.memory.thrift import Thrift
 from webui.families.components import Components, Prediction
 from webui.schedules.noise_levels import FlowLevels, NoiseLevels
 
@@ -28,6 +29,17 @@ LEVELS: Final = NoiseLevels([(0.03 + 0.0001 * i) ** 2 for i in range(1000)])
 FLOW: Final = FlowLevels(3.0)
 WIDTH: Final = 8
 """Of a text, for small networks."""
+
+
+class Spacious:
+    """A device that has nothing to give back."""
+
+    def give_back(self) -> None:
+        """Nothing was kept."""
+
+    def stream_more(self) -> bool:
+        """Nothing is there to move."""
+        return False
 
 
 class Plan:
@@ -64,6 +76,7 @@ def asked(components: Components, levels: NoiseLevels = LEVELS) -> Asked:
         levels=levels,
         frame=Frame(width=64, height=64),
         runner=EagerRunner(components.diffusion_model),
+        thrift=Thrift(Spacious()),
     )
 
 

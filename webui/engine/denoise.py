@@ -20,6 +20,7 @@ from webui.engine.conditioning import Conditioning
 from webui.engine.graphs.runner import Runner
 from webui.engine.guidance import load_features
 from webui.engine.guidance.feature import Answer, Effect, Moment, Round, changes_network
+from webui.engine.memory.thrift import Thrift
 from webui.families.components import Components, Prediction
 from webui.schedules.noise_levels import NoiseLevels
 
@@ -41,6 +42,7 @@ class Asked:
     levels: NoiseLevels
     frame: Frame
     runner: Runner
+    thrift: Thrift
     is_hooked: bool = False
     """Whether the network's ways are changed for this run."""
 
@@ -172,13 +174,19 @@ class _Network:
         for _, same in groupby(texts, key=lambda text: text.length):
             several = list(same)
             rows = joined([text.rows(len(seen)) for text in several])
-            answer = self._answer(torch.cat([seen] * len(several)), time, rows)
+            ask = partial(self._rows, torch.cat([seen] * len(several)), time, rows)
+            answer = self._asked.thrift.rows(len(several) * len(seen), ask)
             yield from answer.chunk(len(several))
 
     def _apart(self, seen: Tensor, time: Tensor, texts: Sequence[Text]) -> Iterator[Tensor]:
         pictures = [seen[i : i + 1] for i in range(len(seen))]
+        whole = self._asked.thrift.whole
         for text in texts:
-            yield torch.cat([self._answer(one, time, text) for one in pictures])
+            asks = [partial(self._answer, one, time, text) for one in pictures]
+            yield torch.cat([whole(ask) for ask in asks])
+
+    def _rows(self, seen: Tensor, time: Tensor, text: Text, start: int, stop: int) -> Tensor:
+        return self._answer(seen[start:stop], time, text.part(start, stop))
 
     def _answer(self, seen: Tensor, time: Tensor, text: Text) -> Tensor:
         architecture, frame = self._asked.architecture, self._asked.frame

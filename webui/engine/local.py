@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Generator, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from webui.core.codec import decode
@@ -77,6 +78,7 @@ def _make_painter(options: Options) -> Painter:
     device = choose_device(options)
     torch.set_num_threads(device.threads)
     check_engine(device)
-    painter = Painter(device, load_families(), load_samplers(), load_schedules())
+    state = Path(options.state_dir) if options.state_dir else None
+    painter = Painter(device, load_families(), load_samplers(), load_schedules(), state)
     log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)
     return painter

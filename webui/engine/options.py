@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """The settings of the same names."""
+    """The settings of the same names, and where the engine keeps what it has learnt."""
+
+    state_dir: str = ""
+    """A folder for what is measured and learnt; empty: nothing outlives the engine."""
 
     use_cpu: bool = False
     device_id: str = ""

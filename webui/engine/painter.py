@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 import diffusers
@@ -22,21 +23,20 @@ from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
 from webui.engine.extras import work_on
 from webui.engine.hires import enlarged, upscaling_steps
+from webui.engine.memory.history import History
+from webui.engine.memory.shortage import free_memory, is_out_of_memory
+from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench, Group, make_bench
 from webui.engine.passes.meter import Meter
-from webui.engine.passes.plan import passes_of
+from webui.engine.passes.plan import batch_key, passes_of
 from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
-from webui.engine.pipeline_manager import (
-    Pipeline,
-    PipelineManager,
-    free_memory,
-    is_out_of_memory,
-)
+from webui.engine.pipeline_manager import Pipeline, PipelineManager
 from webui.families import Families
 from webui.samplers.sampler import Samplers
 from webui.schedules.schedule import Schedules
 
+HISTORY: Final = "memory.json"
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
 
 
@@ -44,9 +44,16 @@ class Painter:
     """Makes pictures on one device with whichever models it is asked to use."""
 
     def __init__(
-        self, device: Device, families: Families, samplers: Samplers, schedules: Schedules
+        self,
+        device: Device,
+        families: Families,
+        samplers: Samplers,
+        schedules: Schedules,
+        state: Path | None = None,
     ) -> None:
+        """`state`: a folder for what is learnt of this machine."""
         self.device: Final = device
+        self._history: Final = History(None if state is None else state / HISTORY)
         self.manager: Final = PipelineManager(families, device.placement)
         self._samplers: Final = samplers
         self._schedules: Final = schedules
@@ -77,7 +84,11 @@ class Painter:
             yield from self._work_on_pictures(work)
             return
         passes = passes_of(work.recipes[0], work)
-        bench = make_bench(self.device, self.manager, self._samplers, self._schedules, work, passes)
+        key = batch_key(passes, work)
+        thrift = Thrift(self.manager, self._history.of(key).frugality)
+        bench = make_bench(
+            self.device, self.manager, self._samplers, self._schedules, work, passes, thrift
+        )
         yield from bench.load()
         pipeline = bench.pipeline(work.model)
         canvas = make_canvas(work.recipes[0], work.inputs)
@@ -91,6 +102,7 @@ class Painter:
             start = start_on_canvas(passes[0], canvas, pipeline)
         for group in groups:
             yield from self._paint_group(bench, meter, group, start)
+        self._history.learn(key, 0, thrift.frugality)
 
     def _work_on_pictures(self, work: Work) -> Iterator[EngineEvent]:
         for index, recipe in enumerate(work.recipes):
@@ -112,7 +124,7 @@ class Painter:
             last = second
         self._check_numbers(bench.work, latents)
         pipeline = bench.pipeline(last.model)
-        facts = {**self._facts, **_notes(pipeline)}
+        facts = {**self._facts, **_notes(pipeline, bench.thrift)}
         for index, latent in zip(group.indexes, latents, strict=True):
             with bench.tiled(pipeline, last.recipe):
                 picture = decode(pipeline.components.vae, latent)
@@ -148,10 +160,14 @@ def _words(recipe: Recipe) -> tuple[str, str]:
     return recipe.prompt, recipe.negative_prompt
 
 
-def _notes(pipeline: Pipeline) -> Mapping[str, str]:
-    """What of the applied networks was not used."""
-    notes = pipeline.patcher.notes
-    return {"networks": " ".join(notes)} if notes else {}
+def _notes(pipeline: Pipeline, thrift: Thrift) -> Mapping[str, str]:
+    """What of the applied networks was not used, what the model is, what memory was short for."""
+    notes = {
+        "networks": " ".join(pipeline.patcher.notes),
+        "model": " ".join(pipeline.components.notes),
+        "memory": "; ".join(thrift.words()),
+    }
+    return {name: words for name, words in notes.items() if words}
 
 
 def _explain(error: Exception, device: Device, work: Work) -> EngineError | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -22,6 +21,7 @@ from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.runner import Runner
+from webui.engine.memory.shortage import free_memory
 from webui.engine.patcher import Patcher
 from webui.engine.preview import Previewer, SmallDecoder
 from webui.engine.upscaler_file import UpscalerModel, load_upscaler
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
 
-OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
 KEPT_UPSCALERS: Final = 2
 """As many as one job of extras may use; one has some 100 MB at most."""
 VAE: Final = "vae"
@@ -178,6 +177,16 @@ class PipelineManager:
         self._upscalers[stamp] = found
         return found
 
+    def give_back(self) -> None:
+        """Free what is kept for later only: recorded graphs, unused memory."""
+        for held in self._held.values():
+            held.pipeline.runner.forget()
+        free_memory()
+
+    def stream_more(self) -> bool:
+        """No weights leave the device while a model works."""
+        return False
+
     def release(self) -> None:
         """Free all models."""
         with self._lock:
@@ -238,20 +247,6 @@ class PipelineManager:
     def _is_parked(self, held: _Held) -> bool:
         weight = next(held.pipeline.components.diffusion_model.parameters())
         return bool(weight.device.type != self._placement.device.type)
-
-
-def free_memory() -> None:
-    """Give back what nothing uses any more, to the device too."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that the device or the computer has too little memory."""
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in OUT_OF_MEMORY)
 
 
 def _lacking(

@@ -15,7 +15,8 @@ from webui.core.engine import Work
 from webui.core.errors import InvalidRequest
 from webui.core.events import Alive, Progress
 from webui.core.model import ModelKind
-from webui.engine.pipeline_manager import PipelineManager, free_memory, is_out_of_memory
+from webui.engine.memory.shortage import free_memory, is_out_of_memory
+from webui.engine.pipeline_manager import PipelineManager
 from webui.engine.tiles import SMALLEST_TILE, enlarge_tiles, tile_count
 from webui.engine.upscaler_file import UpscalerModel
 from webui.upscalers import load_upscalers

@@ -38,6 +38,11 @@ class Text:
         pooled = None if self.pooled is None else self.pooled.expand(count, -1)
         return Text(tokens=self.tokens.expand(count, -1, -1), pooled=pooled)
 
+    def part(self, start: int, stop: int) -> Text:
+        """Some of the rows."""
+        pooled = None if self.pooled is None else self.pooled[start:stop]
+        return Text(tokens=self.tokens[start:stop], pooled=pooled)
+
 
 def joined(texts: Sequence[Text]) -> Text:
     """Texts of one length as the rows of one."""

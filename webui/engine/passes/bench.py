@@ -15,6 +15,7 @@ from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.engine.architectures.text import Vectors
 from webui.engine.device import Device
+from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
 from webui.engine.passes.plan import Pass, models_of
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
@@ -43,6 +44,7 @@ class Bench:
     schedules: Schedules
     work: Work
     models: Sequence[ModelInfo]
+    thrift: Thrift
     vae: ModelInfo | None = None
     embeddings: Mapping[str, Vectors] = field(default_factory=dict)
 
@@ -106,6 +108,7 @@ def make_bench(
     schedules: Schedules,
     work: Work,
     passes: tuple[Pass, ...],
+    thrift: Thrift,
 ) -> Bench:
     """The tools of a batch whose pictures take these passes. Raises InvalidRequest for names that
     nothing has, before anything is loaded."""
@@ -119,6 +122,7 @@ def make_bench(
         schedules=schedules,
         work=work,
         models=models_of(passes),
+        thrift=thrift,
         vae=None if vae is None else work.file(ModelKind.VAE, vae, "vae"),
         embeddings=_embeddings(work),
     )

@@ -12,6 +12,7 @@ from webui.engine.architectures.architecture import Frame
 from webui.engine.canvas import Canvas
 from webui.engine.denoise import Asked, Denoiser
 from webui.engine.inpaint import extra_channels
+from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.plan import Pass
 from webui.engine.passes.words import tell
@@ -44,7 +45,7 @@ def _denoiser(
     pipeline, recipe = bench.pipeline(model), this.recipe
     told = tell(bench, this, pipeline)
     denoiser = Denoiser(
-        _asked(pipeline, this),
+        _asked(pipeline, this, bench.thrift),
         told,
         recipe.guidance,
         recipe.guidance_scale * bench.sampler(this).guidance_factor,
@@ -56,7 +57,7 @@ def _denoiser(
     return _Patched(denoiser, pipeline.patcher, calls)
 
 
-def _asked(pipeline: Pipeline, this: Pass) -> Asked:
+def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift) -> Asked:
     recipe = this.recipe
     return Asked(
         components=pipeline.components,
@@ -68,6 +69,7 @@ def _asked(pipeline: Pipeline, this: Pass) -> Asked:
             distilled_guidance=recipe.distilled_guidance,
         ),
         runner=pipeline.runner,
+        thrift=thrift,
         is_hooked=recipe.tiling is not Tiling.NONE,
     )
 

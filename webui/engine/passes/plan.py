@@ -55,6 +55,12 @@ def passes_of(recipe: Recipe, work: Work) -> tuple[Pass, ...]:
     return first, _hires_pass(first, work, refiner)
 
 
+def batch_key(passes: tuple[Pass, ...], work: Work) -> str:
+    """The same for batches that need the same memory."""
+    sizes = [f"{each.model.family} {each.recipe.width}x{each.recipe.height}" for each in passes]
+    return f"{len(work.recipes)} of {', '.join(sizes)}"
+
+
 def models_of(passes: tuple[Pass, ...]) -> tuple[ModelInfo, ...]:
     """The checkpoints that passes need, each once, the first pass's first."""
     wanted = [model for each in passes for model in (each.model, each.refiner) if model]

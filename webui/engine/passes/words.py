@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from webui.core.engine import Work
 from webui.core.model import ModelKind
 from webui.engine.conditioning import ConditioningPlan
@@ -20,7 +22,8 @@ def tell(bench: Bench, this: Pass, pipeline: Pipeline) -> ConditioningPlan:
     recipe, calls_before = this.recipe, 0
     if this.before is not None:
         calls_before = this.before.recipe.steps * bench.sampler(this.before).calls_per_step
-    return pipeline.encoder.plan(
+    plan = partial(
+        pipeline.encoder.plan,
         recipe.prompt,
         recipe.negative_prompt,
         clip_skip=recipe.clip_skip,
@@ -32,6 +35,7 @@ def tell(bench: Bench, this: Pass, pipeline: Pipeline) -> ConditioningPlan:
         first_pass_steps=calls_before,
         embeddings={**pipeline.patcher.embeddings, **bench.embeddings},
     )
+    return bench.thrift.whole(plan)
 
 
 def _uses(this: Pass, work: Work) -> list[NetworkUse]:
