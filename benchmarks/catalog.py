@@ -2,7 +2,7 @@
 
     python -m benchmarks.catalog [COUNT]
 
-The files are LoRA headers of a real one's length (264 layers) without weights, in 100 folders.
+The files are LoRA headers of a real one's length (264 layers) without numbers, in 100 folders.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import struct
 import sys
 import tempfile
 import time
+from math import prod
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from webui.catalog.catalog import Catalog
 from webui.core.model import ModelKind
@@ -39,22 +40,28 @@ def main() -> None:
 
 def fill(models: Path, count: int) -> None:
     """That many networks, each with a name of its own."""
-    text = json.dumps(header()).encode()
+    entries = header()
+    weights = max(int(each["data_offsets"][1]) for each in entries.values() if "dtype" in each)
+    text = json.dumps(entries).encode()
     for index in range(count):
         file = models / "Lora" / f"{index % FOLDERS:03}" / f"style {index:05}.safetensors"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(struct.pack("<Q", len(text)) + text)
+        with file.open("wb") as target:
+            target.write(struct.pack("<Q", len(text)) + text)
+            target.truncate(8 + len(text) + weights)
 
 
-def header() -> dict[str, object]:
-    """Of a LoRA for Stable Diffusion 1.5, its tensors all empty ranges."""
-    none = {"dtype": "F16", "data_offsets": [0, 0]}
-    entries: dict[str, object] = {"__metadata__": {"ss_output_name": "style"}}
+def header() -> dict[str, Any]:
+    """Of a LoRA for Stable Diffusion 1.5."""
+    entries: dict[str, Any] = {"__metadata__": {"ss_output_name": "style"}}
+    end = 0
     for layer in range(LAYERS):
         name = f"lora_unet_down_blocks_0_attentions_0_transformer_blocks_{layer}_attn2_to_k"
-        entries[f"{name}.lora_down.weight"] = {**none, "shape": [32, 768]}
-        entries[f"{name}.lora_up.weight"] = {**none, "shape": [320, 32]}
-        entries[f"{name}.alpha"] = {**none, "shape": []}
+        shapes = {"lora_down.weight": [32, 768], "lora_up.weight": [320, 32], "alpha": []}
+        for part, shape in shapes.items():
+            begin, end = end, end + 2 * prod(shape)
+            offsets = [begin, end]
+            entries[f"{name}.{part}"] = {"dtype": "F16", "shape": shape, "data_offsets": offsets}
     return entries
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.model_files import safetensors
 from webui.catalog.cards import CardQuery, Cards, Sort
 from webui.catalog.catalog import Catalog
 from webui.catalog.sidecar import Sidecar
@@ -24,18 +24,13 @@ CONTEXT = {"sd15": 768, "sd2": 1024, "sdxl": 2048}
 
 
 def network(path: Path, family: str = "sd15", **metadata: str) -> Path:
-    """The front of a LoRA for a family, its tensors all empty ranges."""
+    """A LoRA for a family, all zeros."""
     name = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
-    none = {"dtype": "F16", "data_offsets": [0, 0]}
-    header = {
-        "__metadata__": metadata,
-        f"{name}.lora_down.weight": {**none, "shape": [8, CONTEXT[family]]},
-        f"{name}.lora_up.weight": {**none, "shape": [320, 8]},
+    shapes = {
+        f"{name}.lora_down.weight": [8, CONTEXT[family]],
+        f"{name}.lora_up.weight": [320, 8],
     }
-    text = json.dumps(header).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(text)) + text)
-    return path
+    return safetensors(path, shapes, **metadata)
 
 
 def noted(path: Path, **notes: object) -> None:

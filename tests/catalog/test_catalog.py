@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.model_files import safetensors
 from webui.catalog.catalog import Catalog
-from webui.catalog.header import read_header
 from webui.core.errors import ModelUnreadable, NotFound
 from webui.families import load_families
+from webui.modelfiles.header import read_header
 
 SD15_KEYS = {
     "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
@@ -29,12 +30,7 @@ SD15_KEYS = {
 
 
 def write(path: Path, keys: dict[str, list[int]], payload: bytes = b"") -> Path:
-    """A safetensors file whose tensors are all empty ranges: only the header counts here."""
-    entries = {k: {"dtype": "F16", "shape": s, "data_offsets": [0, 0]} for k, s in keys.items()}
-    text = json.dumps(entries).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(text)) + text + payload)
-    return path
+    return safetensors(path, keys, payload)
 
 
 @pytest.fixture

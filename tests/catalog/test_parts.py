@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
+from tests.model_files import safetensors
 from webui.catalog.catalog import Catalog
 from webui.core.model import ModelKind
 from webui.families import load_families
@@ -172,13 +171,7 @@ STRANGERS: Final[dict[str, tuple[str, Shapes]]] = {
 
 
 def write(path: Path, shapes: Shapes) -> None:
-    entries: dict[str, Any] = {
-        key: {"dtype": "F16", "shape": shape, "data_offsets": [0, 0]}
-        for key, shape in shapes.items()
-    }
-    text = json.dumps(entries).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    safetensors(path, shapes)
 
 
 @pytest.fixture
@@ -240,4 +233,4 @@ def test_the_first_bytes_decide_how_a_file_is_read(catalog: Catalog, folder: Pat
     catalog.refresh()
     assert [model.id for model in catalog.models(ModelKind.TEXT_ENCODER)] == ["a.ckpt"]
     assert [model.id for model in catalog.models(ModelKind.VAE)] == ["b.sft"]
-    assert ["can run programs" in problem.why for problem in catalog.problems()] == [True]
+    assert ["damaged" in problem.why for problem in catalog.problems()] == [True]

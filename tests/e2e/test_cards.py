@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from tests.conftest import png
 from tests.e2e.conftest import STEP_S, OpenWindow
 from tests.e2e.site import Site
 from tests.e2e.studio_page import StudioPage
+from tests.model_files import safetensors
 
 pytestmark = pytest.mark.browser
 
@@ -56,11 +56,8 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def embedding(path: Path) -> None:
-    """A textual inversion of two vectors without numbers."""
-    header = {"emb_params": {"dtype": "F32", "shape": [2, 768], "data_offsets": [0, 0]}}
-    text = json.dumps(header).encode()
-    path.parent.mkdir(parents=True)
-    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    """A textual inversion of two vectors, all zeros."""
+    safetensors(path, {"emb_params": [2, 768]}, dtype="F32")
 
 
 def opened(page: StudioPage) -> Locator:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from tests.e2e.conftest import OpenWindow
 from tests.e2e.serve import CRASHES_ONCE, OUT_OF_MEMORY
 from tests.e2e.site import Site
 from tests.e2e.studio_page import DONE_MS, StudioPage
+from tests.model_files import safetensors
 
 pytestmark = pytest.mark.browser
 
@@ -235,7 +234,7 @@ def choose_checkpoint(page: StudioPage, name: str) -> None:
 
 
 def add_checkpoint(path: Path) -> None:
-    """A file that the catalog takes for a Stable Diffusion 1 checkpoint: its header, no weights."""
+    """A file that the catalog takes for a Stable Diffusion 1 checkpoint, all zeros."""
     shapes = {
         "model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3],
         "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": [320, 768],
@@ -244,7 +243,4 @@ def add_checkpoint(path: Path) -> None:
         "first_stage_model.decoder.conv_in.weight": [512, 4, 3, 3],
         "cond_stage_model.transformer.text_model.final_layer_norm.weight": [768],
     }
-    entry = {"dtype": "F16", "data_offsets": [0, 0]}
-    header = json.dumps({key: {**entry, "shape": shape} for key, shape in shapes.items()}).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    safetensors(path, shapes)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.engine.work import images, pixels, work
-from webui.catalog.header import read_header
 from webui.core.engine import UsedFile, Work
 from webui.core.errors import InvalidRequest
 from webui.core.model import ModelInfo, ModelKind
+from webui.modelfiles.header import read_header
 
 if TYPE_CHECKING:
     from webui.engine.local import LocalEngine

@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from webui.catalog.database import open_catalog
-from webui.catalog.hashes import LEGACY_DIGITS, HashCache, legacy_hash
-from webui.catalog.header import read_front
+from webui.catalog.hashes import LEGACY_DIGITS, HashCache
 from webui.catalog.index import FindingIndex
-from webui.catalog.recognise import SAFETENSORS
 from webui.catalog.roots import MARK, OWN, Root
 from webui.catalog.scan import Looking, Scanner, Seen
 from webui.catalog.soon import Soon
@@ -22,6 +20,8 @@ from webui.catalog.walk import SUFFIXES, Place
 from webui.core.errors import NotFound
 from webui.core.model import ModelFamily, ModelInfo, ModelKind
 from webui.core.recipe import FileRef
+from webui.modelfiles.container import Container, container_of
+from webui.modelfiles.header import read_front
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +204,7 @@ class Catalog:
     def metadata(self, model: ModelInfo) -> Mapping[str, str]:
         """What the maker of a safetensors file wrote into it; empty for others. Anybody may have
         written anything there. Raises ModelUnreadable."""
-        if model.path.suffix.lower() != SAFETENSORS:
+        if model.path.is_dir() or container_of(model.path) is not Container.SAFETENSORS:
             return {}
         return read_front(model.path).metadata
 
@@ -257,7 +257,7 @@ class Catalog:
                 return by_path[path]
         if len(ref) == LEGACY_DIGITS and kind is ModelKind.CHECKPOINT:
             files = [model for model in by_path.values() if model.path.is_file()]
-            return next((model for model in files if legacy_hash(model.path) == ref), None)
+            return next((model for model in files if self.hashes.legacy(model.path) == ref), None)
         return None
 
 

@@ -19,7 +19,7 @@ from webui.networks.keys import is_network
 UPSCALER_FOLDERS: Final = frozenset(
     {"esrgan", "realesrgan", "swinir", "scunet", "dat", "hat", "upscalers", "upscale_models"}
 )
-EMBEDDING_FOLDERS: Final = frozenset({"embeddings", "embedding", "textual_inversion"})
+
 UPSCALER_MARKS: Final = (
     ".RDB1.conv1.0.weight",
     ".rdb1.conv1.weight",
@@ -86,32 +86,6 @@ def kind_of(header: Header, folders: Iterable[str]) -> ModelKind | None:
     if _is_upscaler(header) or _lie_in(folders, UPSCALER_FOLDERS):
         return ModelKind.UPSCALER
     return None
-
-
-def kind_of_pickle(names: Collection[str], folders: Iterable[str]) -> ModelKind | None:
-    """What a pickled file is that holds these strings; None if it is nothing we can use."""
-    folders = tuple(folders)
-    if "string_to_param" in names:
-        return ModelKind.EMBEDDING
-    if is_refused_pickle(names):
-        return None
-    if _is_original_taesd(names):
-        return ModelKind.PREVIEW
-    if any(name.endswith(UPSCALER_MARKS) for name in names):
-        return ModelKind.UPSCALER
-    if names and _lie_in(folders, EMBEDDING_FOLDERS):
-        return ModelKind.EMBEDDING
-    if names and _lie_in(folders, UPSCALER_FOLDERS):
-        return ModelKind.UPSCALER
-    return None
-
-
-def is_refused_pickle(names: Collection[str]) -> bool:
-    """Whether these strings name a checkpoint, a network or a VAE: kinds that exist without
-    pickles."""
-    roots = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.", "lora_")
-    has_root = any(name.startswith(roots) for name in names)
-    return has_root or is_network(names) or is_vae(names)
 
 
 def family_of(kind: ModelKind, header: Header) -> str:

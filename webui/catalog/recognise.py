@@ -7,19 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from webui.catalog.header import LENGTH_BYTES, Front, read_front
 from webui.catalog.index import Finding
-from webui.catalog.kinds import is_refused_pickle, kind_of_pickle, look_at
-from webui.catalog.pickles import names_in
+from webui.catalog.kinds import look_at
 from webui.catalog.strangers import has_diffusion_model, stranger
 from webui.core.errors import ModelUnreadable
 from webui.core.model import Detected, ModelFamily, ModelKind
+from webui.families.gguf_file import read_gguf_front
+from webui.modelfiles.container import PICKLES, Container, container_of
+from webui.modelfiles.front import read_front
+from webui.modelfiles.header import Front
 
 SAFETENSORS: Final = ".safetensors"
-PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
-PICKLE_STARTS: Final = (b"PK\x03\x04", b"\x80")
-"""A zip archive, as torch saves since 1.6, or a bare pickle."""
-GGUF_MAGIC: Final = b"GGUF"
 MAX_ALIAS: Final = 200
 
 
@@ -29,9 +27,7 @@ def recognise(path: Path, folders: Iterable[str], families: Sequence[ModelFamily
     try:
         if path.is_dir():
             return _recognise_folder(path, families)
-        if is_pickle(path):
-            return _recognise_pickle(path, tuple(folders))
-        return _recognise_front(path.name, _read_front(path), tuple(folders), families)
+        return _recognise_file(path, tuple(folders), families)
     except ModelUnreadable as error:
         return Finding(problem=str(error))
     except OSError as error:
@@ -44,14 +40,25 @@ def recognise(path: Path, folders: Iterable[str], families: Sequence[ModelFamily
         )
 
 
-def is_pickle(path: Path) -> bool:
-    """Whether a file is to be read as a pickle. Its first bytes decide; its ending only where they
-    say nothing. Raises OSError."""
-    with path.open("rb") as file:
-        start = file.read(len(GGUF_MAGIC) + LENGTH_BYTES)
-    if start.startswith(GGUF_MAGIC) or start[LENGTH_BYTES : LENGTH_BYTES + 1] == b"{":
-        return False
-    return start.startswith(PICKLE_STARTS) or path.suffix.lower() in PICKLES
+def _recognise_file(path: Path, folders: Sequence[str], families: Sequence[ModelFamily]) -> Finding:
+    """Whatever its name says: its first bytes decide how it is read. A pickle of something that
+    nobody here has a use for concerns nobody: training leaves many of them behind."""
+    container = container_of(path)
+    if container is Container.GGUF:
+        read = read_gguf_front(path)
+        front = Front(tensors=read.tensors, metadata=read.metadata)
+    else:
+        front = read_front(path)
+    try:
+        return _recognise_front(path.name, front, folders, families)
+    except _Unknown:
+        if container in PICKLES and not has_diffusion_model(front.tensors):
+            return Finding()
+        raise
+
+
+class _Unknown(ModelUnreadable):
+    """Nothing is wrong with the file, but nothing here knows it."""
 
 
 def _recognise_folder(path: Path, families: Sequence[ModelFamily]) -> Finding:
@@ -68,11 +75,11 @@ def _recognise_front(
     for family in families:
         if (told := family.detect(front.tensors, front.metadata)) is not None:
             return _checkpoint(family, told)
-    if noun := stranger(front.tensors):
+    if noun := stranger(front.tensors) or stranger(front.words):
         raise ModelUnreadable(name, _not_yet(noun))
     found = look_at(front.tensors, folders)
     if found is None:
-        raise ModelUnreadable(name, _unknown(front, families))
+        raise _Unknown(name, _unknown(front, families))
     return Finding(
         kind=found.kind,
         family=found.family,
@@ -86,30 +93,6 @@ def _checkpoint(family: ModelFamily, told: Detected) -> Finding:
     return Finding(
         kind=ModelKind.CHECKPOINT, family=family.id, variant=told.variant, missing=told.missing
     )
-
-
-def _read_front(path: Path) -> Front:
-    with path.open("rb") as file:
-        is_gguf = file.read(len(GGUF_MAGIC)) == GGUF_MAGIC
-    if is_gguf:
-        raise ModelUnreadable(path.name, "this version does not read GGUF files yet.")
-    return read_front(path)
-
-
-def _recognise_pickle(path: Path, folders: Sequence[str]) -> Finding:
-    names = names_in(path)
-    if noun := stranger(names):
-        raise ModelUnreadable(path.name, _not_yet(noun))
-    kind = kind_of_pickle(names, folders)
-    if kind is not None:
-        return Finding(kind=kind)
-    if is_refused_pickle(names):
-        raise ModelUnreadable(
-            path.name,
-            f"{path.suffix} files can run programs when they are opened. "
-            "Look for a safetensors version of it, or convert it on a machine you don't mind.",
-        )
-    return Finding()
 
 
 def _model_index(folder: Path) -> Mapping[str, object]:

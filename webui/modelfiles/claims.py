@@ -52,6 +52,11 @@ def known_storages(saved: Iterable[Saved]) -> Mapping[str, Storage]:
     return {storage.key: storage for storage in found if storage is not None}
 
 
+def entries_of(content: object) -> Iterable[str]:
+    """The names at the top of what a pickle makes."""
+    return _mapping(content).keys()
+
+
 def claimed_tensors(content: object) -> Mapping[str, Claim]:
     """The weights in what a pickle makes. Optimizers and the like beside them are left out.
     Raises Damage."""

@@ -23,14 +23,14 @@ def read_front(path: Path) -> Front:
         return header.read_front(path)
     if container not in PICKLES:
         raise ModelUnreadable(path.name, f"files of the form {container} are not read here.")
-    stored = read_torch(path, container)
-    if not stored:
+    found = read_torch(path, container)
+    if not found.tensors:
         raise ModelUnreadable(path.name, NO_TENSORS)
     tensors = {
         name: TensorHeader(dtype=tensor.dtype, shape=tensor.shape)
-        for name, tensor in stored.items()
+        for name, tensor in found.tensors.items()
     }
-    return Front(tensors=tensors, metadata={})
+    return Front(tensors=tensors, metadata={}, words=found.words)
 
 
 def is_pickle(path: Path) -> bool:

@@ -40,6 +40,8 @@ class Front:
 
     tensors: Header
     metadata: Mapping[str, str]
+    words: frozenset[str] = frozenset()
+    """What a pickle names beside tensors: classes, and the entries at its top."""
 
 
 class _Refused(ValueError):
@@ -69,9 +71,10 @@ def read_front(path: Path) -> Front:
 
 
 def weights_offset(path: Path) -> int:
-    """Where the weights begin, in bytes. Raises OSError."""
+    """Where the weights begin, in bytes: 0 in files of other forms. Raises OSError."""
     with path.open("rb") as file:
-        return LENGTH_BYTES + int.from_bytes(file.read(LENGTH_BYTES), "little")
+        length, brace = file.read(LENGTH_BYTES), file.read(1)
+    return LENGTH_BYTES + int.from_bytes(length, "little") if brace == b"{" else 0
 
 
 def _check_length(length: int, size: int) -> None:

@@ -9,7 +9,7 @@ is a record of the call. Only the forms in which torch writes tensors mean somet
 from __future__ import annotations
 
 import pickletools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import IO, Any, Final
@@ -79,10 +79,11 @@ class _Measured:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a pickle would make, and all that it refers to outside of itself."""
+    """What a pickle would make, all that it refers to outside of itself, and all that it names."""
 
     content: object
     saved: Sequence[Saved]
+    named: Collection[str]
 
 
 def read_pickle(file: IO[bytes]) -> Reading:
@@ -92,7 +93,7 @@ def read_pickle(file: IO[bytes]) -> Reading:
     measured: Any = _Measured(file)
     for count, (operation, argument, _) in enumerate(pickletools.genops(measured)):
         if operation.name == "STOP":
-            return Reading(machine.stack[-1], machine.saved)
+            return Reading(machine.stack[-1], machine.saved, machine.named)
         if count > MAX_OPERATIONS:
             raise Damage(f"its table of tensors takes more than {MAX_OPERATIONS} steps.")
         step = STEPS.get(operation.name)
@@ -107,6 +108,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
         self.saved: list[Saved] = []
+        self.named: set[str] = set()
 
     def since_mark(self) -> list[Any]:
         """What lies above the last mark, which goes."""
@@ -192,15 +194,19 @@ def _make_dict(machine: _Machine, _: object) -> None:
 
 def _global(machine: _Machine, words: str) -> None:
     module, _, name = words.partition(" ")
-    check_name(module, name)
-    machine.stack.append(Named(module, name))
+    _name(machine, module, name)
 
 
 def _global_on_stack(machine: _Machine, _: object) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not (type(name) is str and type(module) is str):
         raise Damage("its table of tensors is damaged.")
+    _name(machine, module, name)
+
+
+def _name(machine: _Machine, module: str, name: str) -> None:
     check_name(module, name)
+    machine.named.add(f"{module}.{name}")
     machine.stack.append(Named(module, name))
 
 

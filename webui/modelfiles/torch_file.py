@@ -7,26 +7,32 @@ each behind its length. (torch/serialization.py, _legacy_save and _save)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, Final
 
 from webui.core.errors import ModelUnreadable
-from webui.modelfiles.claims import Claim, Storage, claimed_tensors, known_storages
+from webui.modelfiles.claims import (
+    Claim,
+    Storage,
+    claimed_tensors,
+    entries_of,
+    known_storages,
+)
 from webui.modelfiles.container import Container
 from webui.modelfiles.damage import WHATEVER, Damage
 from webui.modelfiles.dtypes import BITS
 from webui.modelfiles.header import MAX_TENSORS
-from webui.modelfiles.pickle_program import read_pickle
+from webui.modelfiles.pickle_program import Reading, read_pickle
 from webui.modelfiles.zip_entries import Stored, stored_files
 
 LEGACY_MAGIC: Final = 0x1950A86A20F9469CFC6C
 LEGACY_VERSION: Final = 1001
 LENGTH_BYTES: Final = 8
 PROGRAM: Final = "data.pkl"
-MOST_TIMES: Final = 2
+MOST_TIMES: Final = 3
 """How much larger than the file the tensors in it may be."""
 SPARE_BYTES: Final = 2**20
 
@@ -60,31 +66,39 @@ class StoredTensor:
         return self.item_bytes * (1 + sum((side - 1) * step for side, step in pairs))
 
 
-def read_torch(path: Path, container: Container) -> Mapping[str, StoredTensor]:
-    """The tensors by name, as a state dict has them. Raises ModelUnreadable."""
+@dataclass(frozen=True, kw_only=True)
+class TorchFile:
+    """The tensors by name, as a state dict has them, and what else the pickle names."""
+
+    tensors: Mapping[str, StoredTensor]
+    words: frozenset[str]
+
+
+def read_torch(path: Path, container: Container) -> TorchFile:
+    """What the file at `path` holds. Raises ModelUnreadable."""
     try:
         with path.open("rb") as file:
-            return torch_tensors(file, container)
+            return read_open_torch(file, container)
     except OSError as error:
         raise ModelUnreadable(path.name, f"it can't be read ({error.strerror}).") from error
     except Damage as error:
         raise ModelUnreadable(path.name, str(error)) from error
 
 
-def torch_tensors(file: IO[bytes], container: Container) -> Mapping[str, StoredTensor]:
+def read_open_torch(file: IO[bytes], container: Container) -> TorchFile:
     """As `read_torch`, of an open file. Raises Damage, Hostile."""
     size = file.seek(0, 2)
     try:
-        tensors = _read_zip(file) if container is Container.TORCH_ZIP else _read_legacy(file, size)
-        _check_total(tensors, size)
+        found = _read_zip(file) if container is Container.TORCH_ZIP else _read_legacy(file, size)
+        _check_total(found.tensors.values(), size)
     except Damage:
         raise
     except WHATEVER as error:
         raise Damage("it is damaged, or no model. Download it again, or remove it.") from error
-    return tensors
+    return found
 
 
-def _read_zip(file: IO[bytes]) -> Mapping[str, StoredTensor]:
+def _read_zip(file: IO[bytes]) -> TorchFile:
     entries = stored_files(file)
     roots = [name.removesuffix(PROGRAM) for name in entries if name.endswith(PROGRAM)]
     if len(roots) != 1:
@@ -96,12 +110,7 @@ def _read_zip(file: IO[bytes]) -> Mapping[str, StoredTensor]:
     if order is not None and _start_of(file, order) != b"little":
         raise Damage("it was saved on a machine with another order of bytes. Look for another.")
     file.seek(entries[f"{roots[0]}{PROGRAM}"].offset)
-    content = read_pickle(file).content
-    claims = claimed_tensors(content)
-    return {
-        name: _located(name, claim, entries[f"{roots[0]}data/{claim.storage.key}"])
-        for name, claim in claims.items()
-    }
+    return _found(read_pickle(file), lambda key: entries[f"{roots[0]}data/{key}"])
 
 
 def _start_of(file: IO[bytes], stored: Stored) -> bytes:
@@ -109,7 +118,7 @@ def _start_of(file: IO[bytes], stored: Stored) -> bytes:
     return file.read(min(stored.size, 16))
 
 
-def _read_legacy(file: IO[bytes], size: int) -> Mapping[str, StoredTensor]:
+def _read_legacy(file: IO[bytes], size: int) -> TorchFile:
     file.seek(0)
     if read_pickle(file).content != LEGACY_MAGIC:
         raise Damage("it is a pickle, but none of PyTorch. Look for a safetensors version.")
@@ -120,10 +129,18 @@ def _read_legacy(file: IO[bytes], size: int) -> Mapping[str, StoredTensor]:
     if not isinstance(keys, list) or len(keys) > MAX_TENSORS:
         raise Damage("its table of tensors is damaged.")
     places = _legacy_places(file, size, keys, known_storages(reading.saved))
-    return {
-        name: _located(name, claim, places[claim.storage.key])
-        for name, claim in claimed_tensors(reading.content).items()
-    }
+    return _found(reading, places.__getitem__)
+
+
+def _found(reading: Reading, place_of: Callable[[str], Stored]) -> TorchFile:
+    claims = claimed_tensors(reading.content)
+    return TorchFile(
+        tensors={
+            name: _located(name, claim, place_of(claim.storage.key))
+            for name, claim in claims.items()
+        },
+        words=frozenset((*reading.named, *entries_of(reading.content))),
+    )
 
 
 def _legacy_places(
@@ -157,9 +174,10 @@ def _located(name: str, claim: Claim, place: Stored) -> StoredTensor:
     return found
 
 
-def _check_total(tensors: Mapping[str, StoredTensor], size: int) -> None:
-    """Tensors may share their numbers; a few of them may not be said to be a million."""
-    total = sum(tensor.size_bytes for tensor in tensors.values())
+def _check_total(tensors: Iterable[StoredTensor], size: int) -> None:
+    """Tensors may share their numbers; a few of them may not be said to be a million. Nor may so
+    many lie spread so widely that reading them takes for ever."""
+    total = sum(max(tensor.size_bytes, tensor.span_bytes) for tensor in tensors)
     if total > MOST_TIMES * size + SPARE_BYTES:
         raise Damage(
             f"it claims to hold {total / 2**20:.0f} MB of tensors, but has {size / 2**20:.1f} MB."

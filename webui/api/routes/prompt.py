@@ -13,11 +13,11 @@ from fastapi import APIRouter, Request
 import webui.families
 from webui.api.context import RawBody, the_studio
 from webui.api.known_fields import refuse_unknown_fields
-from webui.catalog.header import read_header
 from webui.core.errors import InvalidRequest, ModelUnreadable, NotFound
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.request import Emphasis, Name, Prompt, Steps
 from webui.gate.access import Access, needs
+from webui.modelfiles.front import read_front
 from webui.prompting import parse
 from webui.prompting.counter import CHUNK, TokenCount, count_tokens
 from webui.prompting.embeddings import find_embeddings
@@ -168,9 +168,9 @@ def _vectors(studio: Studio, prompt: str) -> Mapping[str, int]:
 
 def _rows(path: Path) -> int:
     try:
-        header = read_header(path)
+        header = read_front(path).tensors
     except ModelUnreadable:
-        return 0  # a .pt file: only the engine opens it
+        return 0  # the engine will say why
     return max((t.shape[0] for t in header.values() if len(t.shape) == 2), default=0)
 
 
