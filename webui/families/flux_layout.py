@@ -15,8 +15,10 @@ FLUX_MARKS: Final = (
     "double_blocks.0.img_mod.lin.weight",
     "single_blocks.0.linear1.weight",
     "vector_in.in_layer.weight",
+    "final_layer.linear.weight",
 )
-"""Tensors that only this network has together; Flux.2 has no modulation in each block."""
+"""Tensors that only this network has together: Flux.2 has no modulation in each block, ControlNets
+have no last layer."""
 CHROMA_MARKS: Final = (
     "distilled_guidance_layer.in_proj.weight",
     "double_blocks.0.img_attn.qkv.weight",
@@ -27,6 +29,7 @@ FLUX_DIFFUSERS_MARKS: Final = (
     "transformer_blocks.0.norm1_context.linear.weight",
     "single_transformer_blocks.0.proj_mlp.weight",
     "time_text_embed.text_embedder.linear_1.weight",
+    "proj_out.weight",
 )
 CHROMA_DIFFUSERS_MARKS: Final = (
     "distilled_guidance_layer.layers.0.linear_1.weight",

@@ -11,12 +11,18 @@ from typing import Any, Final
 from webui.families.dit_layout import renamed, rows, swapped
 from webui.families.weights import Piece
 
-MARKS: Final = ("joint_blocks.0.x_block.attn.qkv.weight", "x_embedder.proj.weight", "pos_embed")
-"""Tensors that only this network has together."""
+MARKS: Final = (
+    "joint_blocks.0.x_block.attn.qkv.weight",
+    "x_embedder.proj.weight",
+    "pos_embed",
+    "final_layer.linear.weight",
+)
+"""Tensors that only this network has together; ControlNets for it lack the last."""
 DIFFUSERS_MARKS: Final = (
     "transformer_blocks.0.attn.add_q_proj.weight",
     "pos_embed.proj.weight",
     "pos_embed.pos_embed",
+    "proj_out.weight",
 )
 HEAD_WIDTH: Final = 64
 """In all of the series; files without query norms do not tell it."""

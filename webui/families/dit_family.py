@@ -1,0 +1,75 @@
+"""What SD 3, Flux and Chroma have in common as families: one network, several text encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from webui.core.errors import ModelUnreadable
+from webui.core.model import Detected, Header
+from webui.families import dit_loading
+from webui.families.components import NO_PARTS, Components, Placement
+from webui.families.dit_loading import Kind, Plan, missing_parts
+from webui.families.sd_loading import read_metadata
+
+NAMING: Final = ("modelspec.architecture", "modelspec.title", "general.name", "general.basename")
+"""Where makers write what a model is, in safetensors and in GGUF."""
+
+
+class TransformerFamily:
+    """One of these families. Its own class tells the variants apart."""
+
+    id: str
+    label: str
+    latents = "flux16"
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan: Final = plan
+
+    def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
+        """Which one a file with tensors of these shapes is."""
+        raise NotImplementedError
+
+    def folder_variant(self, model_index: Mapping[str, object], folder: Path) -> str | None:
+        """Which one a diffusers folder is; None if it is of another family."""
+        raise NotImplementedError
+
+    def kind(self, variant: str) -> Kind:
+        """What this variant is run with. Raises ValueError with a reason where it can't be run."""
+        raise NotImplementedError
+
+    def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
+        """A file with this family's network, alone or with the other parts."""
+        if not self.plan.network.is_in(header):
+            return None
+        shapes = {key: tensor.shape for key, tensor in header.items()}
+        return Detected(
+            variant=self.variant(shapes, metadata), missing=missing_parts(header, self.plan)
+        )
+
+    def detect_folder(self, model_index: Mapping[str, object], folder: Path) -> Detected | None:
+        """A diffusers folder that is made of this family's parts."""
+        variant = self.folder_variant(model_index, folder)
+        return None if variant is None else Detected(variant=variant)
+
+    def load(
+        self, path: Path, placement: Placement, parts: Mapping[str, Path] = NO_PARTS
+    ) -> Components:
+        """The model in a single file or a diffusers folder. Raises ModelUnreadable."""
+        if path.is_dir():
+            variant = self.folder_variant(dit_loading.read_index(path), path) or ""
+            return dit_loading.load_folder(path, self.plan, self._kind(path, variant), placement)
+        variant = self.variant(dit_loading.read_shapes(path), read_metadata(path))
+        return dit_loading.load_file(path, self.plan, self._kind(path, variant), placement, parts)
+
+    def _kind(self, path: Path, variant: str) -> Kind:
+        try:
+            return self.kind(variant)
+        except ValueError as error:
+            raise ModelUnreadable(path.name, str(error)) from error
+
+
+def said(metadata: Mapping[str, str]) -> str:
+    """What the maker wrote of a model's kind, in small letters."""
+    return " ".join(str(metadata.get(key, "")) for key in NAMING).lower()
