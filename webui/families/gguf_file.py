@@ -24,7 +24,7 @@ MAGIC: Final = b"GGUF"
 VERSIONS: Final = (2, 3)
 MAX_TENSORS: Final = 60_000
 MAX_ENTRIES: Final = 10_000
-MAX_ITEMS: Final = 1_000_000
+MAX_ITEMS: Final = 800_000
 """Of all lists of texts together: vocabularies of language models have up to 300,000."""
 MAX_TEXT_BYTES: Final = 16 * 2**20
 MAX_FRONT_BYTES: Final = 64 * 2**20
@@ -241,7 +241,7 @@ def _skip_list(cursor: _Cursor, most: int) -> int:
         raise _Refused(f"a list in it is of the unknown type {type}. Download it again.")
     count = cursor.count(most, "texts in lists")
     for _ in range(count):
-        cursor.skip(cursor.count(MAX_TEXT_BYTES, "bytes of a text"))
+        cursor.skip(int.from_bytes(cursor.take(8), "little"))
     return count
 
 
