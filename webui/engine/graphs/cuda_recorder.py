@@ -11,6 +11,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
+from webui.engine.device_memory import free_bytes
 from webui.engine.graphs.arguments import tensors_of, with_tensors
 from webui.engine.graphs.recorder import CannotRecord, Recording
 from webui.engine.graphs.runner import Arguments, run
@@ -51,7 +52,7 @@ class CudaRecorder:
         inside = with_tensors(arguments, buffers)
         needed = self._warm_up(module, inside)
         free = free_bytes(self._device)
-        if free < needed + SPARE_BYTES:
+        if free is not None and free < needed + SPARE_BYTES:
             raise CannotRecord(
                 f"It would hold {needed >> 20} MiB, and {free >> 20} MiB of memory are left."
             )
@@ -173,11 +174,3 @@ class _Graph:
         self._answer, self._buffers = None, ()
         self._graph.reset()
         self._pool.remove(self._graph)
-
-
-def free_bytes(device: torch.device) -> int:
-    """What may still be taken of a device's memory: by others' use of it, and by a cap that was
-    set for this process."""
-    free, total = torch.cuda.mem_get_info(device)
-    cap = int(torch.cuda.get_per_process_memory_fraction(device) * total)
-    return min(free, cap - torch.cuda.memory_reserved(device))
