@@ -17,7 +17,9 @@ from tests.families import quantised_files as made
 from webui.core.errors import ModelUnreadable
 from webui.families.components import Placement
 from webui.families.quantised.layers import is_quantised, parts
+from webui.families.seen_header import seen_header
 from webui.families.weights import Piece, TensorFiles, build
+from webui.modelfiles.header import read_header
 
 pytestmark = pytest.mark.torch
 
@@ -141,6 +143,8 @@ def test_a_file_is_seen_as_if_its_weights_were_plain(
     path = written(tmp_path / "a.safetensors", {**nested, **scaled})
     with TensorFiles("tiny", [path]) as files:
         shapes = {key: files.shape(key) for key in files}
+    seen = seen_header(path, read_header(path))
+    assert {key: tensor.shape for key, tensor in seen.items()} == shapes
     del shapes["a.scaled_fp8"]
     assert shapes == {"packed.weight": (48, 40), "a.weight": (4, 6), "a.bias": (4,)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from webui.catalog.strangers import has_diffusion_model, stranger
 from webui.core.errors import ModelUnreadable
 from webui.core.model import Detected, ModelFamily, ModelKind
 from webui.families.gguf_file import read_gguf_front
+from webui.families.seen_header import seen_header
 from webui.modelfiles.container import PICKLES, Container, container_of
 from webui.modelfiles.front import read_front
 from webui.modelfiles.header import Front
@@ -49,6 +51,8 @@ def _recognise_file(path: Path, folders: Sequence[str], families: Sequence[Model
         front = Front(tensors=read.tensors, metadata=read.metadata)
     else:
         front = read_front(path)
+        if container is Container.SAFETENSORS:
+            front = replace(front, tensors=seen_header(path, front.tensors))
     try:
         return _recognise_front(path.name, front, folders, families)
     except _Unknown:

@@ -42,7 +42,7 @@ def group(name: str, header: Header, read: ReadBytes) -> Grouped:
     `name` is the model's; `read` gives the bytes of a small tensor, which few schemes need. Raises
     ModelUnreadable for a scheme that is known and can't be read.
     """
-    if not _may_be_quantised(header):
+    if is_plain(header):
         return Grouped(header=header, groups=MappingProxyType({}))
     groups: dict[str, Group] = {}
     _check_not_sdnq(name, header)
@@ -60,9 +60,9 @@ def group(name: str, header: Header, read: ReadBytes) -> Grouped:
     return Grouped(header={**plain, **seen}, groups=groups)
 
 
-def _may_be_quantised(header: Header) -> bool:
-    """Most files are not: told at once."""
-    return any(tensor.dtype not in PLAIN for tensor in header.values())
+def is_plain(header: Header) -> bool:
+    """Whether nothing in a file can be quantised, as in most: told at once."""
+    return all(tensor.dtype in PLAIN for tensor in header.values())
 
 
 def _check_not_sdnq(name: str, header: Header) -> None:
