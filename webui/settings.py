@@ -81,6 +81,13 @@ class Settings:
         group="Models",
         label="Checkpoint",
     )
+    extra_model_folders: str = _setting(
+        "",
+        "Folders of models of A1111, Forge, ComfyUI or any others, with semicolons between them. "
+        "They are looked through beside the studio's own; name=folder gives one a name.",
+        group="Models",
+        label="More folders of models",
+    )
     exact_batches: bool = _setting(
         False,
         "On a GPU, each picture of a batch alone: slower, and to the last bit what it would be "

@@ -5,14 +5,17 @@ A test makes its own: `Studio(store, engines=[FakeEngine(...)])`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from webui.catalog.cards import Cards
 from webui.catalog.catalog import Catalog
+from webui.catalog.hashing import Hasher
+from webui.catalog.roots import Root, read_roots
+from webui.catalog.table import ModelTable
 from webui.core.codec import check
-from webui.core.engine import Engine, EngineStatus, UsedFile, Work
+from webui.core.engine import Engine, EngineState, EngineStatus, UsedFile, Work
 from webui.core.errors import InvalidRequest, NotPermitted, UnreadablePicture
 from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo, ModelKind
@@ -39,6 +42,9 @@ from webui.schedules import load_schedules
 from webui.settings import Settings, SettingsStore
 from webui.upscalers import load_upscalers
 
+FIRST_LOOK_S: Final = 2.0
+"""So long the start waits for the first look through the folders of models; it goes on after."""
+
 
 class Studio:
     """All state of a running server, in about ten parts. Usable from any thread."""
@@ -57,8 +63,11 @@ class Studio:
             schedules={schedule.id: schedule.label for schedule in self.schedules},
             upscalers={upscaler.id: upscaler.label for upscaler in self.upscalers},
         )
-        self.catalog: Final = Catalog(now.models, data / "models.sqlite", self.families)
+        self.catalog: Final = Catalog(
+            now.models, data / "models.sqlite", self.families, others=self._other_folders
+        )
         self.cards: Final = Cards(self.catalog)
+        self.hasher: Final = Hasher(self.catalog.hashes, self._is_at_work, self.catalog.show_hashes)
         self.card_thumbnails: Final = Thumbnails(data / "card-thumbnails")
         self.inputs: Final = InputStore(data / "inputs")
         self.styles: Final = StyleBook(data / "styles.csv")
@@ -68,6 +77,7 @@ class Studio:
         self.gallery: Final = Gallery(
             now.outputs, data, lambda: settings.current, labels=self.labels
         )
+        self.models: Final = ModelTable(self.catalog, self.cards, self.gallery.uses.counts)
         self.jobs: Final = JobStore(data / "jobs.sqlite")
         self.bus: Final = EventBus()
         self.engines: Final = tuple(engines)
@@ -85,7 +95,8 @@ class Studio:
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
         self.gallery.recover()
-        self.catalog.refresh()
+        self.catalog.refresh_soon(FIRST_LOOK_S)
+        self.settings.on_change(self._follow_folders(self._other_folders()))
         self.dispatcher.start()
         self.plans.start()
 
@@ -95,6 +106,7 @@ class Studio:
         self.dispatcher.close()
         self.gallery.close()
         self.jobs.close()
+        self.hasher.cancel()
         self.catalog.close()
 
     def submit(
@@ -187,6 +199,24 @@ class Studio:
             upscaler=self._known_upscaler,
             file=self._known_file,
         )
+
+    def _other_folders(self) -> tuple[Root, ...]:
+        return read_roots(self.settings.current.extra_model_folders)
+
+    def _follow_folders(self, known: tuple[Root, ...]) -> Callable[[Settings], None]:
+        """Looks through other programs' folders when others are named than those known."""
+
+        def changed(_: Settings) -> None:
+            nonlocal known
+            if (named := self._other_folders()) != known:
+                known = named
+                self.catalog.refresh_soon()
+
+        return changed
+
+    def _is_at_work(self) -> bool:
+        """Whether a job has the machine."""
+        return any(status.state is EngineState.BUSY for status in self.statuses())
 
     def _doors(self) -> Doors:
         return Doors(

@@ -30,7 +30,7 @@ def network(path: Path, family: str = "sd15", **metadata: str) -> Path:
         f"{name}.lora_down.weight": [8, CONTEXT[family]],
         f"{name}.lora_up.weight": [320, 8],
     }
-    return safetensors(path, shapes, **metadata)
+    return safetensors(path, shapes, b"", **metadata)
 
 
 def noted(path: Path, **notes: object) -> None:

@@ -168,7 +168,8 @@ def reading_view(reading: PictureReading) -> ReadPictureView:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelView:
-    """An entry of the model list. `hash` is None until it was needed once."""
+    """An entry of the model list. `hash` is None until it was needed once. `variant` says which of
+    its family or kind it is; `missing` are the ids of the parts that a checkpoint lacks."""
 
     id: str
     name: str
@@ -177,6 +178,8 @@ class ModelView:
     size_bytes: int
     hash: str | None
     is_starter: bool
+    variant: str
+    missing: Sequence[str]
 
 
 def picture_view(picture: Picture) -> PictureView:
@@ -220,6 +223,8 @@ def model_view(model: ModelInfo) -> ModelView:
         size_bytes=model.size_bytes,
         hash=model.hash,
         is_starter=model.is_starter,
+        variant=model.variant,
+        missing=model.missing,
     )
 
 

@@ -96,10 +96,7 @@ class Cards:
         """The cards that a query finds. An unknown checkpoint fits everything."""
         shelf = self._shelf(query.kind)
         family = self._family_of(query.checkpoint)
-        found: Iterable[ModelInfo] = shelf.in_order(query.sort)
-        if words := query.search.casefold().split():
-            texts = self._texts(shelf)
-            found = [m for m in found if all(word in texts[m.id] for word in words)]
+        found = self._search(shelf, shelf.in_order(query.sort), query.search)
         if query.only_fitting:
             found = [m for m in found if not self._mismatch(m, self._kept_notes(m), family)]
         found = list(found)
@@ -110,6 +107,11 @@ class Cards:
             total=len(here),
             folders=_counts(found),
         )
+
+    def search(self, kind: ModelKind, words: str) -> Sequence[ModelInfo]:
+        """All models of a kind whose names or notes have these words; in no order."""
+        shelf = self._shelf(kind)
+        return self._search(shelf, shelf.models, words)
 
     def get(self, id: str, checkpoint: str = "") -> Card:
         """The card of the model with this id, to be used with a checkpoint. Raises NotFound."""
@@ -153,6 +155,13 @@ class Cards:
         if shelf is None or shelf.version != version:
             shelf = self._shelves[kind] = _Shelf(version, self._catalog.models(kind))
         return shelf
+
+    def _search(
+        self, shelf: _Shelf, models: Sequence[ModelInfo], search: str
+    ) -> Sequence[ModelInfo]:
+        words = search.casefold().split()
+        texts = self._texts(shelf) if words else {}
+        return [m for m in models if all(word in texts[m.id] for word in words)]
 
     def _texts(self, shelf: _Shelf) -> Mapping[str, str]:
         """What a search looks through, by model id."""
@@ -251,8 +260,10 @@ def _family(model: ModelInfo, notes: Sidecar) -> str:
 
 
 def _text(model: ModelInfo, notes: Sidecar) -> str:
+    family = FAMILY_NAMES.get(model.family, model.family)
+    named = (model.id, model.name, model.alias, model.hash or "", family, model.variant)
     words = (notes.activation_text, notes.description, notes.notes)
-    return "\n".join((model.id, model.name, model.alias, model.hash or "", *words)).casefold()
+    return "\n".join((*named, *words)).casefold()
 
 
 def _lies_in(model: ModelInfo, folder: str) -> bool:

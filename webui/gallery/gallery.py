@@ -42,6 +42,7 @@ from webui.gallery.numbers import Numbers
 from webui.gallery.publish import move, publish
 from webui.gallery.room import Reserve, Room, free_bytes, full_disk_named
 from webui.gallery.thumbnails import Thumbnails
+from webui.gallery.uses import ModelUses
 from webui.imaging.infotext import Labels
 from webui.imaging.picture_text import (
     Encoded,
@@ -87,6 +88,7 @@ class Gallery:
         self._room: Final = Room((outputs, data), lambda: settings().keep_free_mb, free)
         self._index: Final = Index(data / "gallery.sqlite", self._reserve.release)
         self._numbers: Final = Numbers(outputs, self._index)
+        self.uses: Final = ModelUses(self._index)
         self._thumbnails: Final = Thumbnails(data / "thumbnails")
         self._saves: Final = _OneAtATime()
         self._moves: Final = threading.Lock()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,21 @@ _NONSENSE: Final = (
     + " OR ".join(f"instr({text}, char(0))" for text in _TEXTS)
     + " LIMIT 1"
 )
+_SETTLED: Final = (
+    "is_saved AND seq > ? AND json_valid(recipe) AND "
+    "seq < (SELECT ifnull(min(seq), 9e18) FROM pictures WHERE is_saved = 0)"
+)
+_USED: Final = f"""
+SELECT name, count(*) FROM (
+    SELECT seq, json_extract(recipe, '$.model.hash') AS name FROM pictures WHERE {_SETTLED}
+    UNION SELECT seq, json_extract(recipe, '$.model.id') FROM pictures WHERE {_SETTLED}
+    UNION SELECT seq, json_extract(value, '$.hash')
+        FROM pictures, json_each(recipe, '$.files') WHERE {_SETTLED}
+    UNION SELECT seq, json_extract(value, '$.id')
+        FROM pictures, json_each(recipe, '$.files') WHERE {_SETTLED}
+) WHERE name > '' GROUP BY name
+"""
+"""Pictures by the models in them, each once for a model."""
 _INSERT: Final = (
     f"({_COLUMNS}, is_saved) VALUES (:id, :job_id, :index, :owner, :mode, :path, :width, :height, "
     ":words, :series, :number, :created_at, :trashed_at, :digest, :facts, :recipe, :is_saved)"
@@ -214,6 +230,15 @@ class Index:
         """The highest number in use in a series, None if there is none."""
         number = self._one("SELECT max(number) FROM pictures WHERE series = ?", series)[0]
         return None if number is None else int(number)
+
+    def uses(self, after: int) -> tuple[int, Counter[str]]:
+        """How many pictures since the row `after` were made with each model, by its hash and by
+        its id, and the row up to which that is."""
+        newest = self._one(f"SELECT max(seq) FROM pictures WHERE {_SETTLED}", after)[0]
+        if newest is None:
+            return after, Counter()
+        rows = self._rows(_USED, *[after] * 4)
+        return int(newest), Counter({str(name): int(count) for name, count in rows})
 
     def page(
         self,

@@ -128,7 +128,7 @@ def list_cards(
     )
     page = the_studio(request).cards.page(query)
     return CardPageView(
-        cards=[_card_view(card) for card in page.cards],
+        cards=[card_view(card) for card in page.cards],
         offset=offset,
         total=page.total,
         folders=[FolderView(path=path, count=count) for path, count in page.folders.items()],
@@ -162,7 +162,7 @@ def note(
     given["made_for"] = given.pop("sd_version")
     changes = {name: value for name, value in given.items() if value is not None}
     cards.note(id, replace(cards.get(id).notes, **changes))
-    return _card_view(cards.get(id, checkpoint))
+    return card_view(cards.get(id, checkpoint))
 
 
 @ROUTER.post("/{id:path}/preview")
@@ -179,10 +179,11 @@ def choose_preview(
     except OSError as error:
         raise NotFound("file of the picture", picture.path.name) from error
     studio.cards.show(id, _small_png(made, studio.infotext(picture.recipe)))
-    return _card_view(studio.cards.get(id, checkpoint))
+    return card_view(studio.cards.get(id, checkpoint))
 
 
-def _card_view(card: Card) -> CardView:
+def card_view(card: Card) -> CardView:
+    """A card as it is shown."""
     model, notes = card.model, card.notes
     return CardView(
         id=model.id,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter, Request
 
 from webui.api.context import the_studio
 from webui.api.views import ModelView, model_view
 from webui.core.model import ModelKind
 from webui.gate.access import Access, needs
+
+PATIENCE_S: Final = 20.0
 
 ROUTER = APIRouter(prefix="/api/v1/models", tags=["models"])
 
@@ -22,6 +26,7 @@ def list_models(request: Request, kind: ModelKind = ModelKind.CHECKPOINT) -> lis
 @ROUTER.post("/refresh")
 @needs(Access.PERSON)
 def refresh_models(request: Request) -> list[ModelView]:
-    """Look again at what lies in the models folder."""
-    the_studio(request).catalog.refresh()
+    """Look again at what lies in the folders of models; the checkpoints. Those that need longer to
+    be recognised come later."""
+    the_studio(request).catalog.refresh_soon(PATIENCE_S)
     return list_models(request)
