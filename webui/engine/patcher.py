@@ -24,6 +24,7 @@ from webui.engine.architectures.text import Vectors
 from webui.engine.network_change import Share, changed_bias, changed_weight, live_patch
 from webui.engine.network_fit import Fit, fit
 from webui.engine.network_layers import BASE, Target, layers_of
+from webui.engine.weights.master import master, restored, working_device
 from webui.families.components import Components
 from webui.families.quantised.layers import Patch, form, is_quantised, patch
 from webui.networks.keys import UNET
@@ -72,6 +73,11 @@ class Patcher:
         self._told: tuple[object, ...] = ({}, frozenset())
         self._live: set[Target] = set()
         self._live_changes = 0
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether any network is applied."""
+        return bool(self._uses)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -174,10 +180,9 @@ class Patcher:
 
     def _changed(self, target: Target, shares: Sequence[Share]) -> Iterator[tuple[str, Tensor]]:
         for name, backup in self._backups[target].items():
-            now: Tensor = getattr(target.module, name)
-            exact = torch.promote_types(now.dtype, torch.float32)
+            exact = torch.promote_types(backup.dtype, torch.float32)
             change = changed_bias if name == "bias" else changed_weight
-            yield name, change(backup.to(now.device, exact), shares)
+            yield name, change(backup.to(working_device(target.module, name), exact), shares)
 
     def _named(self, share: _Share, target: Target) -> Share:
         return Share(
@@ -198,6 +203,8 @@ class Patcher:
 
     def _put_back(self, target: Target) -> None:
         _write(target, self._backups[target])
+        for name in self._backups[target]:
+            restored(target.module, name)
         if is_quantised(target.module):
             self._go_live(target, None)
 
@@ -232,10 +239,10 @@ def _weight(tag: NetworkTag, target: Target, fraction: float) -> float:
 def _written(target: Target) -> list[tuple[str, Tensor]]:
     """The layer's tensors that networks are written into."""
     names = ("bias",) if is_quantised(target.module) else ("weight", "bias")
-    found = [(name, getattr(target.module, name, None)) for name in names]
-    return [(name, tensor) for name, tensor in found if isinstance(tensor, Tensor)]
+    there = [name for name in names if isinstance(getattr(target.module, name, None), Tensor)]
+    return [(name, master(target.module, name)) for name in there]
 
 
 def _write(target: Target, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
-        getattr(target.module, name).copy_(tensor)
+        master(target.module, name).copy_(tensor)

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from webui.engine.weights.chunks import Grain
 from webui.engine.weights.part import PartWeights
 from webui.engine.weights.store import WeightStore
 from webui.families.components import Placement
@@ -16,6 +17,8 @@ from webui.families.weights import Piece, TensorFiles, build
 
 CPU = torch.device("cpu")
 WIDTH = 256
+SMALL = Grain(small_layer=4000, smallest_chunk=1_000_000, block=300_000)
+"""For small models to go every way that large ones go."""
 
 
 class Block(nn.Module):

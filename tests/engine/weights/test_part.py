@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tests.engine.weights.parts import CPU, Net, answer, deferred, net_file
+from tests.engine.weights.parts import CPU, SMALL, Net, answer, deferred, net_file
 from webui.core.errors import ModelUnreadable
 from webui.engine.weights.master import master
 from webui.engine.weights.store import WeightStore
@@ -32,7 +32,7 @@ def wanted(file: Path) -> Tensor:
 
 @pytest.fixture
 def store() -> WeightStore:
-    return WeightStore(CPU, threads=3, block_bytes=300_000)
+    return WeightStore(CPU, threads=3, grain=SMALL)
 
 
 def test_a_part_that_was_placed_is_its_file(store: WeightStore, file: Path) -> None:
@@ -247,3 +247,4 @@ def test_a_model_that_nobody_holds_is_forgotten(store: WeightStore, file: Path) 
     del model
     weights.place()  # nobody is there to be given weights
     assert not weights.is_placed
+    assert (weights.device_bytes, weights.host_bytes) == (0, 0)

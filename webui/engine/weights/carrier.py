@@ -20,9 +20,8 @@ from torch import Tensor
 
 from webui.engine.weights.host import HostBlock, HostMemory
 from webui.families.stored import Stored
-from webui.families.weight_table import bytes_of, element_type
+from webui.families.weight_table import Weight, bytes_of, element_type
 
-BLOCK_BYTES: Final = 16 * 2**20
 BLOCKS_PER_THREAD: Final = 2
 """One is read into while the other is copied from."""
 MOST_THREADS: Final = 8
@@ -63,8 +62,8 @@ class Carrier:
         self,
         device: torch.device,
         host: HostMemory,
-        threads: int | None = None,
-        block_bytes: int = BLOCK_BYTES,
+        threads: int | None,
+        block_bytes: int,
     ) -> None:
         self._device: Final = device
         self._host: Final = host
@@ -175,6 +174,19 @@ class _Lane:
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record(self.stream)
         return event
+
+
+def read_now(weight: Weight) -> Tensor:
+    """A single weight, in the computer's memory. Raises ModelUnreadable."""
+    room = weight.empty("cpu")
+    for source, part in weight.parts(room):
+        if not isinstance(source, Stored):
+            part.copy_(source.reshape(part.shape))
+            continue
+        filled = torch.empty(source.shape, dtype=element_type(source))
+        _read(source, source.size_bytes, bytes_of(filled))
+        part.copy_(filled.reshape(part.shape))
+    return room
 
 
 def split(move: Move, limit: int) -> Iterator[Move]:

@@ -12,16 +12,24 @@ from webui.families.weight_table import Weight, WeightTable
 
 ALIGNMENT: Final = 256
 """Bytes: what the device's own allocator gives; kernels choose slower ways below 16."""
-LARGEST_CHUNK_BYTES: Final = 64 * 2**20
-"""Large enough that a copy reaches the link's full speed."""
-SMALLEST_CHUNK_BYTES: Final = 4 * 2**20
 CHUNKS: Final = 24
 """As many chunks has a part at least, if they are not below the smallest size: slots of a small
 text encoder shall not take as much as it."""
 SLOTS: Final = 3
 """Chunks on the device at a time: one in use, two on their way."""
-SMALL_BYTES: Final = 128 * 2**10
-"""Layers below stay on the device: norms and the like, many copies for little room."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grain:
+    """Into how large pieces parts are cut, in bytes."""
+
+    small_layer: int = 128 * 2**10
+    """Layers below stay on the device: norms and the like, many copies for little room."""
+    smallest_chunk: int = 4 * 2**20
+    largest_chunk: int = 64 * 2**20
+    """Large enough that a copy reaches the link's full speed."""
+    block: int = 16 * 2**20
+    """What a thread reads at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,12 +86,17 @@ class Layout:
         return sum(chunk.size_bytes for chunk in self.streamed)
 
 
-def lay_out(table: WeightTable, layers: Sequence[str], resident_bytes: int | None = None) -> Layout:
+def lay_out(
+    table: WeightTable,
+    layers: Sequence[str],
+    resident_bytes: int | None = None,
+    grain: Grain = Grain(),
+) -> Layout:
     """The layout that takes at most `resident_bytes` of the device, slots included, or the least
     that there is; all of it without a limit. `layers` may be streamed, in the order of use."""
-    owned = _by_layer(table, set(layers))
+    owned = _by_layer(table, set(layers), grain.small_layer)
     size = sum(weight.size_bytes for weights in owned.values() for weight in weights)
-    limit = min(LARGEST_CHUNK_BYTES, max(SMALLEST_CHUNK_BYTES, size // CHUNKS))
+    limit = min(grain.largest_chunk, max(grain.smallest_chunk, size // CHUNKS))
     streamable = {id(weight) for weights in owned.values() for weight in weights}
     rest = (weight for weight in table.weights if id(weight) not in streamable)
     fixed = _chunk((), rest)
@@ -139,8 +152,10 @@ def streamable_layers(model: nn.Module) -> tuple[str, ...]:
     )
 
 
-def _by_layer(table: WeightTable, layers: Collection[str]) -> Mapping[str, list[Weight]]:
-    """The weights of each layer that is worth streaming."""
+def _by_layer(
+    table: WeightTable, layers: Collection[str], small: int
+) -> Mapping[str, list[Weight]]:
+    """The weights of each layer that is worth streaming: not the small ones."""
     owned: dict[str, list[Weight]] = {}
     for weight in table.weights:
         path = weight.keys[0].rpartition(".")[0]
@@ -149,7 +164,7 @@ def _by_layer(table: WeightTable, layers: Collection[str]) -> Mapping[str, list[
     return {
         path: weights
         for path, weights in owned.items()
-        if sum(weight.size_bytes for weight in weights) >= SMALL_BYTES
+        if sum(weight.size_bytes for weight in weights) >= small
     }
 
 

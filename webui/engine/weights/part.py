@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from webui.engine.weights.carrier import Carrier, Move
-from webui.engine.weights.chunks import Layout, lay_out, streamable_layers
+from webui.engine.weights.chunks import Grain, Layout, lay_out, streamable_layers
 from webui.engine.weights.host import HostBlock, HostMemory
-from webui.engine.weights.master import ATTRIBUTE, Master
+from webui.engine.weights.master import Masters, keep
 from webui.engine.weights.order import OrderOfUse, order_of_use
 from webui.engine.weights.streamer import Streamer
 from webui.families.stored import Stored
@@ -34,32 +34,39 @@ class PartWeights:
     """
 
     def __init__(
-        self, model: nn.Module, table: WeightTable, carrier: Carrier, host: HostMemory
+        self,
+        model: nn.Module,
+        table: WeightTable,
+        *,
+        carrier: Carrier,
+        host: HostMemory,
+        grain: Grain,
     ) -> None:
         self._model: Final = weakref.ref(model)
         self._table: Final = table
         self._carrier: Final = carrier
         self._host: Final = host
+        self._grain: Final = grain
         owners = {weight.keys[0].rpartition(".")[0] for weight in table.weights}
         self._layers = tuple(name for name in streamable_layers(model) if name in owners)
         self._is_order_known = False
-        self._changed: Final[dict[Weight, Tensor]] = {}
-        self._touched: Final[dict[Weight, Tensor]] = {}
+        self._masters: Final = Masters(table.device)
         self._layout: Layout | None = None
         self._streamer: Streamer | None = None
         self._blocks: list[HostBlock] = []
         self._hooks: list[RemovableHandle] = []
         self.generation = 0
+        self._empty(model)
 
     @property
     def total_bytes(self) -> int:
         """What it takes when all of it is on the device."""
-        return lay_out(self._table, self._layers).device_bytes
+        return self._laid_out(None).device_bytes
 
     @property
     def least_bytes(self) -> int:
         """What it takes of the device when as much as possible is streamed."""
-        return lay_out(self._table, self._layers, 0).device_bytes
+        return self._laid_out(0).device_bytes
 
     @property
     def device_bytes(self) -> int:
@@ -105,10 +112,12 @@ class PartWeights:
 
     def placing(self, resident_bytes: int | None = None) -> Iterator[int]:
         """As `place`; yields the bytes read so far. Closed early it leaves the part released."""
-        layout = lay_out(self._table, self._layers, resident_bytes)
+        layout = self._laid_out(resident_bytes)
         if self._layout is not None and self._layout.is_resident == layout.is_resident:
             return
         self.release()
+        if self._model() is None:
+            return
         try:
             yield from self._bring(layout)
         except BaseException:  # closing too: half a model must not stay
@@ -121,19 +130,21 @@ class PartWeights:
         it had waits in the pool for the next part."""
         if self._layout is None:
             return
-        self._settle()
-        for weight, memory in self._touched.items():
-            self._changed[weight] = memory.to("cpu", copy=True)
-        self._touched.clear()
+        self._masters.released()
         for hook in self._hooks:
             hook.remove()
-        self._empty()
+        model = self._model()
+        if model is not None:
+            self._empty(model)
         for block in self._blocks:
             self._host.give_back(block)
         self._hooks, self._blocks, self._streamer, self._layout = [], [], None, None
         self.generation += 1
         if self._table.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _laid_out(self, resident_bytes: int | None) -> Layout:
+        return lay_out(self._table, self._layers, resident_bytes, self._grain)
 
     def _bring(self, layout: Layout) -> Iterator[int]:
         memories = self._take(layout)
@@ -164,9 +175,9 @@ class PartWeights:
         """What is to be read from files. What isn't there but in memory is brought at once."""
         moves: list[Move] = []
         for weight, room in rooms:
-            kept = self._changed.get(weight)
-            if kept is not None:
-                room.copy_(kept)
+            changed = self._masters.changed(weight)
+            if changed is not None:
+                room.copy_(changed)
                 continue
             for source, part in weight.parts(room):
                 if isinstance(source, Stored):
@@ -188,30 +199,10 @@ class PartWeights:
             for index, chunk in enumerate(layout.streamed):
                 inside.update(chunk.rooms(memories.slots[self._streamer.slot_of(index)]))
             self._hook(model, layout, self._streamer)
+        settle = None if self._streamer is None else self._streamer.settle
+        self._masters.placed(memories.rooms, settle)
         for weight, room in memories.rooms:
-            self._put(model, weight, inside.get(weight, room), room)
-
-    def _put(self, model: nn.Module, weight: Weight, seen: Tensor, memory: Tensor) -> None:
-        """Give the model a weight: `seen` is what its layer computes with."""
-        value = put(model, weight, seen)
-        told = weakref.WeakMethod(self._before_change)
-
-        def before_change() -> None:
-            if (tell := told()) is not None:
-                tell(weight, memory)
-
-        setattr(value, ATTRIBUTE, Master(memory=memory, before_change=before_change))
-        if weight in self._changed:
-            self._touched[weight] = memory
-            del self._changed[weight]
-
-    def _before_change(self, weight: Weight, memory: Tensor) -> None:
-        self._settle()
-        self._touched[weight] = memory
-
-    def _settle(self) -> None:
-        if self._streamer is not None:
-            self._streamer.settle()
+            keep(put(model, weight, inside.get(weight, room)), self._masters, weight)
 
     def _hook(self, model: nn.Module, layout: Layout, streamer: Streamer) -> None:
         add = self._hooks.append
@@ -239,12 +230,9 @@ class PartWeights:
             self.release()
             self.place(limit)
 
-    def _empty(self) -> None:
-        model = self._model()
-        if model is None:
-            return
+    def _empty(self, model: nn.Module) -> None:
         for weight in self._table.weights:
-            put(model, weight, weight.empty("meta"))
+            keep(put(model, weight, weight.empty("meta")), self._masters, weight)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

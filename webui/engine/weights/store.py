@@ -14,7 +14,8 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
-from webui.engine.weights.carrier import BLOCK_BYTES, Carrier
+from webui.engine.weights.carrier import Carrier
+from webui.engine.weights.chunks import Grain
 from webui.engine.weights.host import HostMemory
 from webui.engine.weights.link import measure_link
 from webui.engine.weights.part import PartWeights
@@ -25,11 +26,15 @@ class WeightStore:
     """Knows the weights of each part that was built for it, as long as the part lives."""
 
     def __init__(
-        self, device: torch.device, threads: int | None = None, block_bytes: int = BLOCK_BYTES
+        self,
+        device: torch.device,
+        threads: int | None = None,
+        grain: Grain = Grain(),  # noqa: B008 - it is frozen
     ) -> None:
         self.device: Final = device
+        self._grain: Final = grain
         self.host: Final = HostMemory(device)
-        self._carrier: Final = Carrier(device, self.host, threads, block_bytes)
+        self._carrier: Final = Carrier(device, self.host, threads, grain.block)
         self._parts: Final[WeakKeyDictionary[nn.Module, PartWeights]] = WeakKeyDictionary()
 
     @cached_property
@@ -39,7 +44,9 @@ class WeightStore:
 
     def defer(self, model: nn.Module, table: WeightTable) -> None:
         """Take charge of a model that was built without weights: `Placement.defer`."""
-        self._parts[model] = PartWeights(model, table, self._carrier, self.host)
+        self._parts[model] = PartWeights(
+            model, table, carrier=self._carrier, host=self.host, grain=self._grain
+        )
 
     def of(self, model: nn.Module) -> PartWeights:
         """The weights of a part. Raises KeyError for one that was not built for this store."""
