@@ -302,7 +302,7 @@ def test_a_file_that_was_cut_short_says_so(
     load(tensors)
     file = tmp_path / "tiny.safetensors"
     file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(ModelUnreadable, match="damaged or cut short"):
+    with pytest.raises(ModelUnreadable, match="cut short"):
         StableDiffusion15(description).load(file, PLACEMENT)
 
 
@@ -337,6 +337,7 @@ def test_a_damaged_configuration_is_named(folder: Path, part: str) -> None:
 
 
 def test_a_damaged_tokenizer_is_named(folder: Path) -> None:
+    (folder / "tokenizer").mkdir()
     (folder / "tokenizer" / "tokenizer.json").write_text("{")
     with pytest.raises(ModelUnreadable, match="tokenizer"):
         FAMILY.load(folder, PLACEMENT)

@@ -120,7 +120,7 @@ CALM: Final = 0.3
 
 def write_description(folder: Path, family: str = "sd15") -> Path:
     """A folder that says of a tiny model what the shipped one says of the family's real models."""
-    shutil.copytree(CONFIGS / family, folder)
+    shutil.copytree(CONFIGS / family, folder, ignore=shutil.ignore_patterns("tokenizer"))
     for part, changes in TINY[family].items():
         file = folder / part / "config.json"
         file.write_text(json.dumps(json.loads(file.read_text("utf-8")) | dict(changes)), "utf-8")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -109,17 +109,26 @@ def load_clip(
 def load_tokenizer(name: str, folder: Path, pad: str | None = None) -> CLIPTokenizer:
     """The tokenizer in a folder, else the one that ships; `pad` fills up texts. `name` is the
     model's. Raises ModelUnreadable."""
-    from transformers import CLIPTokenizer
-
-    given: Config = {} if pad is None else {"pad_token": pad}
+    if not folder.is_dir() or folder == TOKENIZER:
+        return _shipped(pad)
     try:
-        return CLIPTokenizer.from_pretrained(
-            folder if folder.is_dir() else TOKENIZER, local_files_only=True, **given
-        )
+        return _read_tokenizer(folder, pad)
     except (OSError, ValueError, TypeError) as error:
         raise ModelUnreadable(
             name, f"its tokenizer can't be read ({error}). Download the model again."
         ) from error
+
+
+@cache  # the same for each model that is loaded; nobody changes it
+def _shipped(pad: str | None) -> CLIPTokenizer:
+    return _read_tokenizer(TOKENIZER, pad)
+
+
+def _read_tokenizer(folder: Path, pad: str | None) -> CLIPTokenizer:
+    from transformers import CLIPTokenizer
+
+    given: Config = {} if pad is None else {"pad_token": pad}
+    return CLIPTokenizer.from_pretrained(folder, local_files_only=True, **given)
 
 
 def _found(files: TensorFiles, starts: Iterable[str]) -> ClipNames:
