@@ -15,9 +15,11 @@ class Alive:
 
 @dataclass(frozen=True, kw_only=True)
 class Loading:
-    """The engine reads a model before it can start."""
+    """The engine reads a model before it can start. `note` says what it does with it where that is
+    more than reading."""
 
     model: str
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

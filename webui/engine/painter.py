@@ -32,11 +32,14 @@ from webui.engine.passes.plan import batch_key, passes_of
 from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.engine.safe_files import made_safe
 from webui.families import Families
+from webui.modelfiles.conversion import Converter
 from webui.samplers.sampler import Samplers
 from webui.schedules.schedule import Schedules
 
 HISTORY: Final = "memory.json"
+CONVERTED: Final = "converted"
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
 
 
@@ -55,6 +58,7 @@ class Painter:
         self.device: Final = device
         self._history: Final = History(None if state is None else state / HISTORY)
         self.manager: Final = PipelineManager(families, device.placement)
+        self._converter: Final = Converter(None if state is None else state / CONVERTED)
         self._samplers: Final = samplers
         self._schedules: Final = schedules
         versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
@@ -67,7 +71,7 @@ class Painter:
         """
         failure: EngineError | None = None
         try:
-            yield from self._paint(work)
+            yield from self._paint((yield from made_safe(work, self._converter)))
         except GessoError:
             raise
         except (RuntimeError, MemoryError) as error:

@@ -1,19 +1,15 @@
 """Reads an upscaler from a file. spandrel tells by the names of the tensors which network it is.
 
-Nothing in the file is run: tensors and plain values are read, anything else is refused.
+Pickles come here as the safetensors files that were made of them.
 """
 
 from __future__ import annotations
 
 import logging
-import struct
 import sys
 import time
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from pickle import UnpicklingError
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +21,7 @@ from torch import Tensor
 from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
 from webui.families.components import Placement
+from webui.modelfiles.header import read_front
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor
@@ -32,15 +29,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_BYTES: Final = 2 * 2**30
-"""Of a file, and of its tensors: the largest upscalers have some 300 MB."""
-MAX_NESTING: Final = 3
+"""Of a file: the largest upscalers have some 300 MB."""
 TORCHVISION: Final = (
     "torchvision",
     "torchvision.transforms",
     "torchvision.transforms.functional",
 )
 DAMAGE: Final = (
-    *(OSError, EOFError, UnpicklingError, SafetensorError, zipfile.BadZipFile, struct.error),
+    *(OSError, EOFError, SafetensorError),
     *(ValueError, TypeError, LookupError, AttributeError, ArithmeticError, AssertionError),
     *(RuntimeError, MemoryError),
 )
@@ -148,54 +144,19 @@ def _precision(network: Any, placement: Placement) -> torch.dtype:
     return torch.float16 if is_half and network.supports_half else torch.float32
 
 
-def _read(info: ModelInfo) -> Mapping[str, Any]:
+def _read(info: ModelInfo) -> Mapping[str, Tensor]:
     """What a file holds, not yet known to be tensors of an upscaler. Raises ModelUnreadable."""
-    path = info.path
+    read_front(info.path)
     try:
-        _check_size(path)
-        if path.suffix.lower() == ".safetensors":
-            content: object = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        return _checked(content)
-    except UnpicklingError as error:
-        raise ModelUnreadable(
-            info.name,
-            "it holds more than weights, which could harm this computer. "
-            "Look for the same model as .safetensors.",
-        ) from error
+        size = info.path.stat().st_size
+        if size > MAX_BYTES:
+            raise ValueError(f"{size / 2**30:.1f} GiB are more than {MAX_BYTES / 2**30:g}")
+        tensors: Mapping[str, Tensor] = load_file(info.path)
+        return tensors
     except DAMAGE as error:
         raise ModelUnreadable(
             info.name, f"the file can't be read ({_first_line(error)}). Download it again."
         ) from error
-
-
-def _check_size(path: Path) -> None:
-    """A small archive can hold a huge file."""
-    size = path.stat().st_size
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            size = max(size, sum(entry.file_size for entry in archive.infolist()))
-    if size > MAX_BYTES:
-        raise ValueError(f"{size / 2**30:.1f} GiB are more than {MAX_BYTES / 2**30:g}")
-
-
-def _checked(content: object) -> Mapping[str, Any]:
-    """A few bytes can be said to be a tensor of any shape; a network of it would be as large."""
-    if not isinstance(content, Mapping):
-        raise ValueError("no tensors by name in it")
-    size = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content, 0))
-    if not 0 < size <= MAX_BYTES:
-        raise ValueError(f"tensors of {size} bytes")
-    return content
-
-
-def _tensors(part: Mapping[Any, Any], depth: int) -> Iterator[Tensor]:
-    for value in part.values():
-        if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, Mapping) and depth < MAX_NESTING:
-            yield from _tensors(value, depth + 1)
 
 
 def _first_line(error: BaseException) -> str:

@@ -70,13 +70,14 @@ def pack_event(event: EngineEvent, batch: int) -> Frame:
         case Alive():
             return Frame(kind="alive", batch=batch)
         case Loading():
-            return Frame(kind="loading", batch=batch, data={"model": event.model})
+            data = {"model": event.model, "note": event.note}
+            return Frame(kind="loading", batch=batch, data=data)
         case Progress():
             counted = {"step": event.step, "steps": event.steps, "note": event.note}
             return Frame(kind="progress", batch=batch, data=counted)
         case Preview():
-            data = {"index": event.index}
-            return Frame(kind="preview", batch=batch, data=data, payload=event.jpeg)
+            index = {"index": event.index}
+            return Frame(kind="preview", batch=batch, data=index, payload=event.jpeg)
         case ImageReady():
             image = event.image.convert("RGB")
             facts = {"index": event.index, "size": image.size, "facts": dict(event.facts)}
@@ -90,7 +91,7 @@ def unpack_event(frame: Frame) -> EngineEvent | None:
         case "alive":
             return Alive()
         case "loading":
-            return Loading(model=data["model"])
+            return Loading(model=data["model"], note=data["note"])
         case "progress":
             return Progress(step=data["step"], steps=data["steps"], note=data["note"])
         case "preview":

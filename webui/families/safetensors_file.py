@@ -20,6 +20,7 @@ from webui.families.stored import (
     element_bytes,
     missing,
 )
+from webui.modelfiles.header import read_front as check_front
 
 LENGTH_BYTES: Final = 8
 MAX_HEADER_BYTES: Final = 100_000_000
@@ -30,6 +31,7 @@ def read_table(model: str, path: Path) -> dict[str, Stored]:
     """All tensors of a file by key. Raises ModelUnreadable. `model` is its name in messages."""
     try:
         stat = path.stat()
+        check_front(path)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
             if not 2 <= length <= min(stat.st_size - LENGTH_BYTES, MAX_HEADER_BYTES):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Final
 
 from webui.core.errors import ModelUnreadable
 from webui.families.components import Placement
+from webui.modelfiles.tensors import read_tensors
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.vae import DecoderTiny
@@ -28,7 +28,7 @@ def load_tiny_decoder(path: Path, placement: Placement) -> DecoderTiny:
     by the file. Raises ModelUnreadable."""
     from diffusers.models.autoencoders.vae import DecoderTiny
 
-    tensors = _layers(_read(path))
+    tensors = _layers(read_tensors(path))
     try:
         width, channels = tensors["layers.0.weight"].shape[:2]
         blocks = _blocks(tensors)
@@ -48,23 +48,6 @@ def load_tiny_decoder(path: Path, placement: Placement) -> DecoderTiny:
         ) from error
     placed: DecoderTiny = decoder.to(device=placement.device, dtype=placement.dtype)
     return placed.eval().requires_grad_(False)
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            tensors: Mapping[str, Tensor] = load_file(path)
-            return tensors
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise ModelUnreadable(
-            path.stem, f"the file is damaged ({error}). Download it again."
-        ) from error
-    return {key: value for key, value in found.items() if isinstance(value, torch.Tensor)}
 
 
 def _layers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -101,7 +101,7 @@ class Run:
         """The progress of the whole job after this event of the batch."""
         total, note, step, steps = self.job.picture_count, "", 0, self.job.recipe.steps
         if isinstance(event, Loading):
-            note = f"Loading {event.model}"
+            note = event.note or f"Loading {event.model}"
         else:
             step, steps, note = event.step, event.steps, event.note
         made = self._done + self._batch * step / steps

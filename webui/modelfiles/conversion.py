@@ -16,8 +16,10 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,8 +58,11 @@ class Converting:
 class Converter:
     """Safe versions of model files, in a folder of their own. Usable from any thread."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder: Final = folder
+    def __init__(self, folder: Path | None) -> None:
+        """None: in a folder that goes with this object."""
+        self._folder: Final = folder or Path(tempfile.mkdtemp(prefix="gesso-converted-"))
+        if folder is None:
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def known(self, path: Path) -> Path | None:
         """Where the safe version of a file is, itself if it is safe as it is; None if it has yet

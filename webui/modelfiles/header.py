@@ -78,8 +78,10 @@ def weights_offset(path: Path) -> int:
 
 
 def _check_length(length: int, size: int) -> None:
-    if not 2 <= length <= size - LENGTH_BYTES:
+    if length < 2 or length > 2**40:
         raise _Refused(_not_safetensors(size))
+    if length > size - LENGTH_BYTES:
+        raise _Refused("the file is damaged or cut short: even its header is not whole.")
     if length > MAX_HEADER_BYTES:
         raise _Refused(
             f"its header has {length / 2**20:.0f} MB; {MAX_HEADER_BYTES // 2**20} are the most."
@@ -169,8 +171,9 @@ def _check_layout(entries: Mapping[str, Any], tensors: Header, data_bytes: int) 
             raise _Refused(f"its tensor {key} begins at {begin}, the one before ends at {end}.")
         end = stop
     if end > data_bytes:
-        missing = (end - data_bytes) / 2**20
-        raise _Refused(f"the file is cut short: {missing:.1f} MB are missing.")
+        missing = end - data_bytes
+        much = f"{missing / 2**20:.1f} MB" if missing > 2**19 else f"{missing} bytes"
+        raise _Refused(f"the file is damaged or cut short: {much} are missing.")
     if end < data_bytes:
         raise _Refused(f"{data_bytes - end} bytes follow its tensors that belong to none.")
 

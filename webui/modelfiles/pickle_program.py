@@ -100,7 +100,7 @@ def read_pickle(file: IO[bytes]) -> Reading:
         if step is None:
             raise Damage(f"it uses {operation.name}, which PyTorch does not.")
         step(machine, argument)
-    raise Damage("it is cut short.")
+    raise Damage("it is cut short. Download it again.")
 
 
 class _Machine:

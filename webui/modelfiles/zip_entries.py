@@ -63,7 +63,7 @@ def _end(file: IO[bytes], size: int) -> tuple[int, int, int]:
     tail = file.read()
     place = tail.rfind(END_MAGIC)
     if place < 0 or len(tail) - place < END.size:
-        raise Damage("it is cut short.")
+        raise Damage("it is cut short. Download it again.")
     _, _, _, _, count, table_bytes, table_at, _ = END.unpack_from(tail, place)
     at = tail_at + place - LOCATOR.size
     if at >= 0:
@@ -123,5 +123,5 @@ def _located(file: IO[bytes], header_at: int, length: int, size: int) -> Stored:
     magic, *_, name_bytes, extra_bytes = LOCAL.unpack(file.read(LOCAL.size))
     offset = header_at + LOCAL.size + name_bytes + extra_bytes
     if magic != b"PK\x03\x04" or offset + length > size:
-        raise Damage("a part of it is missing.")
+        raise Damage("a part of it is missing. Download it again.")
     return Stored(offset=offset, size=length)

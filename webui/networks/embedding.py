@@ -1,19 +1,18 @@
 """Textual inversions: vectors that a word in the prompt stands for. Gal et al. 2022.
 
 Comes as safetensors ("emb_params" of A1111, one tensor named by its word of diffusers, "clip_l" and
-"clip_g" of SDXL) and as pickles of torch (`string_to_param`). Runs in the engine's process; the
-web process never opens one.
+"clip_g" of SDXL); what is a pickle is converted to that before it comes here. Runs in the engine's
+process.
 """
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from webui.core.errors import ModelUnreadable
-from webui.networks.inert_pickle import load_inert
+from webui.modelfiles.tensors import read_tensors
 from webui.networks.keys import TEXT_ENCODERS
 
 if TYPE_CHECKING:
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES: Final = 64 * 2**20
 MAX_VECTORS: Final = 1000
 MAX_WIDTH: Final = 16_384
-ZIP: Final = b"PK\x03\x04"
-PICKLE: Final = b"\x80"
 ENCODER_NAMES: Final = (("clip_l", TEXT_ENCODERS[0]), ("clip_g", TEXT_ENCODERS[1]))
 
 
@@ -33,8 +30,7 @@ def read_embedding(path: Path) -> Mapping[str, Tensor]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ModelUnreadable(path.stem, "it is far too large for an embedding.")
-        is_safe = path.suffix.lower() == ".safetensors"
-        tensors = _read_safetensors(path) if is_safe else _read_pickle(path)
+        tensors = read_tensors(path)
     except OSError as error:
         raise ModelUnreadable(
             path.stem, f"the file can't be read ({error}). Put it back, or download it again."
@@ -45,73 +41,6 @@ def read_embedding(path: Path) -> Mapping[str, Tensor]:
             path.stem, "it holds no vectors as embeddings have them. Download it again."
         )
     return vectors
-
-
-def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        tensors: Mapping[str, Tensor] = load(path.read_bytes())
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ModelUnreadable(
-            path.stem, f"the file is damaged ({error}). Download it again."
-        ) from error
-    return tensors
-
-
-def _read_pickle(path: Path) -> Mapping[str, Tensor]:
-    """By torch's own safe reader; where that refuses, as for the files of the first trainers, with
-    everything that is no tensor left inert."""
-    import torch
-
-    _check_container(path)
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # noqa: BLE001 - whatever it stumbles over, the second reader is stricter
-        found = _read_inert(path)
-    return _tensors_in(found)
-
-
-def _read_inert(path: Path) -> object:
-    try:
-        return load_inert(path)
-    except Exception as error:  # a hostile file may lead to any
-        raise ModelUnreadable(
-            path.stem, f"the file is damaged or no embedding ({error}). Download it again."
-        ) from error
-
-
-def _check_container(path: Path) -> None:
-    """Refuses what would fill the memory before its contents are known, and torch's oldest form,
-    a tar, which it would unpack to the disk."""
-    with path.open("rb") as file:
-        start = file.read(len(ZIP))
-    if start == ZIP and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-        is_packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-        if is_packed or sum(entry.file_size for entry in entries) > MAX_FILE_BYTES:
-            raise ModelUnreadable(path.stem, "it is packed in a way that embeddings are not.")
-    elif not start.startswith(PICKLE):
-        raise ModelUnreadable(path.stem, "it is no file of torch. Download it again.")
-
-
-def _tensors_in(found: object) -> Mapping[str, Tensor]:
-    """A1111's dictionary in a dictionary, or diffusers' tensors by their word."""
-    import torch
-
-    if not isinstance(found, Mapping):
-        return {}
-    inner: Any = found.get("string_to_param", found)
-    inner = getattr(inner, "_parameters", inner)  # the first trainers stored a ParameterDict
-    if not isinstance(inner, Mapping):
-        return {}
-    return {
-        str(name): tensor.detach()
-        for name, tensor in inner.items()
-        if isinstance(tensor, torch.Tensor) and tensor.numel() <= MAX_VECTORS * MAX_WIDTH
-    }  # a few bytes may claim to be a tensor of any size
 
 
 def _by_encoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

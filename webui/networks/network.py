@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from webui.core.errors import ModelUnreadable
 from webui.core.registry import Registry
+from webui.modelfiles.header import read_front
 from webui.networks import dora
 from webui.networks.format import Format, Parts, load_formats
 from webui.networks.keys import BUNDLED, Place, split_key
@@ -62,11 +63,12 @@ def read_network(path: Path) -> Network:
     """
     from safetensors import SafetensorError, safe_open
 
+    metadata = read_front(path).metadata
     try:
         with safe_open(path, framework="pt") as file:
             # copied: a file overwritten while its mapped pages are in use ends the process
             tensors = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
-            return make_network(path.stem, tensors, file.metadata() or {})
+            return make_network(path.stem, tensors, metadata)
     except (SafetensorError, OSError) as error:
         raise ModelUnreadable(
             path.stem, f"the file is damaged or gone ({error}). Download it again."
