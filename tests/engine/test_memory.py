@@ -17,8 +17,8 @@ from webui.core.events import ImageReady
 from webui.core.request import InputId, Source
 from webui.engine.device import Device
 from webui.engine.memory.history import FORGOTTEN_AFTER, Experience, History
-from webui.engine.memory.need import fitting_tile, need_of
-from webui.engine.memory.thrift import TILES, Frugality, Thrift
+from webui.engine.memory.need import steps_bytes
+from webui.engine.memory.thrift import Frugality, Thrift
 from webui.engine.painter import Painter
 from webui.families import load_families
 from webui.families.components import Placement
@@ -146,18 +146,10 @@ def test_a_damaged_history_is_as_none(text: str, tmp_path: Path) -> None:
 
 
 def test_more_rows_and_larger_pictures_need_more() -> None:
-    small = need_of(512, 512, 2, is_unet=True)
-    assert small.steps_bytes < need_of(512, 512, 8, is_unet=True).steps_bytes
-    assert small.peak_bytes < need_of(1024, 1024, 2, is_unet=True).peak_bytes
-    tiled = need_of(1024, 1024, 2, is_unet=True, tile=64)
-    assert tiled.vae_bytes < need_of(1024, 1024, 2, is_unet=True).vae_bytes / 2
-
-
-def test_the_tile_follows_the_room() -> None:
-    gib = 2**30
-    assert fitting_tile(1024, 1024, 4 * gib, TILES) is None
-    assert fitting_tile(1024, 1024, 1 * gib, TILES) == 64
-    assert fitting_tile(1024, 1024, gib // 4, TILES) == TILES[-1]
+    small = steps_bytes(512, 512, 2, is_unet=True)
+    assert small < steps_bytes(512, 512, 8, is_unet=True)
+    assert small < steps_bytes(1024, 1024, 2, is_unet=True)
+    assert small < steps_bytes(512, 512, 2, is_unet=False)
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +205,7 @@ def source(tmp_path: Path) -> dict[str, Any]:
     return {"source": Source(image=image, denoising_strength=0.6), "inputs": {image: file}}
 
 
-@pytest.mark.parametrize("stage", ["text", "steps"])
+@pytest.mark.parametrize("stage", ["text", "steps", "encode", "decode"])
 def test_a_shortage_that_passes_costs_no_picture(
     stage: str, painter: Painter, tmp_path: Path
 ) -> None:

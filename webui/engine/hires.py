@@ -13,10 +13,10 @@ from torch.nn.functional import interpolate
 from webui.core.events import Alive, EngineEvent, Progress
 from webui.core.recipe import Recipe
 from webui.core.request import CELL
-from webui.engine.autoencoder import decode, encode
 from webui.engine.hires_size import HiresSize, hires_size
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.meter import Meter
+from webui.engine.passes.pixels import decoded, encoded
 from webui.engine.passes.plan import Pass
 from webui.engine.upscale import enlarge
 from webui.upscalers import load_upscalers
@@ -66,7 +66,7 @@ def _decoded(
     pipeline, pictures = bench.pipeline(this.model), []
     for latent in latents:
         with bench.tiled(pipeline, this.recipe):
-            pictures.append(decode(pipeline.components.vae, latent))
+            pictures.append(decoded(bench, pipeline, latent))
         yield Alive()
     return pictures
 
@@ -98,6 +98,6 @@ def _encoded(
     pipeline, latents = bench.pipeline(this.model), []
     for picture in pictures:
         with bench.tiled(pipeline, this.recipe):
-            latents.append(encode(pipeline.components.vae, picture))
+            latents.append(encoded(bench, pipeline, picture))
         yield Alive()
     return torch.cat(latents)

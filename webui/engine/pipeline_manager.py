@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -21,10 +21,13 @@ from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.runner import Runner
+from webui.engine.memory.residence import Residence
 from webui.engine.memory.shortage import free_memory
 from webui.engine.patcher import Patcher
 from webui.engine.preview import Previewer, SmallDecoder
 from webui.engine.upscaler_file import UpscalerModel, load_upscaler
+from webui.engine.weights.part import PartWeights
+from webui.engine.weights.store import WeightStore
 from webui.families import Families
 from webui.families.components import NO_PARTS, Components, Placement, Prediction
 from webui.families.tiny_decoder import load_tiny_decoder
@@ -54,6 +57,13 @@ class Pipeline:
     encoder: PromptEncoder
     patcher: Patcher
     runner: Runner
+    seconds_per_call: float = 0.0
+    """How long the network took for one call, last time; 0 before the first."""
+
+    @property
+    def has_previewer(self) -> bool:
+        """Whether `previewer` is there without the VAE."""
+        return "previewer" in vars(self)
 
     @cached_property
     def previewer(self) -> Previewer:
@@ -69,12 +79,11 @@ class Pipeline:
         tokens = (recipe.width // side) * (recipe.height // side)
         return FlowLevels(recipe.parameters.shift or parts.shift.at(tokens))
 
-    def move(self, device: torch.device) -> None:
-        """Bring the weights to a device; nothing to do where they are there."""
+    @property
+    def modules(self) -> tuple[Any, ...]:
+        """All that has weights, the most dispensable first while pictures are made."""
         parts = self.components
-        self.runner.forget()
-        for part in (parts.diffusion_model, parts.vae, *parts.text_encoders.values()):
-            part.to(device)
+        return (*parts.text_encoders.values(), parts.vae, parts.diffusion_model)
 
 
 @dataclass(kw_only=True)
@@ -87,10 +96,11 @@ class _Held:
     vae_stamp: Stamp | None = None
     with_vae: Pipeline | None = None
 
-    def move(self, device: torch.device) -> None:
-        self.pipeline.move(device)
-        if self.with_vae is not None:
-            self.with_vae.move(device)
+    @property
+    def modules(self) -> tuple[Any, ...]:
+        """All that has weights."""
+        other = () if self.with_vae is None else (self.with_vae.components.vae,)
+        return (*self.pipeline.modules, *other)
 
 
 class PipelineManager:
@@ -101,6 +111,9 @@ class PipelineManager:
         self._placement: Final = placement
         self._architectures: Final = load_architectures()
         self._recorder: Final = make_recorder(placement.device)
+        self._store: Final = WeightStore(placement.device)
+        self._residence: Final = Residence(self._store)
+        self._deferred: Final = replace(placement, defer=self._store.defer)
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
         self._decoder: tuple[Stamp, SmallDecoder | None] | None = None
@@ -129,26 +142,24 @@ class PipelineManager:
         are files with what it lacks (see families.LoadableFamily.load); of a model without a VAE
         the one given is its own.
 
-        It is loaded if it is not in memory. All other models make room first, but for those
-        `beside`: they stay on the device where it has room for both, else in the computer's
-        memory. Raises ModelUnreadable.
+        All other models are forgotten first, but for those `beside`. Its weights are there at once
+        where there is room for all of them; else they come part by part, with `bring`. Raises
+        ModelUnreadable.
         """
         with self._lock:
             self._keep({model.path, *(each.path for each in beside)})
             lacking = _lacking(model, vae, parts)
             if not self._is_complete(model, lacking):
                 self._held.pop(model.path, None)
-                self._make_room(model)
                 loaded = self._load(model, lacking)
                 held = _Held(stamp=_stamp(model), parts=lacking, pipeline=loaded)
                 self._held[model.path] = held
             held = self._held[model.path]
-            if self._is_parked(held):
-                self._make_room(model)
-                held.move(self._placement.device)
-            if vae is None or held.parts.get(VAE) == vae.path:
-                return held.pipeline
-            return self._with_vae(held, vae)
+            pipeline = held.pipeline
+            if vae is not None and held.parts.get(VAE) != vae.path:
+                pipeline = self._with_vae(held, vae)
+            self._bring_all(pipeline)
+            return pipeline
 
     def held(self, model: ModelInfo, vae: ModelInfo | None = None) -> Pipeline:
         """A model in memory, wherever it is now. Raises KeyError when it is not."""
@@ -177,15 +188,35 @@ class PipelineManager:
         self._upscalers[stamp] = found
         return found
 
+    def bring(self, pipeline: Pipeline, modules: Sequence[Any], working_bytes: int = 0) -> None:
+        """See that these modules of a pipeline can work, with so much room beside them. Raises
+        ModelUnreadable, torch.OutOfMemoryError."""
+        wanted = [self._store.of(module) for module in modules]
+        seconds = pipeline.seconds_per_call
+        if self._residence.bring(wanted, self._others(wanted, pipeline), working_bytes, seconds):
+            self._forget_graphs()
+
+    @property
+    def available_bytes(self) -> float:
+        """What may still be taken of the device's memory; infinite on a CPU."""
+        return self._residence.available_bytes
+
+    @property
+    def weights_bytes(self) -> int:
+        """What the models take of the device now."""
+        parts = (self._store.of(m) for held in self._held.values() for m in held.modules)
+        return sum(part.device_bytes for part in parts)
+
     def give_back(self) -> None:
         """Free what is kept for later only: recorded graphs, unused memory."""
-        for held in self._held.values():
-            held.pipeline.runner.forget()
+        self._forget_graphs()
         free_memory()
 
     def stream_more(self) -> bool:
-        """No weights leave the device while a model works."""
-        return False
+        """Send parts away that do not work now, then more and more of those that do."""
+        found = self._residence.take_less(self._others((), None))
+        self.give_back()
+        return found
 
     def release(self) -> None:
         """Free all models."""
@@ -193,6 +224,7 @@ class PipelineManager:
             self._decoder = None
             self._upscalers.clear()
             self._keep(set())
+            self._store.release()
 
     def _load(self, model: ModelInfo, parts: Mapping[str, Path]) -> Pipeline:
         started = time.monotonic()
@@ -201,7 +233,7 @@ class PipelineManager:
             raise ModelUnreadable(
                 model.name, f"its family “{model.family}” is unknown here. Refresh the models."
             )
-        components = family.load(model.path, self._placement, parts)
+        components = family.load(model.path, self._deferred, parts)
         log.info("Loaded %s in %.1f s.", model.name, time.monotonic() - started)
         architecture = self._architectures[components.architecture]
         return Pipeline(
@@ -225,28 +257,40 @@ class PipelineManager:
         if held.with_vae is None or held.vae_stamp != stamp:
             held.with_vae = held.vae_stamp = None
             own = held.pipeline.components
-            components = replace(own, vae=load_vae(vae.path, own.vae.config, self._placement))
+            components = replace(own, vae=load_vae(vae.path, own.vae.config, self._deferred))
             held.with_vae, held.vae_stamp = replace(held.pipeline, components=components), stamp
         return held.with_vae
 
     def _keep(self, paths: set[Path]) -> None:
         superfluous = self._held.keys() - paths
         for path in superfluous:
-            del self._held[path]
+            for module in self._held.pop(path).modules:
+                self._store.of(module).release()
         if superfluous:
             free_memory()
 
-    def _make_room(self, model: ModelInfo) -> None:
-        """Move the models beside this one off a device that can't hold them all."""
-        others = [held for path, held in self._held.items() if path != model.path]
-        if others and not _has_room(self._placement.device, model.size_bytes + WORKING_BYTES):
-            for held in others:
-                held.move(torch.device("cpu"))
-            free_memory()
+    def _bring_all(self, pipeline: Pipeline) -> None:
+        """All of a pipeline where there is room, as on a CPU; there nothing comes later."""
+        total = sum(self._store.of(module).total_bytes for module in pipeline.modules)
+        if total + WORKING_BYTES <= self._residence.available_bytes:
+            self.bring(pipeline, pipeline.modules)
 
-    def _is_parked(self, held: _Held) -> bool:
-        weight = next(held.pipeline.components.diffusion_model.parameters())
-        return bool(weight.device.type != self._placement.device.type)
+    def _others(
+        self, wanted: Sequence[PartWeights], pipeline: Pipeline | None
+    ) -> list[PartWeights]:
+        """The parts in memory beside the wanted ones: other models' first, then this one's."""
+        own = () if pipeline is None else pipeline.modules
+        rest = [module for held in self._held.values() for module in held.modules]
+        parts = [self._store.of(module) for module in (*rest, *own)]
+        mine = {id(self._store.of(module)) for module in own} | {id(part) for part in wanted}
+        first = [part for part in parts if id(part) not in mine]
+        chosen = {id(part) for part in wanted}
+        last = [part for part in map(self._store.of, own) if id(part) not in chosen]
+        return [*first, *last]
+
+    def _forget_graphs(self) -> None:
+        for held in self._held.values():
+            held.pipeline.runner.forget()
 
 
 def _lacking(
@@ -260,15 +304,6 @@ def _lacking(
 @lru_cache(maxsize=8)
 def _levels(betas: tuple[float, ...], has_zero_terminal_snr: bool) -> NoiseLevels:
     return NoiseLevels(betas, has_zero_terminal_snr=has_zero_terminal_snr)
-
-
-def _has_room(device: torch.device, wanted_bytes: int) -> bool:
-    """Whether a device has this much left. The computer's own memory is not counted: there is
-    nowhere to move a model to."""
-    if device.type != "cuda":
-        return True
-    free_bytes, _ = torch.cuda.mem_get_info(device)
-    return free_bytes >= wanted_bytes
 
 
 def _stamp(model: ModelInfo) -> Stamp:

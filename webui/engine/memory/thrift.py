@@ -96,6 +96,12 @@ class Thrift:
 
         return self._until_it_fits(lambda: call(self.frugality.tile), smaller)
 
+    def expect_tile(self, tile: int | None) -> None:
+        """Begin with tiles of this size, or smaller ones where those have been needed."""
+        now = self.frugality.tile
+        if tile is not None and (now is None or tile < now):
+            self.frugality = Frugality(rows=self.frugality.rows, tile=tile)
+
     def whole(self, call: Callable[[], T]) -> T:
         """What `call` gives, which can't be had in pieces."""
         return self._until_it_fits(call, lambda: False)

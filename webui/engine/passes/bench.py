@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from torch import Tensor
 
@@ -15,15 +16,21 @@ from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.engine.architectures.text import Vectors
 from webui.engine.device import Device
+from webui.engine.memory.need import steps_bytes
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
 from webui.engine.passes.plan import Pass, models_of
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
-from webui.engine.preview import SmallDecoder
+from webui.engine.preview import Previewer, SmallDecoder
 from webui.engine.tiling import tiled
 from webui.networks.embedding import read_embedding
 from webui.samplers.sampler import Sampler, Samplers
 from webui.schedules.schedule import Schedules
+
+SMALLEST_DECODE: Final = 900 * 2**20
+"""What a network leaves free for the VAE after it, at least: strips of 1024 x 1024."""
+WORDS_BYTES: Final = 128 * 2**20
+"""What text encoders take beside their weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class Bench:
     models: Sequence[ModelInfo]
     thrift: Thrift
     vae: ModelInfo | None = None
+    peak_bytes: int = 0
+    """What such batches have taken before, beside the weights."""
     embeddings: Mapping[str, Vectors] = field(default_factory=dict)
 
     def load(self) -> Iterator[EngineEvent]:
@@ -64,6 +73,22 @@ class Bench:
         """The files that bring what a checkpoint lacks, by the ids of the parts."""
         files = self.work.files
         return {used.ref: used.model.path for used in files if used.kind is ModelKind.TEXT_ENCODER}
+
+    def bring_network(self, this: Pass, model: ModelInfo) -> None:
+        """See that a model's network can work on a pass, and that a VAE will have room after it."""
+        pipeline, recipe = self.manager.held(model, self.vae), this.recipe
+        rows = len(self.work.recipes) * (2 if recipe.guidance_scale > 1 else 1)
+        rows = min(rows, self.thrift.frugality.rows or rows)
+        is_unet = hasattr(pipeline.components.diffusion_model.config, "cross_attention_dim")
+        steps = steps_bytes(recipe.width, recipe.height, rows, is_unet=is_unet)
+        working = max(steps, self.peak_bytes, SMALLEST_DECODE)
+        network = pipeline.components.diffusion_model
+        self.thrift.whole(lambda: self.manager.bring(pipeline, [network], working))
+
+    def bring_words(self, pipeline: Pipeline) -> None:
+        """See that a model's text encoders can work."""
+        encoders = list(pipeline.components.text_encoders.values())
+        self.thrift.whole(lambda: self.manager.bring(pipeline, encoders, WORDS_BYTES))
 
     def sampler(self, this: Pass) -> Sampler:
         """The sampler of a pass. Raises InvalidRequest."""
@@ -90,9 +115,16 @@ class Bench:
 
     def previews(self, pipeline: Pipeline, group: Group, latents: Tensor) -> Iterator[Preview]:
         """A look at each picture of a group."""
-        previewer = self._small_decoder(latents.shape[1]) or pipeline.previewer
+        previewer = self._small_decoder(latents.shape[1]) or self._previewer(pipeline)
         for index, latent in zip(group.indexes, latents, strict=True):
             yield Preview(index=index, jpeg=previewer.jpeg(latent))
+
+    def _previewer(self, pipeline: Pipeline) -> Previewer:
+        """The model's own, which its VAE teaches at the first preview."""
+        if not pipeline.has_previewer:
+            network, vae = pipeline.components.diffusion_model, pipeline.components.vae
+            self.thrift.whole(lambda: self.manager.bring(pipeline, [network, vae], WORDS_BYTES))
+        return pipeline.previewer
 
     def _small_decoder(self, channels: int) -> SmallDecoder | None:
         """The work's, if it has one that knows latents of so many channels."""
@@ -109,6 +141,7 @@ def make_bench(
     work: Work,
     passes: tuple[Pass, ...],
     thrift: Thrift,
+    peak_bytes: int = 0,
 ) -> Bench:
     """The tools of a batch whose pictures take these passes. Raises InvalidRequest for names that
     nothing has, before anything is loaded."""
@@ -123,6 +156,7 @@ def make_bench(
         work=work,
         models=models_of(passes),
         thrift=thrift,
+        peak_bytes=peak_bytes,
         vae=None if vae is None else work.file(ModelKind.VAE, vae, "vae"),
         embeddings=_embeddings(work),
     )

@@ -14,7 +14,9 @@ from webui.engine.denoise import Asked, Denoiser
 from webui.engine.inpaint import extra_channels
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench
+from webui.engine.passes.pixels import make_room
 from webui.engine.passes.plan import Pass
+from webui.engine.passes.start import latent_shape
 from webui.engine.passes.words import tell
 from webui.engine.patcher import Patcher
 from webui.engine.pipeline_manager import Pipeline
@@ -43,7 +45,9 @@ def _denoiser(
     bench: Bench, this: Pass, model: ModelInfo, canvas: Canvas, calls: int, first_call: int = 0
 ) -> Denoise:
     pipeline, recipe = bench.pipeline(model), this.recipe
-    told = tell(bench, this, pipeline)
+    told = tell(bench, this, model)
+    extra = _extra_channels(bench, pipeline, canvas, this)
+    bench.bring_network(this, model)
     denoiser = Denoiser(
         _asked(pipeline, this, bench.thrift),
         told,
@@ -51,7 +55,7 @@ def _denoiser(
         recipe.guidance_scale * bench.sampler(this).guidance_factor,
         calls_total=calls,
         is_exact=bench.work.is_exact and not bench.device.is_cpu,
-        extra_channels=_extra_channels(pipeline, canvas, this),
+        extra_channels=extra,
         first_call=first_call,
     )
     return _Patched(denoiser, pipeline.patcher, calls)
@@ -92,6 +96,8 @@ class _Patched:
         return self._denoiser.both(x, sigma)
 
 
-def _extra_channels(pipeline: Pipeline, canvas: Canvas, this: Pass) -> Tensor | None:
+def _extra_channels(bench: Bench, pipeline: Pipeline, canvas: Canvas, this: Pass) -> Tensor | None:
     channels = int(pipeline.components.diffusion_model.config.in_channels)
+    if channels != int(pipeline.components.vae.config.latent_channels):
+        make_room(bench, pipeline, *latent_shape(this, pipeline)[1:])
     return extra_channels(channels, pipeline.components.vae, canvas, this.recipe)

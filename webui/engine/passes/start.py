@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from webui.engine.autoencoder import encode, scale_of
+from webui.engine.autoencoder import scale_of
 from webui.engine.canvas import Canvas
 from webui.engine.inpaint import begin, mask_latent
 from webui.engine.noise import PictureNoise, Shape
+from webui.engine.passes.bench import Bench
+from webui.engine.passes.pixels import encoded
 from webui.engine.passes.plan import Pass
 from webui.engine.pipeline_manager import Pipeline
 from webui.samplers.sampler import Sampler
@@ -28,11 +30,11 @@ class Start:
     """1 where to paint; None without a mask."""
 
 
-def start_on_canvas(this: Pass, canvas: Canvas, pipeline: Pipeline) -> Start:
+def start_on_canvas(bench: Bench, this: Pass, canvas: Canvas, pipeline: Pipeline) -> Start:
     """The start of a first pass."""
     if canvas.source is None:
         return Start(canvas=canvas)
-    source = encode(pipeline.components.vae, canvas.source)
+    source = encoded(bench, pipeline, canvas.source)
     _, height, width = latent_shape(this, pipeline)
     if source.shape[-2:] != (height, width):
         source = interpolate(source, size=(height, width), mode="bilinear")

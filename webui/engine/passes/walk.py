@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Generator
 
 from torch import Tensor
@@ -28,7 +29,7 @@ def walk_pass(
     """The finished latents of a group, (B, 4, h, w). Raises InvalidRequest."""
     pipeline, sampler = bench.pipeline(this.model), bench.sampler(this)
     walk = bench.walk(this)
-    noise = _noise(this, group, walk, pipeline)
+    noise = _noise(bench, this, group, walk, pipeline)
     x = first_latents(this, start, noise, sampler, walk.sigmas[0])
     if walk.steps:
         run = Run(
@@ -40,12 +41,15 @@ def walk_pass(
         pace = Pace(bench.manager.device)
         with bench.walking(this):
             denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)
+            started = time.monotonic()
             for step in sampler.sample(denoise, x, run):
                 x = step.x
                 pace.step()
                 yield meter.advance(step.index)
                 if meter.wants_preview():
                     yield from bench.previews(pipeline, group, step.denoised)
+        calls = walk.steps * sampler.calls_per_step
+        pipeline.seconds_per_call = (time.monotonic() - started) / calls
     meter.end_pass(walk.steps)
     if sampler.is_variance_preserving:
         x = x / math.sqrt(1 + walk.sigmas[-1] ** 2)
@@ -54,12 +58,10 @@ def walk_pass(
     return settle(this.recipe, start.source, x, start.mask)
 
 
-def _noise(this: Pass, group: Group, walk: Walk, pipeline: Pipeline) -> PictureNoise:
+def _noise(bench: Bench, this: Pass, group: Group, walk: Walk, pipeline: Pipeline) -> PictureNoise:
     """From the same seeds in each pass, as A1111 does."""
-    vae = pipeline.components.vae
-    return PictureNoise(
-        group.recipes, latent_shape(this, pipeline), vae.device, walk.span, scale_of(vae)
-    )
+    device, scale = bench.manager.device, scale_of(pipeline.components.vae)
+    return PictureNoise(group.recipes, latent_shape(this, pipeline), device, walk.span, scale)
 
 
 def _denoise(bench: Bench, this: Pass, start: Start, calls: int) -> Denoise:

@@ -5,19 +5,23 @@ from __future__ import annotations
 from functools import partial
 
 from webui.core.engine import Work
-from webui.core.model import ModelKind
+from webui.core.model import ModelInfo, ModelKind
 from webui.engine.conditioning import ConditioningPlan
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.plan import Pass
 from webui.engine.patcher import NetworkUse
-from webui.engine.pipeline_manager import Pipeline
 from webui.prompting.networks import network_tags
 
 
-def tell(bench: Bench, this: Pass, pipeline: Pipeline) -> ConditioningPlan:
+def tell(bench: Bench, this: Pass, model: ModelInfo) -> ConditioningPlan:
     """Makes the model that of the prompt's networks, whatever it had before, and encodes the
     prompts with it. Raises InvalidRequest and ModelUnreadable."""
-    if pipeline.patcher.apply(_uses(this, bench.work)):
+    pipeline = bench.pipeline(model)
+    uses = _uses(this, bench.work)
+    if uses or pipeline.patcher.is_in_use:
+        bench.bring_network(this, model)
+    bench.bring_words(pipeline)
+    if pipeline.patcher.apply(uses):
         pipeline.encoder.forget()
     recipe, calls_before = this.recipe, 0
     if this.before is not None:
