@@ -10,7 +10,8 @@ from typing import Final
 from torch import Tensor, nn
 
 from webui.core.errors import InvalidRequest, ModelUnreadable
-from webui.engine.network_layers import Target
+from webui.engine.network_layers import Layers, Target
+from webui.engine.network_rows import spread
 from webui.networks import dora
 from webui.networks.format import Size
 from webui.networks.keys import TEXT_ENCODERS, Place
@@ -37,9 +38,10 @@ class Fit:
     note: str
 
 
-def fit(network: Network, targets: Mapping[Place, Target]) -> Fit:
+def fit(network: Network, model: Layers) -> Fit:
     """The network's layers on the model's. Raises InvalidRequest where it was made for another
     family, ModelUnreadable where it is damaged."""
+    network, targets = spread(network, model), model.whole
     layers: dict[Target, Layer] = {}
     absent: list[Place] = []
     misfits: list[Place] = []

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import nn
+from transformers.models.t5.modeling_t5 import T5Stack
 
 from webui.families import ldm_layout
 from webui.families.components import Components
+from webui.families.weights import Piece
 from webui.networks.keys import TEXT_ENCODERS, UNET, Place, flat_name
 
 BASE: Final = "BASE"
 MIDDLE: Final = "MID"
 WEIGHT: Final = ".weight"
+TRANSFORMER: Final = "transformer"
+"""What some networks call a diffusion model that is no UNet."""
 _BLOCK: Final = re.compile(r"(?P<side>input|output)_blocks\.(?P<index>\d+)\.")
 _SIDES: Final = MappingProxyType({"input": "IN", "output": "OUT"})
 
@@ -32,37 +38,100 @@ class Target:
     module: nn.Module
 
 
-def layers_of(components: Components) -> dict[Place, Target]:
-    """All layers that have a weight. One layer may stand under two names: diffusers' and that of
-    the original layout."""
-    layers: dict[Place, Target] = {}
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one layer of a model is of a layer in original files, which fuse several into one."""
+
+    target: Target
+    piece: Piece
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """The layers of a model that have a weight, by their places in networks. One may stand under
+    several names: the library's, the original's."""
+
+    whole: Mapping[Place, Target]
+    fused: Mapping[Place, Sequence[Share]]
+    """Places that are several layers here."""
+
+
+def layers_of(components: Components) -> Layers:
+    """All layers of a model that networks may change."""
+    whole: dict[Place, Target] = {}
+    fused: dict[Place, list[Share]] = defaultdict(list)
     for part in (UNET, *TEXT_ENCODERS):
         model = components.part(part)
-        if isinstance(model, nn.Module):  # only some families have a second text encoder
-            layers.update(_layers_of_part(part, model))
-    return layers
+        if not isinstance(model, nn.Module):  # only some families have a second text encoder
+            continue
+        originals = _originals(components, model) if part == UNET else {}
+        for target, original in _targets(part, model, originals):
+            names = [_own_name(model, target.name)]
+            if isinstance(original, Piece):
+                for place in _places(part, model, [original.key.removesuffix(WEIGHT)]):
+                    fused[place].append(Share(target=target, piece=original))
+            elif original:
+                names.append(original)
+            whole |= dict.fromkeys(_places(part, model, names), target)
+    return Layers(whole=whole, fused=fused)
 
 
-def _layers_of_part(part: str, model: nn.Module) -> Iterator[tuple[Place, Target]]:
-    modules = dict(model.named_modules())
-    names = [name for name in modules if getattr(modules[name], "weight", None) is not None]
-    originals = _original_names(model, names) if part == UNET else {}
-    for name in names:
+def _targets(
+    part: str, model: nn.Module, originals: Mapping[str, str | Piece]
+) -> Iterator[tuple[Target, str | Piece]]:
+    for name, module in _weighty(model):
         original = originals.get(name, "")
-        target = Target(part=part, name=name, block=_block(original), module=modules[name])
-        for alias in filter(None, (name, original)):
-            yield Place(part, flat_name(part, alias)), target
+        block = _block(original) if isinstance(original, str) else BASE
+        yield Target(part=part, name=name, block=block, module=module), original
 
 
-def _original_names(unet: nn.Module, modules: Collection[str]) -> Mapping[str, str]:
-    """The name in the original layout of each module of a UNet."""
-    keys = [name + WEIGHT for name in modules]
-    layers_per_block = int(getattr(unet, "config").layers_per_block)  # noqa: B009 - untyped there
-    names = ldm_layout.unet_names(keys, layers_per_block)
-    return {
-        key.removesuffix(WEIGHT): name.removeprefix(ldm_layout.UNET).removesuffix(WEIGHT)
-        for key, name in names.items()
-    }
+def _places(part: str, model: nn.Module, names: Iterable[str]) -> Iterator[Place]:
+    """Where networks look for a layer. Some call a transformer so, others by the UNet's name; T5
+    is the third text encoder to some, whichever it is here."""
+    parts = {part}
+    if part == UNET and not _is_unet(model):
+        parts.add(TRANSFORMER)
+    if isinstance(model, T5Stack):
+        parts.add(TEXT_ENCODERS[-1])
+    for name in names:
+        for alias in parts:
+            yield Place(alias, flat_name(alias, name))
+
+
+def _own_name(model: nn.Module, name: str) -> str:
+    """A layer's name in the library; there T5 has a level more than the half of it in use."""
+    return f"encoder.{name}" if isinstance(model, T5Stack) else name
+
+
+def _originals(components: Components, model: nn.Module) -> Mapping[str, str | Piece]:
+    """What each module of the diffusion model is in original files."""
+    keys = [name + WEIGHT for name, _ in _weighty(model)]
+    if not _is_unet(model):
+        told = {} if components.original_names is None else components.original_names(keys)
+        plain = {key: _without_ending(name) for key, name in told.items()}
+    else:
+        layers_per_block = int(model.config.layers_per_block)
+        found = ldm_layout.unet_names(keys, layers_per_block)
+        plain = {
+            key: name.removeprefix(ldm_layout.UNET).removesuffix(WEIGHT)
+            for key, name in found.items()
+        }
+    return {key.removesuffix(WEIGHT): name for key, name in plain.items()}
+
+
+def _weighty(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Its layers that have a weight."""
+    for name, module in model.named_modules():
+        if getattr(module, "weight", None) is not None:
+            yield name, module
+
+
+def _without_ending(name: str | Piece) -> str | Piece:
+    return name.removesuffix(WEIGHT) if isinstance(name, str) else name
+
+
+def _is_unet(model: nn.Module) -> TypeGuard[UNet2DConditionModel]:
+    return isinstance(model, UNet2DConditionModel)
 
 
 def _block(original: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from webui.families.weight_table import WeightTable
+    from webui.families.weights import NameOf
 
 NO_PARTS: Final[Mapping[str, Path]] = MappingProxyType({})
 """For models that lack nothing."""
@@ -96,6 +97,9 @@ class Components:
     """Of flow models."""
     notes: tuple[str, ...] = ()
     """What the person should know of this model, in sentences; recorded with its pictures."""
+    original_names: NameOf | None = None
+    """Of a transformer: what each of its keys is in an original file, by whose names networks may
+    call its layers."""
 
     def part(self, name: str) -> Any:
         """The module that networks call so: "unet" is the diffusion model, whatever its kind, text

@@ -269,7 +269,7 @@ def folder_shift(folder: Path, usual: Shift) -> Shift:
 def _components(
     plan: Plan,
     kind: Kind,
-    network: nn.Module,
+    network: Any,
     vae: AutoencoderKL,
     encoders: Mapping[str, Any],
     tokenizers: Mapping[str, Any],
@@ -289,6 +289,7 @@ def _components(
         prediction=Prediction.FLOW,
         shift=kind.shift,
         notes=(*kind.notes, *notes),
+        original_names=partial(plan.network.names, width=int(network.inner_dim)),
     )
 
 
