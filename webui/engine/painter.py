@@ -18,9 +18,9 @@ from webui.core.engine import Work
 from webui.core.errors import EngineDied, EngineError, GessoError, ModelUnreadable, OutOfMemory
 from webui.core.events import EngineEvent, ImageReady
 from webui.core.recipe import Recipe
-from webui.engine.autoencoder import decode
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
+from webui.engine.device_memory import forget_peak, peak_bytes
 from webui.engine.extras import work_on
 from webui.engine.hires import enlarged, upscaling_steps
 from webui.engine.memory.history import History
@@ -28,6 +28,7 @@ from webui.engine.memory.shortage import free_memory, is_out_of_memory
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench, Group, make_bench
 from webui.engine.passes.meter import Meter
+from webui.engine.passes.pixels import decoded
 from webui.engine.passes.plan import batch_key, passes_of
 from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
@@ -89,9 +90,11 @@ class Painter:
             return
         passes = passes_of(work.recipes[0], work)
         key = batch_key(passes, work)
-        thrift = Thrift(self.manager, self._history.of(key).frugality)
+        known = self._history.of(key)
+        thrift, peak = Thrift(self.manager, known.frugality), known.peak_bytes
+        forget_peak(self.device.placement.device)
         bench = make_bench(
-            self.device, self.manager, self._samplers, self._schedules, work, passes, thrift
+            self.device, self.manager, self._samplers, self._schedules, work, passes, thrift, peak
         )
         yield from bench.load()
         pipeline = bench.pipeline(work.model)
@@ -103,10 +106,11 @@ class Painter:
         meter = Meter(steps * len(groups), work.preview_every_s)
         yield meter.progress()
         with bench.tiled(pipeline, work.recipes[0]):
-            start = start_on_canvas(passes[0], canvas, pipeline)
+            start = start_on_canvas(bench, passes[0], canvas, pipeline)
         for group in groups:
             yield from self._paint_group(bench, meter, group, start)
-        self._history.learn(key, 0, thrift.frugality)
+        taken = peak_bytes(self.device.placement.device) - self.manager.weights_bytes
+        self._history.learn(key, max(0, taken), thrift.frugality)
 
     def _work_on_pictures(self, work: Work) -> Iterator[EngineEvent]:
         for index, recipe in enumerate(work.recipes):
@@ -131,7 +135,7 @@ class Painter:
         facts = {**self._facts, **_notes(pipeline, bench.thrift)}
         for index, latent in zip(group.indexes, latents, strict=True):
             with bench.tiled(pipeline, last.recipe):
-                picture = decode(pipeline.components.vae, latent)
+                picture = decoded(bench, pipeline, latent)
             yield ImageReady(index=index, image=start.canvas.finish(picture), facts=facts)
 
     def _check_numbers(self, work: Work, latents: Tensor) -> None:
