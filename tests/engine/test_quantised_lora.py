@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,15 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tests.engine.weights.parts import SMALL
 from tests.families import quantised_files as made
 from tests.networks import layouts
 from tests.networks.conftest import use
 from webui.core.errors import ModelUnreadable
+from webui.engine.graphs.structure import Structure
 from webui.engine.patcher import Patcher
 from webui.engine.tiny_model import tiny_tensors, write_description
+from webui.engine.weights.store import WeightStore
 from webui.families.components import Components, Placement
 from webui.families.quantised.layers import is_quantised, values
 from webui.families.sd15 import StableDiffusion15
@@ -35,11 +39,12 @@ CASES: Final = (
     ("text_encoder", WORDS, layouts.dora_rows),
 )
 WEIGHT: Final = -0.7
+GRAIN: Final = replace(SMALL, smallest_chunk=20_000)
 
 
 @pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Components, Components]:
-    """The tiny model in fp8 with scales, and the same with the true values."""
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """The tiny model's description, itself in fp8 with scales, and the same with true values."""
     folder = tmp_path_factory.mktemp("tiny")
     description = write_description(folder / "description")
     scaled = made.as_scaled_fp8(tiny_tensors(description), "")
@@ -48,12 +53,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Components, Compon
         for key, value in scaled.items()
         if "scale" not in key
     }
-    loaded = []
-    for name, tensors in (("scaled", scaled), ("true", true)):
-        save_file(tensors, folder / f"{name}.safetensors")
-        family = StableDiffusion15(description)
-        loaded.append(family.load(folder / f"{name}.safetensors", PLACEMENT))
-    return loaded[0], loaded[1]
+    save_file(scaled, folder / "scaled.safetensors")
+    save_file(true, folder / "true.safetensors")
+    return description, folder / "scaled.safetensors", folder / "true.safetensors"
+
+
+@pytest.fixture(scope="module")
+def models(files: tuple[Path, Path, Path]) -> tuple[Components, Components]:
+    """The packed model, and that of its true values."""
+    family = StableDiffusion15(files[0])
+    return family.load(files[1], PLACEMENT), family.load(files[2], PLACEMENT)
 
 
 @pytest.fixture
@@ -143,15 +152,16 @@ def test_what_was_captured_is_known_to_be_out_of_date(
     model, patcher = packed
     shape = layer_of(model, "unet", SQUARE).weight.shape
     path = layouts.written(tmp_path / "a.safetensors", {("unet", SQUARE): layouts.lora(shape)})
-    assert patcher.live == 0
+    structure = Structure(model.diffusion_model)
+    plain = structure.edition()
     patcher.apply([use(path)])
-    first = patcher.live
+    first = structure.edition()
     patcher.apply([use(path)])
-    assert patcher.live == first != 0
+    assert structure.edition() == first != plain
     patcher.apply([use(path, unet_weight=0.5)])
-    assert patcher.live not in (0, first)
+    assert structure.edition() not in (plain, first)
     patcher.release()
-    assert patcher.live == 0
+    assert structure.edition() == plain
 
 
 def test_weights_change_over_the_run(packed: tuple[Components, Patcher], tmp_path: Path) -> None:
@@ -196,7 +206,6 @@ def test_a_damaged_network_is_refused_before_anything_runs(
     with pytest.raises(ModelUnreadable, match=f"“bad” can't be used: its layer {SQUARE} is damag"):
         patcher.apply([use(path)])
     assert torch.equal(answer(model), before)
-    assert patcher.live == 0
 
 
 def _packed_bytes(model: Components) -> list[bytes]:
@@ -205,3 +214,28 @@ def _packed_bytes(model: Components) -> list[bytes]:
         for name, buffer in model.diffusion_model.named_buffers()
         if name.endswith("quantised_values")
     ]
+
+
+def test_streamed_layers_are_what_resident_ones_are(
+    files: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    description, scaled, _ = files
+    said = []
+    path = layouts.written(tmp_path / "a.safetensors", {("unet", SQUARE): layouts.lora((64, 64))})
+    for limit in (None, 0):
+        store = WeightStore(torch.device("cpu"), threads=1, grain=GRAIN)
+        placement = replace(PLACEMENT, defer=store.defer)
+        model = StableDiffusion15(description).load(scaled, placement)
+        part, patcher = store.of(model.diffusion_model), Patcher(model)
+        part.place(limit)
+        assert part.is_streamed == (limit == 0)
+        plain = answer(model)
+        patcher.apply([use(path)])
+        said.append((plain, answer(model)))
+        part.release()
+        part.place(limit)
+        assert torch.equal(answer(model), said[-1][1])
+        patcher.release()
+        assert torch.equal(answer(model), plain)
+    assert all(map(torch.equal, *said))
+    assert not torch.equal(*said[0])

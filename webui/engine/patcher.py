@@ -26,7 +26,7 @@ from webui.engine.network_fit import Fit, fit
 from webui.engine.network_layers import BASE, Target, layers_of
 from webui.engine.weights.master import master, restored, working_device
 from webui.families.components import Components
-from webui.families.quantised.layers import Patch, form, is_quantised, patch
+from webui.families.quantised.layers import form, is_quantised, patch
 from webui.networks.keys import UNET
 from webui.networks.network import read_network
 from webui.prompting.networks import NetworkTag
@@ -71,8 +71,6 @@ class Patcher:
         self._applied: dict[Target, _Shares] = {}
         self._backups: dict[Target, Mapping[str, Tensor]] = {}
         self._told: tuple[object, ...] = ({}, frozenset())
-        self._live: set[Target] = set()
-        self._live_changes = 0
 
     @property
     def is_in_use(self) -> bool:
@@ -95,12 +93,6 @@ class Patcher:
         """Memory of the copies kept to change the weights back."""
         kept = (tensor for copies in self._backups.values() for tensor in copies.values())
         return sum(tensor.numel() * tensor.element_size() for tensor in kept)
-
-    @property
-    def live(self) -> int:
-        """0 while nothing is worked out beside the weights; else a number that is another after
-        each change of that. What was captured holds as long as it stays."""
-        return self._live_changes if self._live else 0
 
     def apply(self, uses: Sequence[NetworkUse]) -> bool:
         """Make the model that of these networks, at the beginning of a run, whatever was applied
@@ -175,7 +167,7 @@ class Patcher:
         named = [self._named(share, target) for share in shares]
         _write(target, dict(self._changed(target, named)))
         if is_quantised(target.module):
-            self._go_live(target, live_patch(named, form(target.module).shape))
+            patch(target.module, live_patch(named, form(target.module).shape))
         self._applied[target] = shares
 
     def _changed(self, target: Target, shares: Sequence[Share]) -> Iterator[tuple[str, Tensor]]:
@@ -193,20 +185,12 @@ class Patcher:
             place=target.name,
         )
 
-    def _go_live(self, target: Target, change: Patch | None) -> None:
-        patch(target.module, change)
-        self._live_changes += 1
-        if change is None:
-            self._live.discard(target)
-        else:
-            self._live.add(target)
-
     def _put_back(self, target: Target) -> None:
         _write(target, self._backups[target])
         for name in self._backups[target]:
             restored(target.module, name)
         if is_quantised(target.module):
-            self._go_live(target, None)
+            patch(target.module, None)
 
     def _has_other_text(self) -> bool:
         texts = {target: now for target, now in self._applied.items() if target.part != UNET}

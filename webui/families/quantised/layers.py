@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from webui.families.quantised.quantised import Form, Parts
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
 BUFFER: Final = "quantised_"
 """Begins the names of the buffers that hold the parts. They are in no state_dict."""
 FORM: Final = "quantised_form"
-PATCH: Final = "quantised_patch"
+PLAIN: Final = "quantised_forward"
+"""The layer's forward without a patch: the same object each time a patch is taken off, so that
+what was captured with it holds again."""
 WEIGHT: Final = ".weight"
 
 
@@ -52,8 +53,8 @@ def keep(model: nn.Module, key: str, weight: Form, parts: Parts, dtype: torch.dt
     for part, tensor in parts.items():
         layer.register_buffer(BUFFER + part, tensor, persistent=False)
     setattr(layer, FORM, weight)
-    setattr(layer, PATCH, None)
-    setattr(layer, "forward", partial(_forward, layer))  # noqa: B010 - a method, for the types
+    setattr(layer, PLAIN, _Forward(layer, None))
+    patch(layer, None)
     return True
 
 
@@ -76,27 +77,40 @@ def parts(layer: nn.Module) -> Parts:
     }
 
 
-def patch(layer: nn.Module, change: Patch | None) -> None:
+def patch(layer: Any, change: Patch | None) -> None:
     """From now on a layer for which `is_quantised` changes its weight so each time it runs; with
-    None it is again what it was, to the last bit."""
-    setattr(layer, PATCH, change)
+    None it is again what it was, to the last bit. Each patch is another `forward`: so whoever
+    captured the layer sees that it is another."""
+    layer.forward = getattr(layer, PLAIN) if change is None else _Forward(layer, change)
 
 
-def values(layer: nn.Module, dtype: torch.dtype) -> Tensor:
+def values(layer: Any, dtype: torch.dtype) -> Tensor:
     """The true values that a layer computes with now, its patch applied, in a new tensor."""
-    import torch
-
-    change: Patch | None = getattr(layer, PATCH)
-    if change is None:
-        return form(layer).dequantise(parts(layer), dtype)
-    base = form(layer).dequantise(parts(layer), torch.float32 if change.is_exact else dtype)
-    return change.change(base).to(dtype)
+    forward: _Forward = layer.forward
+    return forward.values(dtype)
 
 
-def _forward(layer: Any, x: Tensor) -> Tensor:
-    from torch import nn
+class _Forward:
+    """Runs a layer on the true values of its weight, worked out anew."""
 
-    if isinstance(layer, nn.Conv2d):
-        convolved: Tensor = layer._conv_forward(x, values(layer, x.dtype), layer.bias)
-        return convolved
-    return nn.functional.linear(x, values(layer, x.dtype), layer.bias)
+    def __init__(self, layer: Any, change: Patch | None) -> None:
+        self._layer: Final = layer
+        self._change: Final = change
+
+    def __call__(self, x: Tensor) -> Tensor:
+        from torch import nn
+
+        layer, weight = self._layer, self.values(x.dtype)
+        if isinstance(layer, nn.Conv2d):
+            convolved: Tensor = layer._conv_forward(x, weight, layer.bias)
+            return convolved
+        return nn.functional.linear(x, weight, layer.bias)
+
+    def values(self, dtype: torch.dtype) -> Tensor:
+        import torch
+
+        weight, own = form(self._layer), parts(self._layer)
+        if self._change is None:
+            return weight.dequantise(own, dtype)
+        base = weight.dequantise(own, torch.float32 if self._change.is_exact else dtype)
+        return self._change.change(base).to(dtype)

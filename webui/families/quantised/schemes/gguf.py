@@ -7,7 +7,7 @@ scale of the block. Scales are computed in float32; each weight is rounded once 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -66,29 +66,29 @@ def _q2_k(blocks: Tensor, dtype: torch.dtype) -> Tensor:
 def _q3_k(blocks: Tensor, dtype: torch.dtype) -> Tensor:
     import torch
 
-    high = _split(blocks[:, None, :32], range(8)) & 1  # a bit that is not set takes 4 away
+    high = _split(blocks[:, None, :32], 1) & 1  # a bit that is not set takes 4 away
     values = _quarters(blocks[:, 32:96]).reshape(-1, 8, 32).to(torch.int8) + (high * 4) - 4
-    low = _split(blocks[:, None, 96:104], (0, 4)).reshape(-1, 16) & 15
-    top = _split(blocks[:, None, 104:108], (0, 2, 4, 6)).reshape(-1, 16) & 3
+    low = _split(blocks[:, None, 96:104], 4).reshape(-1, 16) & 15
+    top = _split(blocks[:, None, 104:108], 2).reshape(-1, 16) & 3
     scale = ((low | (top << 4)).to(torch.int8) - 32) * _half(blocks, 108)
     return values.reshape(-1, 16, 16).to(dtype).mul_(scale[..., None])
 
 
 def _q4_k(blocks: Tensor, dtype: torch.dtype) -> Tensor:
-    values = _split(blocks[:, 16:].reshape(-1, 4, 1, 32), (0, 4)).reshape(-1, 8, 32) & 15
+    values = _split(blocks[:, 16:].reshape(-1, 4, 1, 32), 4).reshape(-1, 8, 32) & 15
     return _scaled_k(blocks, values, dtype)
 
 
 def _q5_k(blocks: Tensor, dtype: torch.dtype) -> Tensor:
-    low = _split(blocks[:, 48:].reshape(-1, 4, 1, 32), (0, 4)).reshape(-1, 8, 32) & 15
-    high = _split(blocks[:, None, 16:48], range(8)) & 1
+    low = _split(blocks[:, 48:].reshape(-1, 4, 1, 32), 4).reshape(-1, 8, 32) & 15
+    high = _split(blocks[:, None, 16:48], 1) & 1
     return _scaled_k(blocks, low | (high << 4), dtype)
 
 
 def _q6_k(blocks: Tensor, dtype: torch.dtype) -> Tensor:
     import torch
 
-    low = _split(blocks[:, :128].reshape(-1, 2, 1, 64), (0, 4)).reshape(-1, 8, 32) & 15
+    low = _split(blocks[:, :128].reshape(-1, 2, 1, 64), 4).reshape(-1, 8, 32) & 15
     high = _quarters(blocks[:, 128:192]).reshape(-1, 8, 32)
     values = (low | (high << 4)).to(torch.int8).reshape(-1, 16, 16) - 32
     scale = blocks[:, 192:208].contiguous().view(torch.int8) * _half(blocks, 208)
@@ -118,19 +118,20 @@ def _halves(packed: Tensor) -> Tensor:
 
 def _quarters(packed: Tensor) -> Tensor:
     """Pairs of bits, the lowest of 32 bytes first: (blocks, 2, 4, 32) of 64 bytes."""
-    return _split(packed.reshape(-1, 2, 1, 32), (0, 2, 4, 6)) & 3
+    return _split(packed.reshape(-1, 2, 1, 32), 2) & 3
 
 
 def _fifth_bits(packed: Tensor) -> Tensor:
     """Bit i of 4 bytes, in its place as the fifth of weight i: (blocks, 32)."""
-    return (_split(packed[..., None], range(8)).reshape(-1, 32) & 1) << 4
+    return (_split(packed[..., None], 1).reshape(-1, 32) & 1) << 4
 
 
-def _split(packed: Tensor, shifts: Iterable[int]) -> Tensor:
-    """Shifted right by each: (..., shifts, n) of (..., 1, n); (..., n, shifts) of (..., n, 1)."""
+def _split(packed: Tensor, bits: int) -> Tensor:
+    """Shifted right by multiples of so many bits: (..., shifts, n) of (..., 1, n), and
+    (..., n, shifts) of (..., n, 1). Made on the device: a copy to it can't be captured."""
     import torch
 
-    by = torch.tensor(list(shifts), dtype=torch.uint8, device=packed.device)
+    by = torch.arange(0, 8, bits, dtype=torch.uint8, device=packed.device)
     return packed >> (by if packed.shape[-1] == 1 else by[:, None])
 
 
