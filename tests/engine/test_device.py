@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import torch
 
 from webui.core.errors import EngineError
 from webui.engine.device import (
+    Backend,
+    choose_backend,
     choose_cpu_dtype,
     choose_device,
     choose_gpu_dtype,
@@ -68,12 +71,32 @@ def test_bfloat16_where_the_processor_has_it(
         ("Tesla T4", (7, 5), torch.float16),
         ("NVIDIA GeForce GTX 1660 SUPER", (7, 5), torch.float32),  # half precision gives NaN
         ("NVIDIA GeForce GTX 1080", (6, 1), torch.float32),  # half precision is 64 times slower
+        ("AMD Radeon RX 7900 XTX", None, torch.float16),
+        ("Intel(R) Arc(TM) A770 Graphics", None, torch.float16),
     ],
 )
 def test_half_precision_where_a_gpu_is_good_at_it(
-    name: str, capability: tuple[int, int], dtype: torch.dtype
+    name: str, capability: tuple[int, int] | None, dtype: torch.dtype
 ) -> None:
     assert choose_gpu_dtype(name, capability) == dtype
+
+
+@pytest.mark.parametrize(
+    ("usable", "use_cpu", "chosen"),
+    [
+        ({Backend.CUDA}, False, Backend.CUDA),
+        ({Backend.XPU, Backend.CUDA}, False, Backend.CUDA),  # Intel's in the processor
+        ({Backend.XPU}, False, Backend.XPU),
+        ({Backend.MPS}, False, Backend.MPS),
+        ({Backend.CUDA}, True, Backend.CPU),
+        ({Backend.MPS}, True, Backend.CPU),
+        ((), False, Backend.CPU),
+    ],
+)
+def test_the_fastest_kind_of_device_is_chosen(
+    usable: Collection[Backend], use_cpu: bool, chosen: Backend
+) -> None:
+    assert choose_backend(usable, use_cpu=use_cpu) == chosen
 
 
 def test_the_processor_can_be_asked_for() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
@@ -38,20 +39,47 @@ class Device:
         return {"device": self.label, "precision": precision, "threads": str(self.threads)}
 
 
+class Backend(StrEnum):
+    """What PyTorch calls the kinds of devices. AMD's GPUs go by "cuda" too."""
+
+    CUDA = "cuda"
+    XPU = "xpu"
+    MPS = "mps"
+    CPU = "cpu"
+
+
 def choose_device(options: Options) -> Device:
     """The best device here that the person allows. Raises EngineError for one that isn't there."""
     threads = choose_threads(options.threads, torch.get_num_threads(), usable_cores())
-    if torch.cuda.is_available() and not options.use_cpu:
-        return _gpu(options.device_id, threads)
+    backend = choose_backend(usable_backends(), use_cpu=options.use_cpu)
+    if backend in (Backend.CUDA, Backend.XPU):
+        return _gpu(backend, options.device_id, threads)
     if options.device_id:
         raise EngineError(
             f"GPU {options.device_id} was asked for, but PyTorch sees no GPU. "
             "Start without --device-id, or repair the GPU's driver."
         )
-    if torch.backends.mps.is_available() and not options.use_cpu:
+    if backend is Backend.MPS:
         placement = Placement(device=torch.device("mps"), dtype=torch.float16)
         return Device(label="Apple GPU", placement=placement, threads=threads)
     return _cpu(threads)
+
+
+def usable_backends() -> frozenset[Backend]:
+    """What this installation of PyTorch finds in this machine."""
+    found = {
+        Backend.CUDA: torch.cuda.is_available(),
+        Backend.XPU: torch.xpu.is_available(),
+        Backend.MPS: torch.backends.mps.is_available(),
+    }
+    return frozenset(backend for backend, is_there in found.items() if is_there)
+
+
+def choose_backend(usable: Collection[Backend], *, use_cpu: bool) -> Backend:
+    """The fastest of those that can be used: NVIDIA's and AMD's, Intel's, Apple's, the CPU."""
+    ranked = (Backend.CUDA, Backend.XPU, Backend.MPS)
+    best = (backend for backend in ranked if backend in usable and not use_cpu)
+    return next(best, Backend.CPU)
 
 
 def choose_threads(asked: int, library_default: int, cores: float) -> int:
@@ -80,10 +108,12 @@ def choose_cpu_dtype(has_amx: bool, has_avx512_bf16: bool) -> torch.dtype:
     return torch.bfloat16 if has_amx or has_avx512_bf16 else torch.float32
 
 
-def choose_gpu_dtype(name: str, capability: tuple[int, int]) -> torch.dtype:
-    """float16, except on GPUs where it is slow (before Volta) or broken."""
+def choose_gpu_dtype(name: str, capability: tuple[int, int] | None) -> torch.dtype:
+    """float16, except on GPUs where it is slow (NVIDIA's before Volta) or broken. `capability` is
+    NVIDIA's number of a generation; None for other makes, all of which are good at it."""
     is_broken = any(series in name for series in NO_HALF)
-    return torch.float32 if is_broken or capability < (7, 0) else torch.float16
+    is_slow = capability is not None and capability < (7, 0)
+    return torch.float32 if is_broken or is_slow else torch.float16
 
 
 def _cpu(threads: int) -> Device:
@@ -100,15 +130,18 @@ def _has(question: str) -> bool:
     return bool(getattr(torch.cpu, question, lambda: False)())
 
 
-def _gpu(device_id: str, threads: int) -> Device:
-    count = torch.cuda.device_count()
+def _gpu(backend: Backend, device_id: str, threads: int) -> Device:
+    library: Any = torch.xpu if backend is Backend.XPU else torch.cuda
+    count = library.device_count()
     if device_id and (not device_id.isdecimal() or int(device_id) >= count):
         raise EngineError(
             f"There is no GPU “{device_id}”. This machine has {count}, counted from 0."
         )
-    device = torch.device("cuda", int(device_id or 0))
-    name = torch.cuda.get_device_name(device)
-    dtype = choose_gpu_dtype(name, torch.cuda.get_device_capability(device))
+    device = torch.device(backend.value, int(device_id or 0))
+    name = library.get_device_name(device)
+    is_nvidia = backend is Backend.CUDA and torch.version.hip is None
+    capability = torch.cuda.get_device_capability(device) if is_nvidia else None
+    dtype = choose_gpu_dtype(name, capability)
     placement = Placement(device=device, dtype=dtype, is_channels_last=dtype == torch.float16)
     return Device(label=name, placement=placement, threads=threads)
 
