@@ -20,6 +20,9 @@ VARIABLES: Final = MappingProxyType(
         "OMP_WAIT_POLICY": "PASSIVE",
         # the same sums on every run of a GPU
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        # a GPU's memory in pieces that grow: pictures of changing sizes leave no gaps behind, in
+        # which nothing fits any more. Where it is unknown it is passed over
+        "PYTORCH_ALLOC_CONF": "expandable_segments:True",
     }
 )
 

@@ -1,0 +1,34 @@
+"""One side of benchmarks/diffusion.py, in a process of its own; its argument is a JSON object."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def main() -> None:
+    """Measure, row by row."""
+    told = json.loads(sys.argv[1])
+    from webui.engine.environment import prepare_environment
+
+    prepare_environment(os.environ)
+    import torch
+    from diffusion_measures import Told
+
+    given = Told(told)
+    if given.side == "stock":
+        from diffusion_stock import rows
+    else:
+        from diffusion_gesso import rows
+    with torch.inference_mode():
+        given.facts()
+        for row in rows(given):
+            given.measure(row)
+
+
+if __name__ == "__main__":
+    main()
