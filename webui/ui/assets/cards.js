@@ -5,7 +5,8 @@ import { Folders } from "./cards_folders.js";
 import { CardList } from "./cards_list.js";
 import { isUsed, withCard, withoutCard } from "./cards_prompt.js";
 import { Tile } from "./cards_tile.js";
-import { button, el, inputOf, setAttribute, setText, settled, type } from "./dom.js";
+import { chooseCheckpoint, chosenCheckpoint } from "./checkpoint.js";
+import { button, el, inputOf, setAttribute, setText, type } from "./dom.js";
 import { notify } from "./notices.js";
 import { getCards, refreshModels } from "./server.js";
 
@@ -133,7 +134,7 @@ customElements.define(
         setAttribute(chip, "aria-pressed", String(chip.dataset.kind === this.kind));
       }
       this.only.hidden = this.kind === "checkpoint";
-      this.checkpoint = checkpoint();
+      this.checkpoint = chosenCheckpoint();
       try {
         const page = await this.list.restart();
         if (page) this.#found(page);
@@ -191,7 +192,7 @@ customElements.define(
 
     /** Put a card into the prompts, or take it out; a checkpoint becomes the chosen one. */
     #use(card) {
-      if (card.kind === "checkpoint") return choose(card);
+      if (card.kind === "checkpoint") return chooseCheckpoint(card.id);
       const before = this.#prompts();
       const after = isUsed(card, before)
         ? withoutCard(card, before)
@@ -223,7 +224,7 @@ customElements.define(
     /** Show which cards are in use. */
     #mark() {
       const prompts = this.#prompts();
-      const chosen = checkpoint();
+      const chosen = chosenCheckpoint();
       for (const [card, tile] of this.list.shown()) {
         tile.press(card.kind === "checkpoint" ? card.id === chosen : isUsed(card, prompts));
       }
@@ -231,7 +232,7 @@ customElements.define(
 
     #look() {
       if (document.hidden || !this.isConnected) return;
-      if (checkpoint() !== this.checkpoint && this.kind !== "checkpoint") this.restart();
+      if (chosenCheckpoint() !== this.checkpoint && this.kind !== "checkpoint") this.restart();
       else this.#mark();
     }
 
@@ -247,13 +248,3 @@ customElements.define(
     }
   },
 );
-
-/** The id of the chosen checkpoint. */
-const checkpoint = () => inputOf("gesso_followed_model")?.value ?? "";
-
-/** Ask the page to take a checkpoint; see model_switch.py. */
-async function choose(card) {
-  type(inputOf("gesso_wanted_model"), card.id);
-  await settled();
-  document.getElementById("gesso_take_model").click();
-}

@@ -21,9 +21,13 @@ export class CardList {
   #generation = 0;
   #timer = 0;
 
-  /** `ask(offset, limit)` promises `{cards, total}`; `makeTile()` gives an empty tile. */
-  constructor({ ask, makeTile, onFault, label }) {
-    Object.assign(this, { ask, makeTile, onFault, total: 0, columns: 1, row: 1 });
+  /**
+   * `ask(offset, limit)` promises `{cards, total}`; `makeTile()` gives an empty tile; `onDraw()` is
+   * called when others are on show. With `rowPx(width)`, the height of one, each has a line of its own.
+   */
+  constructor({ ask, makeTile, onFault, label, rowPx = null, onDraw = () => {} }) {
+    Object.assign(this, { ask, makeTile, onFault, rowPx, onDraw, total: 0, columns: 1, row: 1 });
+    this.gap = rowPx ? 0 : GAP_PX;
     this.list = el("div", { role: "list", class: "cards-list", "aria-label": label });
     this.element = el("div", { class: "cards-view" }, this.list);
     this.element.addEventListener("scroll", () => this.#show(), { passive: true });
@@ -42,6 +46,20 @@ export class CardList {
     this.total = page.total;
     this.element.scrollTop = 0;
     this.#measure();
+    return page;
+  }
+
+  /** Show the list as it is now, where it is scrolled to; what its first page said. */
+  async refresh() {
+    const mine = ++this.#generation;
+    const page = await this.ask(0, PAGE);
+    if (mine !== this.#generation) return null;
+    this.#pages.clear();
+    this.#pages.set(0, page.cards);
+    this.total = page.total;
+    this.#measure();
+    for (const [place, tile] of this.#tiles) if (place < PAGE) tile.show(this.#card(place));
+    this.onDraw();
     return page;
   }
 
@@ -77,11 +95,12 @@ export class CardList {
     const width = this.list.clientWidth;
     if (!width) return;
     const least = width < PHONE_PX ? LEAST_ON_A_PHONE_PX : LEAST_PX;
-    this.columns = Math.max(2, Math.floor((width + GAP_PX) / (least + GAP_PX)));
-    this.width = (width - GAP_PX * (this.columns - 1)) / this.columns;
-    this.row = this.width + WORDS_PX + GAP_PX;
+    const columns = Math.max(2, Math.floor((width + this.gap) / (least + this.gap)));
+    this.columns = this.rowPx ? 1 : columns;
+    this.width = (width - this.gap * (this.columns - 1)) / this.columns;
+    this.row = this.rowPx ? this.rowPx(width) : this.width + WORDS_PX + this.gap;
     const rows = Math.ceil(this.total / this.columns);
-    this.list.style.height = `${Math.max(0, rows * this.row - GAP_PX)}px`;
+    this.list.style.height = `${Math.max(0, rows * this.row - this.gap)}px`;
     for (const [place, tile] of this.#tiles) this.#place(tile, place);
     this.#show();
   }
@@ -100,6 +119,7 @@ export class CardList {
     }
     for (let place = first; place < end; place += 1) this.#tile(place);
     this.#askFor(first, end);
+    this.onDraw();
   }
 
   #tile(place) {
@@ -125,10 +145,10 @@ export class CardList {
   }
 
   #place({ element }, place) {
-    const x = (place % this.columns) * (this.width + GAP_PX);
+    const x = (place % this.columns) * (this.width + this.gap);
     const y = Math.floor(place / this.columns) * this.row;
     element.style.width = `${this.width}px`;
-    element.style.height = `${this.row - GAP_PX}px`;
+    element.style.height = `${this.row - this.gap}px`;
     element.style.transform = `translate(${x}px, ${y}px)`;
   }
 
@@ -151,6 +171,7 @@ export class CardList {
       for (const [place, tile] of this.#tiles) {
         if (Math.floor(place / PAGE) === page) tile.show(this.#card(place));
       }
+      this.onDraw();
     } catch (error) {
       if (mine !== this.#generation) return;
       this.#pages.delete(page);

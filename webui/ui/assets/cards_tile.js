@@ -63,7 +63,7 @@ function titleOf(card) {
 }
 
 /** A picture for cards that have none: the beginnings of two words. */
-function lettersOf(name) {
+export function lettersOf(name) {
   const words = name.split(/[\s_.\-]+/).filter(Boolean);
   return words.slice(0, 2).map((word) => [...word][0].toUpperCase()).join("");
 }

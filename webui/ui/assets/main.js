@@ -6,6 +6,7 @@ import "./results.js";
 import "./history.js";
 import "./cards.js";
 import "./lightbox.js";
+import "./models.js";
 import "./png_info.js";
 import { followServer } from "./events.js";
 import { answer } from "./generate.js";

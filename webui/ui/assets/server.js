@@ -92,6 +92,25 @@ export const setCardPicture = (id, picture, checkpoint) =>
 /** Look again at what lies in the models folder. */
 export const refreshModels = () => call("POST", "/models/refresh");
 
+/** A page of all models: `{rows, total, total_bytes, kinds, families}`. */
+export const getModelTable = (query) => call("GET", `/models/table?${given(query)}`);
+
+/** One row of that table. */
+export const getModelRow = (id) => call("GET", `/models/row?${given({ id })}`);
+
+/** Files that can't be used: `{problems, total}`. */
+export const getModelProblems = (query) => call("GET", `/models/problems?${given(query)}`);
+
+/** What is being done with model files: `{looking, hashing, hashed, models, version}`. */
+export const getModelWork = () => call("GET", "/models/work");
+
+/** Compute hashes in the background; what is being done then. */
+export const computeHashes = (isOnlyAlike) =>
+  call("POST", "/models/hashes", JSON.stringify({ only_alike: isOnlyAlike }), "application/json");
+
+/** Compute no more of them. */
+export const cancelHashes = () => call("DELETE", "/models/hashes");
+
 /** The address of a card; the id of a model holds its folders. */
 const cardPath = (id, what, checkpoint) =>
   `/cards/${id.split("/").map(encodeURIComponent).join("/")}${what}?${new URLSearchParams({ checkpoint })}`;
@@ -105,6 +124,10 @@ export const inputUrl = (id) => `${API}/inputs/${encodeURIComponent(id)}`;
 
 /** Where the event stream is. */
 export const eventsUrl = `${API}/events`;
+
+/** A query without what was left blank. */
+const given = (query) =>
+  new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value != null));
 
 async function call(method, path, body, type) {
   const headers = { "X-Gesso": "1" };
