@@ -20,6 +20,8 @@ from webui.engine.memory.history import FORGOTTEN_AFTER, Experience, History
 from webui.engine.memory.need import steps_bytes
 from webui.engine.memory.thrift import Frugality, Thrift
 from webui.engine.painter import Painter
+from webui.engine.passes.bench import SMALLEST_DECODE
+from webui.engine.weights.store import WeightStore
 from webui.families import load_families
 from webui.families.components import Placement
 from webui.samplers import load_samplers
@@ -235,3 +237,37 @@ def test_what_was_given_up_is_recorded_with_the_picture(painter: Painter) -> Non
         (made,) = paint(painter, steps=2, width=64, height=64)
     assert made.facts["memory"] == "the network took 1 at a time"
     assert RECIPE.guidance_scale > 1
+
+
+MEBIBYTE = 2**20
+ALWAYS_FREE = SMALLEST_DECODE
+
+
+def small_card(megabytes: int) -> Painter:
+    """A device with so much for weights beside what is always kept free for the work."""
+
+    def available(store: WeightStore) -> float:
+        return ALWAYS_FREE + megabytes * MEBIBYTE - store.device_bytes
+
+    device = Device(
+        label="CPU",
+        placement=Placement(device=torch.device("cpu"), dtype=torch.float32),
+        threads=1,
+    )
+    return Painter(device, load_families(), load_samplers(), load_schedules(), None, available)
+
+
+@pytest.mark.parametrize("megabytes", [60, 30, 1])
+def test_on_a_small_card_the_picture_is_the_same(
+    megabytes: int, painter: Painter, tmp_path: Path
+) -> None:
+    given = {"steps": 2, "width": 64, "height": 64, **source(tmp_path)}
+    (wanted,) = paint(painter, **given)
+    small = small_card(megabytes)
+    for _ in range(2):
+        (made,) = paint(small, **given)
+        assert made.image.tobytes() == wanted.image.tobytes()
+    network = small.manager.get(STARTER).components.diffusion_model
+    assert small.manager.weights_bytes < painter.manager.weights_bytes
+    assert next(network.parameters()).device.type == "cpu"
+    small.manager.release()

@@ -5,7 +5,7 @@ To be run in one thread under torch.inference_mode. Closing the generator ends t
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,7 @@ from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
 from webui.engine.safe_files import made_safe
+from webui.engine.weights.store import WeightStore
 from webui.families import Families
 from webui.modelfiles.conversion import Converter
 from webui.samplers.sampler import Samplers
@@ -54,11 +55,13 @@ class Painter:
         samplers: Samplers,
         schedules: Schedules,
         state: Path | None = None,
+        available: Callable[[WeightStore], float] | None = None,
     ) -> None:
-        """`state`: a folder for what is learnt of this machine."""
+        """`state`: a folder for what is learnt of this machine. `available`: how much more memory
+        may be taken; by default the device says so."""
         self.device: Final = device
         self._history: Final = History(None if state is None else state / HISTORY)
-        self.manager: Final = PipelineManager(families, device.placement)
+        self.manager: Final = PipelineManager(families, device.placement, available)
         self._converter: Final = Converter(None if state is None else state / CONVERTED)
         self._samplers: Final = samplers
         self._schedules: Final = schedules

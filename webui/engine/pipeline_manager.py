@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,13 +106,20 @@ class _Held:
 class PipelineManager:
     """Loads models on demand. Usable from any thread."""
 
-    def __init__(self, families: Families, placement: Placement) -> None:
+    def __init__(
+        self,
+        families: Families,
+        placement: Placement,
+        available: Callable[[WeightStore], float] | None = None,
+    ) -> None:
+        """`available`: how much more memory may be taken; by default the device says so."""
         self._families: Final = families
         self._placement: Final = placement
         self._architectures: Final = load_architectures()
         self._recorder: Final = make_recorder(placement.device)
         self._store: Final = WeightStore(placement.device)
-        self._residence: Final = Residence(self._store)
+        ask = None if available is None else partial(available, self._store)
+        self._residence: Final = Residence(self._store, ask)
         self._deferred: Final = replace(placement, defer=self._store.defer)
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
+
+import torch
 
 from webui.engine.device_memory import free_bytes
 from webui.engine.weights.budget import USABLE_LINK
@@ -25,15 +28,16 @@ SMALLER: Final = 0.6
 class Residence:
     """The parts on one device. Used by the engine's thread only."""
 
-    def __init__(self, store: WeightStore) -> None:
+    def __init__(self, store: WeightStore, available: Callable[[], float] | None = None) -> None:
+        """`available`: how many bytes may still be taken; by default the device says so."""
         self._store: Final = store
+        self._available: Final = available or partial(_available_bytes, store.device)
         self._working: tuple[PartWeights, ...] = ()
 
     @property
     def available_bytes(self) -> float:
         """What may still be taken; infinite where the device has the computer's own memory."""
-        free = free_bytes(self._store.device)
-        return math.inf if free is None else float(free)
+        return self._available()
 
     def bring(
         self,
@@ -98,3 +102,8 @@ class Residence:
     def _hidden_bytes(self, forward_s: float) -> float:
         """What can be copied while a forward computes."""
         return USABLE_LINK * self._store.link_bytes_per_s * forward_s if forward_s else 0.0
+
+
+def _available_bytes(device: torch.device) -> float:
+    free = free_bytes(device)
+    return math.inf if free is None else float(free)
