@@ -239,6 +239,19 @@ def test_what_is_no_layer_has_its_true_values_once(tmp_path: Path) -> None:
     assert torch.equal(table.weight, true_values(path))
 
 
+def test_a_kept_layer_is_cast_and_moved_but_its_parts_are_not_cast(tmp_path: Path) -> None:
+    path = fused(tmp_path, "scaled")
+    layer, x = (
+        layer_of(path, KEY, (512, 256), replace(PLACEMENT, dtype=torch.float16)),
+        torch.eye(256),
+    )
+    before = {name: part.dtype for name, part in parts(layer).items()}
+    nn.Sequential(layer).float().to("cpu")
+    assert {name: part.dtype for name, part in parts(layer).items()} == before
+    assert layer.weight.dtype == torch.float32
+    assert torch.equal(layer(x).T, true_values(path))
+
+
 def comfy(format: str) -> Tensor:
     return torch.tensor(list(json.dumps({"format": format}).encode()), dtype=torch.uint8)
 

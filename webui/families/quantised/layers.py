@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from webui.families.quantised.quantised import Form, Parts
@@ -54,6 +55,7 @@ def keep(model: nn.Module, key: str, weight: Form, parts: Parts, dtype: torch.dt
         layer.register_buffer(BUFFER + part, tensor, persistent=False)
     setattr(layer, FORM, weight)
     setattr(layer, PLAIN, _Forward(layer, None))
+    setattr(layer, "_apply", partial(_apply, layer))  # noqa: B010 - a method, for the types
     patch(layer, None)
     return True
 
@@ -114,3 +116,24 @@ class _Forward:
             return weight.dequantise(own, dtype)
         base = weight.dequantise(own, torch.float32 if self._change.is_exact else dtype)
         return self._change.change(base).to(dtype)
+
+
+def _apply(layer: Any, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+    """In place of Module._apply, by which `to` and `float` work: packed parts are moved, never
+    cast; the weight that others see has its type changed."""
+    import torch
+    from torch import nn
+
+    packed = {id(part) for part in parts(layer).values()}
+
+    def apart(tensor: Tensor) -> Tensor:
+        if id(tensor) not in packed:
+            return change(tensor)
+        moved = change(tensor.reshape(-1).view(torch.uint8))
+        return moved.view(tensor.dtype).reshape(tensor.shape)
+
+    whole: Any = nn.Module  # untyped there
+    done = whole._apply(layer, apart, recurse)
+    dtype = change(torch.empty(0, dtype=layer.weight.dtype)).dtype
+    layer.weight = torch.empty(layer.weight.shape, dtype=dtype, device="meta")
+    return done
