@@ -29,6 +29,11 @@ PATHS: Final = (
     "sampling.clip_skip",
 )
 
+PATIENCE_S: Final = 3.0
+"""So long an opened page waits for a look through the folders of models. What is found later is in
+the lists after the next refresh."""
+MOST_PROBLEMS: Final = 2
+"""What a notice has room for."""
 FILLED: Final = "() => { document.body.dataset.filled = ''; window.gesso?.filled(); }"
 """Tells the client, which may be loaded later than this, that the page is up to date."""
 
@@ -103,7 +108,7 @@ class ModelSwitch:
     def _opened(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
         """The page was built when the server started; models may have come and gone since. The
         one in use stays if it is still there."""
-        self._studio.catalog.refresh()
+        self._studio.catalog.refresh_soon(PATIENCE_S)
         id = self._studio.current_model().id
         choices = gr.update(choices=model_choices(self._studio), value=id)
         lists = {part: gr.update(choices=now()) for part, now in self._page.lists.items()}
@@ -111,7 +116,12 @@ class ModelSwitch:
 
     def _told(self) -> str:
         """What there is now, and the files that can't be used with the reason; for the client."""
-        if problems := self._studio.catalog.problems():
+        problems = self._studio.catalog.problems()
+        if len(problems) > MOST_PROBLEMS:
+            return json.dumps(
+                {"fault": f"{len(problems)} files can't be used. The Models tab says why."}
+            )
+        if problems:
             return json.dumps({"fault": " ".join(problem.why for problem in problems)})
         count = len(self._studio.catalog.models())
         return json.dumps({"told": f"{count} checkpoint{'s' * (count != 1)} in the list."})

@@ -55,10 +55,14 @@ customElements.define(
         el(
           "div",
           { class: "columns" },
-          el("div", { class: "list" }, this.words, this.list.element),
+          el(
+            "div",
+            { class: "list" },
+            ...[this.words, this.list.element, this.work.element, this.problems.element],
+          ),
           this.details.element,
         ),
-        ...[this.work.element, this.problems.element, this.editor.dialog],
+        this.editor.dialog,
       );
       this.addEventListener("keydown", (event) => this.#onKey(event));
     }
