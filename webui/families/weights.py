@@ -204,15 +204,19 @@ def empty_weights() -> Iterator[None]:
     """Models made meanwhile have weights without storage; what they compute, such as tables of
     positions that are in no file, is there."""
     import torch
+    from torch import nn
     from torch.overrides import TorchFunctionMode
 
     unfilled = (torch.empty, torch.rand, torch.randn)
+    filling = (nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_)
 
     class WithoutStorage(TorchFunctionMode):
         def __torch_function__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             kwargs = kwargs or {}
+            if func in filling and (args or tuple(kwargs.values()))[0].is_meta:
+                return (args or tuple(kwargs.values()))[0]  # half of the time, for nothing
             if func in unfilled and kwargs.get("device") is None:
                 kwargs = {**kwargs, "device": "meta"}
             return func(*args, **kwargs)

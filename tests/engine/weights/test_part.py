@@ -123,6 +123,28 @@ def test_a_released_part_holds_nothing_and_comes_back(
     assert store.host.idle_bytes == 0
 
 
+def test_the_next_part_uses_the_pinned_memory_of_the_last(store: WeightStore, file: Path) -> None:
+    sizes = []
+    for _ in range(3):
+        _, weights = deferred(store, file)
+        weights.place(0)
+        weights.release()
+        sizes.append(store.host.idle_bytes)
+    assert sizes == [sizes[0]] * 3
+
+
+def test_pinned_memory_that_nobody_needs_is_given_back(store: WeightStore, file: Path) -> None:
+    model, weights = deferred(store, file)
+    weights.place(0)
+    weights.release()
+    streamed = store.host.idle_bytes
+    for _ in range(20):
+        weights.place()
+        weights.release()
+    assert store.host.idle_bytes < streamed
+    assert next(model.parameters()).is_meta
+
+
 def test_placing_as_it_is_changes_nothing(store: WeightStore, file: Path) -> None:
     _, weights = deferred(store, file)
     weights.place()
@@ -244,7 +266,10 @@ def test_progress_ends_with_all_bytes(store: WeightStore, file: Path) -> None:
 def test_a_model_that_nobody_holds_is_forgotten(store: WeightStore, file: Path) -> None:
     model, weights = deferred(store, file)
     weights.place(0)
+    kept = weights.host_bytes
     del model
+    assert not weights.is_placed
+    assert store.host.idle_bytes >= kept
     weights.place()  # nobody is there to be given weights
     assert not weights.is_placed
     assert (weights.device_bytes, weights.host_bytes) == (0, 0)

@@ -139,8 +139,13 @@ class _Ring:
             lane.stream.synchronize()
 
     def _empty(self, batch: Batch, filled: Tensor, begin: int) -> torch.cuda.Event | None:
-        if batch[0].room.device.type != "cuda":
-            _scatter(batch, filled, begin)
+        device = batch[0].room.device.type
+        if device != "cuda":
+            if device == "cpu":
+                _scatter(batch, filled, begin)
+            else:  # those that can't convert every type have it converted here
+                for move in batch:
+                    move.room.copy_(_tensor(move, filled, begin).to(move.room.dtype))
             return None
         lane = self._next.get()
         try:

@@ -120,7 +120,7 @@ def spread(sizes: Sequence[int], resident_bytes: int) -> tuple[bool, ...]:
     owed = 0.0
     for size in sizes:
         owed += size * share
-        stays.append(owed < size - 0.5)
+        stays.append(owed < size * (1 - 1e-9))
         owed -= 0 if stays[-1] else size
     left = sum(size for size, is_resident in zip(sizes, stays, strict=True) if is_resident)
     for index in reversed(range(len(sizes))):

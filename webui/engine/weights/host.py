@@ -18,6 +18,8 @@ from torch import Tensor
 
 log = logging.getLogger(__name__)
 
+KEPT_PLACINGS: Final = 8
+"""A block that no part took in so many placings is given back."""
 GRAIN_BYTES: Final = 2 * 2**20
 """Sizes are multiples, so that a block serves many chunks and large pages fit."""
 
@@ -44,7 +46,8 @@ class HostMemory:
     def __init__(self, device: torch.device) -> None:
         self._is_pinned: Final = device.type == "cuda"
         self._lock: Final = threading.Lock()
-        self._idle: Final[list[HostBlock]] = []
+        self._placings = 0
+        self._idle: Final[dict[HostBlock, int]] = {}
 
     @property
     def idle_bytes(self) -> int:
@@ -59,14 +62,23 @@ class HostMemory:
             fitting = [each for each in self._idle if wanted <= each.size_bytes <= 2 * wanted]
             if fitting:
                 best = min(fitting, key=lambda block: block.size_bytes)
-                self._idle.remove(best)
+                del self._idle[best]
                 return best
         return HostBlock(wanted, self._is_pinned)
 
     def give_back(self, block: HostBlock) -> None:
         """Keep a block for the next use. Nothing may still be copied from it."""
         with self._lock:
-            self._idle.append(block)
+            self._idle[block] = self._placings
+
+    def placed(self) -> None:
+        """A part has taken what it needs: blocks that nobody needed for long are given back."""
+        with self._lock:
+            self._placings += 1
+            for block, since in tuple(self._idle.items()):
+                if self._placings - since >= KEPT_PLACINGS:
+                    block.close()
+                    del self._idle[block]
 
     def release(self) -> None:
         """Give the idle blocks back to the system."""

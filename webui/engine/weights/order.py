@@ -13,19 +13,42 @@ from torch.utils.hooks import RemovableHandle
 log = logging.getLogger(__name__)
 
 
+class KnownOrders:
+    """The orders that were found out, for models of the same layers to come."""
+
+    def __init__(self) -> None:
+        self._known: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
+
+    def of(self, layers: tuple[str, ...]) -> tuple[str, ...] | None:
+        """In which order these layers, as a model lists them, run; None if that isn't known."""
+        return self._known.get(layers)
+
+    def learned(self, layers: tuple[str, ...], order: tuple[str, ...]) -> None:
+        """They run in that order."""
+        self._known[layers] = order
+
+
 class OrderOfUse:
-    """Writes down the order in which layers run for the first time, until its hooks are removed."""
+    """Writes down the order in which layers run for the first time, until `end`."""
 
     def __init__(self, model: nn.Module, layers: Sequence[str]) -> None:
+        self._layers: Final = tuple(layers)
         self._seen: Final[dict[str, None]] = {}
-        self.hooks: Final[tuple[RemovableHandle, ...]] = tuple(
+        self.is_over = False
+        self._hooks: Final[tuple[RemovableHandle, ...]] = tuple(
             model.get_submodule(name).register_forward_pre_hook(self._note(name)) for name in layers
         )
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Those that ran, in order. A layer that did not run may still be read by another."""
-        return tuple(self._seen)
+        """Those that ran, in order; then the others as they are listed."""
+        return (*self._seen, *(name for name in self._layers if name not in self._seen))
+
+    def end(self) -> None:
+        """Write down no more."""
+        self.is_over = True
+        for hook in self._hooks:
+            hook.remove()
 
     def _note(self, name: str) -> Callable[..., None]:
         def note(*_: Any) -> None:
@@ -37,7 +60,7 @@ class OrderOfUse:
 def order_of_use(
     model: nn.Module, layers: Sequence[str], run: Callable[[], object]
 ) -> tuple[str, ...] | None:
-    """Those of the layers that run in one forward, in order; None where that can't run."""
+    """The layers as they run in one forward, in order; None where that can't run."""
     seen = OrderOfUse(model, layers)
     try:
         with torch.no_grad():
@@ -46,6 +69,5 @@ def order_of_use(
         log.debug("No forward without weights (%s).", error)
         return None
     finally:
-        for hook in seen.hooks:
-            hook.remove()
+        seen.end()
     return seen.layers

@@ -17,7 +17,7 @@ from webui.engine.weights.carrier import Carrier, Move
 from webui.engine.weights.chunks import Grain, Layout, lay_out, streamable_layers
 from webui.engine.weights.host import HostBlock, HostMemory
 from webui.engine.weights.master import Masters, keep
-from webui.engine.weights.order import OrderOfUse, order_of_use
+from webui.engine.weights.order import KnownOrders, OrderOfUse, order_of_use
 from webui.engine.weights.streamer import Streamer
 from webui.families.stored import Stored
 from webui.families.weight_table import Weight, WeightTable, put
@@ -41,6 +41,7 @@ class PartWeights:
         carrier: Carrier,
         host: HostMemory,
         grain: Grain,
+        orders: KnownOrders,
     ) -> None:
         self._model: Final = weakref.ref(model)
         self._table: Final = table
@@ -48,11 +49,12 @@ class PartWeights:
         self._host: Final = host
         self._grain: Final = grain
         owners = {weight.keys[0].rpartition(".")[0] for weight in table.weights}
-        self._layers = tuple(name for name in streamable_layers(model) if name in owners)
-        self._is_order_known = False
+        self._listed: Final = tuple(n for n in streamable_layers(model) if n in owners)
+        self._orders: Final = orders
         self._masters: Final = Masters(table.device)
         self._layout: Layout | None = None
         self._streamer: Streamer | None = None
+        self._seen: OrderOfUse | None = None
         self._blocks: list[HostBlock] = []
         self._hooks: list[RemovableHandle] = []
         self.generation = 0
@@ -95,9 +97,9 @@ class PartWeights:
         model = self._model()
         if model is None or self.is_placed:
             return False
-        order = order_of_use(model, self._layers, run)
+        order = order_of_use(model, self._listed, run)
         if order is not None:
-            self._layers, self._is_order_known = order, True
+            self._orders.learned(self._listed, order)
         return order is not None
 
     def place(self, resident_bytes: int | None = None) -> None:
@@ -120,6 +122,7 @@ class PartWeights:
             return
         try:
             yield from self._bring(layout)
+            self._host.placed()
         except BaseException:  # closing too: half a model must not stay
             self._layout = layout
             self.release()
@@ -131,6 +134,8 @@ class PartWeights:
         if self._layout is None:
             return
         self._masters.released()
+        if self._seen is not None:
+            self._seen.end()
         for hook in self._hooks:
             hook.remove()
         model = self._model()
@@ -138,13 +143,15 @@ class PartWeights:
             self._empty(model)
         for block in self._blocks:
             self._host.give_back(block)
-        self._hooks, self._blocks, self._streamer, self._layout = [], [], None, None
+        self._hooks, self._blocks = [], []
+        self._streamer = self._seen = self._layout = None
         self.generation += 1
         if self._table.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _laid_out(self, resident_bytes: int | None) -> Layout:
-        return lay_out(self._table, self._layers, resident_bytes, self._grain)
+        layers = self._orders.of(self._listed) or self._listed
+        return lay_out(self._table, layers, resident_bytes, self._grain)
 
     def _bring(self, layout: Layout) -> Iterator[int]:
         memories = self._take(layout)
@@ -212,23 +219,24 @@ class PartWeights:
                 enter = partial(_enter, streamer, index)
                 add(model.get_submodule(name).register_forward_pre_hook(enter))
         add(model.register_forward_hook(partial(_end, streamer)))
-        if not self._is_order_known:
-            seen = OrderOfUse(model, self._layers)
-            self._hooks.extend(seen.hooks)
+        if self._orders.of(self._listed) is None:
+            self._seen = seen = OrderOfUse(model, self._listed)
             add(model.register_forward_hook(partial(self._learned, seen)))
 
     def _learned(self, seen: OrderOfUse, *_: Any) -> None:
         """After the first streamed forward: place the part anew if its layers ran in another order
         than that in which they lie. Not while a graph is captured, whose addresses must stay."""
-        if self._is_order_known or _is_capturing(self._table.device):
+        before = self._layout
+        if before is None or seen.is_over or _is_capturing(self._table.device):
             return
-        self._is_order_known = True
-        if seen.layers != self._layers and self._layout is not None:
-            limit = self._layout.device_bytes
-            self._layers = seen.layers
+        seen.end()
+        if self._orders.of(self._listed) is None:
+            self._orders.learned(self._listed, seen.layers)
+        wanted = self._laid_out(before.device_bytes)
+        if [chunk.layers for chunk in wanted.chunks] != [chunk.layers for chunk in before.chunks]:
             log.debug("Placing %s anew, in the order of use.", self._table.name)
             self.release()
-            self.place(limit)
+            self.place(before.device_bytes)
 
     def _empty(self, model: nn.Module) -> None:
         for weight in self._table.weights:

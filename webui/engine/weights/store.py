@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Final
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 import torch
 from torch import nn
@@ -18,6 +18,7 @@ from webui.engine.weights.carrier import Carrier
 from webui.engine.weights.chunks import Grain
 from webui.engine.weights.host import HostMemory
 from webui.engine.weights.link import measure_link
+from webui.engine.weights.order import KnownOrders
 from webui.engine.weights.part import PartWeights
 from webui.families.weight_table import WeightTable
 
@@ -33,6 +34,7 @@ class WeightStore:
     ) -> None:
         self.device: Final = device
         self._grain: Final = grain
+        self._orders: Final = KnownOrders()
         self.host: Final = HostMemory(device)
         self._carrier: Final = Carrier(device, self.host, threads, grain.block)
         self._parts: Final[WeakKeyDictionary[nn.Module, PartWeights]] = WeakKeyDictionary()
@@ -44,13 +46,26 @@ class WeightStore:
 
     def defer(self, model: nn.Module, table: WeightTable) -> None:
         """Take charge of a model that was built without weights: `Placement.defer`."""
-        self._parts[model] = PartWeights(
-            model, table, carrier=self._carrier, host=self.host, grain=self._grain
+        weights = PartWeights(
+            model,
+            table,
+            carrier=self._carrier,
+            host=self.host,
+            grain=self._grain,
+            orders=self._orders,
         )
+        self._parts[model] = weights
+        # the pinned memory of a model that nobody holds any more serves the next one
+        finalize(model, weights.release).atexit = False
 
     def of(self, model: nn.Module) -> PartWeights:
         """The weights of a part. Raises KeyError for one that was not built for this store."""
         return self._parts[model]
+
+    @property
+    def device_bytes(self) -> int:
+        """What all parts take of the device now."""
+        return sum(part.device_bytes for part in tuple(self._parts.values()))
 
     def release(self) -> None:
         """Give all memory back, pinned memory that waits for its next use included."""
