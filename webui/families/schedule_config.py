@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from webui.core.errors import ModelUnreadable
-from webui.families.components import Prediction
+from webui.families.components import Placement, Prediction
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
@@ -66,20 +66,21 @@ def said_beside(checkpoint: Path) -> Prediction | None:
     return Prediction.VELOCITY if match[1] == "v" else Prediction.EPSILON
 
 
-def ask_network(unet: UNet2DConditionModel) -> Prediction:
-    """What a network answers, by its answer to a grey picture called noise alone.
+def ask_network(load: Callable[[Placement], UNet2DConditionModel]) -> Prediction:
+    """What the network that `load` gives answers, by its answer to a grey picture called noise
+    alone.
 
-    As A1111 finds it out: noise is answered with about the same, a picture with its opposite.
+    As A1111 finds it out: noise is answered with about the same, a picture with its opposite. It is
+    loaded for that once, into the computer's memory: the weights of those that work may come later.
     """
     import torch
 
-    shown = {"device": unet.device, "dtype": unet.dtype}
-    width = int(unet.config.cross_attention_dim)
+    unet = load(Placement(device=torch.device("cpu"), dtype=torch.bfloat16))
+    width, channels = int(unet.config.cross_attention_dim), int(unet.config.in_channels)
     with torch.inference_mode():
-        picture = torch.full((1, int(unet.config.in_channels), 8, 8), LEVEL, **shown)
-        text = torch.full((1, 2, width), LEVEL, **shown)
-        time = torch.tensor([NOISE_ALONE], device=unet.device)
-        answer = unet(picture, time, text, return_dict=False)[0]
+        picture = torch.full((1, channels, 8, 8), LEVEL, dtype=torch.bfloat16)
+        text = torch.full((1, 2, width), LEVEL, dtype=torch.bfloat16)
+        answer = unet(picture, torch.tensor([NOISE_ALONE]), text, return_dict=False)[0]
         difference = (answer - picture[:, : answer.shape[1]]).float().mean().item()
     return Prediction.VELOCITY if difference < VELOCITY_BELOW else Prediction.EPSILON
 

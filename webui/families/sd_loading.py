@@ -122,16 +122,16 @@ def load_file(
         words = sd_variants.words_of(shapes, found, metadata)
         sd_variants.check_words(name, words)
         like = unet_config(config("unet"), shapes, found)
+        training = read_training(name, config("scheduler", "scheduler_config.json"))
+        prediction = _said(path, words, metadata)
+        if prediction is None and plan.may_ask_network:
+            prediction = ask_network(partial(_unet, like, found.names, files))
         unet = _unet(like, found.names, files, placement)
         vae = _vae_of(files, config("vae"), placement, parts)
         encoders = {
             each.name: _encoder_of(files, each, config(each.name), placement, parts)
             for each in plan.readers
         }
-    training = read_training(name, config("scheduler", "scheduler_config.json"))
-    prediction = _said(path, words, metadata)
-    if prediction is None:
-        prediction = ask_network(unet) if plan.may_ask_network else training.prediction
     return Components(
         architecture=plan.architecture,
         diffusion_model=unet,
@@ -142,7 +142,7 @@ def load_file(
             for each in plan.readers
         },
         betas=training.betas,
-        prediction=prediction,
+        prediction=prediction or training.prediction,
         has_zero_terminal_snr=sd_variants.ZERO_SNR in words,
     )
 
