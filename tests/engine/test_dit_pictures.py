@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tests.engine.work import RECIPE, pixels
 from webui.core.engine import UsedFile, Work
 from webui.core.events import ImageReady
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import ModelRef, Recipe
-from webui.core.request import InputId
+from webui.core.request import InputId, Mask, Source
 
 if TYPE_CHECKING:
     from tests.families.dit_models import Tiny
@@ -26,6 +26,8 @@ pytestmark = pytest.mark.torch
 
 SIZE = {"width": 96, "height": 64}
 PROMPT = "a (red:1.2) apple on a table"
+SOURCE, OTHER, MASK = InputId("1" * 64), InputId("2" * 64), InputId("3" * 64)
+HALF = Mask(image=MASK, blur=0)
 KINDS = ("sd3", "flux", "schnell", "chroma")
 
 
@@ -38,7 +40,7 @@ class Model:
 
     def files(self) -> tuple[UsedFile, ...]:
         """The parts as a batch brings them."""
-        kinds = {part: ModelKind.TEXT_ENCODER for part in self.parts} | {"vae": ModelKind.VAE}
+        kinds = dict.fromkeys(self.parts, ModelKind.TEXT_ENCODER) | {"vae": ModelKind.VAE}
         return tuple(
             UsedFile(kind=kinds[part], ref=part, model=_info(path, kinds[part], ""))
             for part, path in self.parts.items()
@@ -143,11 +145,11 @@ def paint(
 
 
 @pytest.fixture
-def fresh(tmp_path: Path) -> Iterator[Path]:
+def fresh(tmp_path: Path) -> Path:
     """A folder for one model."""
     folder = tmp_path / "models"
     folder.mkdir()
-    yield folder
+    return folder
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -209,3 +211,88 @@ def test_chromas_steps_equal_the_librarys(painter: Painter, fresh: Path) -> None
         **SIZE,
     ).images[0]
     assert np.abs(pixels(ours) - pixels(theirs)).max() <= 3
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> dict[InputId, Path]:
+    """Two source pictures and a mask whose right half is white."""
+    size = (SIZE["width"], SIZE["height"])
+    mask = Image.new("L", size)
+    ImageDraw.Draw(mask).rectangle((48, 0, 95, 63), fill=255)
+    made = {SOURCE: Image.new("RGB", size, "red"), OTHER: Image.new("RGB", size, "teal")}
+    for name, picture in {**made, MASK: mask}.items():
+        picture.save(tmp_path / f"{name}.png")
+    return {name: tmp_path / f"{name}.png" for name in (SOURCE, OTHER, MASK)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_source_is_painted_over(
+    kind: str, painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+) -> None:
+    model = whole(make(kind), fresh)
+    anew, red, teal = (
+        paint(painter, model, inputs, source=source)
+        for source in (None, Source(image=SOURCE), Source(image=OTHER))
+    )
+    assert len({image.tobytes() for image in (anew, red, teal)}) == 3
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "fill"])
+def test_what_a_mask_keeps_is_the_sources(
+    kind: str, painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+) -> None:
+    model = whole(make(kind), fresh)
+    image = paint(
+        painter, model, inputs, source=Source(image=SOURCE, denoising_strength=1.0), mask=HALF
+    )
+    red = np.array([255, 0, 0])
+    assert (pixels(image)[:, :48] == red).all()
+    assert np.abs(pixels(image)[:, 48:] - red).mean() > 30
+
+
+def test_fill_sees_what_is_beside_the_mask(
+    painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+) -> None:
+    """Even where all that is painted begins as the same noise."""
+    model = whole(make("fill"), fresh)
+    strong = {"denoising_strength": 1.0}
+    red, teal = (
+        paint(painter, model, inputs, source=Source(image=image, **strong), mask=HALF)
+        for image in (SOURCE, OTHER)
+    )
+    assert np.abs(pixels(red)[:, 56:] - pixels(teal)[:, 56:]).mean() > 1
+
+
+def test_kontext_looks_at_the_source_and_begins_with_noise(
+    painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+) -> None:
+    """So how much shall be painted over says nothing."""
+    tiny, said = make("flux"), {"modelspec.architecture": "flux-1-kontext-dev"}
+    model = whole(tiny, fresh, metadata=said, variant="kontext")
+    red, again, teal, alone = (
+        paint(painter, model, inputs, source=source)
+        for source in (
+            Source(image=SOURCE, denoising_strength=0.9),
+            Source(image=SOURCE, denoising_strength=0.1),
+            Source(image=OTHER),
+            None,
+        )
+    )
+    assert red.tobytes() == again.tobytes()
+    assert len({image.tobytes() for image in (red, teal, alone)}) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["split", "folder"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_layout_paints_over_and_within(
+    kind: str, layout: str, painter: Painter, tmp_path: Path, inputs: dict[InputId, Path]
+) -> None:
+    tiny = make(kind)
+    folders = [tmp_path / name for name in ("one", "other")]
+    for folder in folders:
+        folder.mkdir()
+    models = [whole(tiny, folders[0]), LAYOUTS[layout](tiny, folders[1])]
+    for source, mask in ((Source(image=SOURCE), None), (Source(image=SOURCE), HALF)):
+        one, other = (paint(painter, model, inputs, source=source, mask=mask) for model in models)
+        assert one.tobytes() == other.tobytes()

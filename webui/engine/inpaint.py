@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pixel_unshuffle
 
 from webui.core.recipe import Recipe
 from webui.core.request import MaskContent, ResizeMode, SoftInpainting
-from webui.engine.autoencoder import encode
+from webui.engine.autoencoder import encode, scale_of
 from webui.engine.canvas import Canvas
 from webui.imaging.fit import fit
 from webui.imaging.masks import latent_mask
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 INPAINT_CHANNELS: Final = 9
 """Of a UNet made for inpainting: four of the noisy latents, the mask, four of the picture."""
+FILL_CHANNELS: Final = 384
+"""Of Flux Fill: tokens of 2 x 2 cells, each with 16 channels of the noisy latents, 16 of the
+picture, and the 64 pixels of the mask that lie in it."""
 GREY: Final = (128, 128, 128)
 """What the masked part of the picture looks like to it."""
 
@@ -71,27 +74,34 @@ def settle(recipe: Recipe, source_latent: Tensor, latents: Tensor, mask: Tensor)
 
 
 def extra_channels(
-    unet_channels: int, vae: AutoencoderKL, canvas: Canvas, recipe: Recipe
+    channels: int, vae: AutoencoderKL, canvas: Canvas, recipe: Recipe
 ) -> Tensor | None:
-    """What the UNet sees beside the noisy latents, (1, C, h, w); None for plain models.
+    """What the network sees beside the noisy latents, (1, C, h, w); None for plain models.
 
     Of inpainting checkpoints: the mask, and the latent of the picture with the masked part in
     grey, as far as `conditioning_strength` says. Without a mask all is grey and masked.
     """
-    if unet_channels != INPAINT_CHANNELS:
+    if channels not in (INPAINT_CHANNELS, FILL_CHANNELS):
         return None
+    hidden, shown = _hidden(canvas, recipe)
+    latent = encode(vae, shown)
+    mask = _pixels(hidden).to(latent)
+    if channels == FILL_CHANNELS:
+        return torch.cat([latent, pixel_unshuffle(mask, scale_of(vae))], dim=1)
+    cells = interpolate(mask, size=latent.shape[-2:], mode="nearest")
+    return torch.cat([cells, latent], dim=1)
+
+
+def _hidden(canvas: Canvas, recipe: Recipe) -> tuple[Image.Image, Image.Image]:
+    """The mask, black and white, and the picture with grey under it."""
     size = (recipe.width, recipe.height)
     if canvas.source is None or canvas.mask is None:
-        hidden, shown = Image.new("L", size, 255), Image.new("RGB", size, GREY)
-    else:
-        hidden = canvas.mask.point([0] * 128 + [255] * 128)
-        shown = fit(canvas.source, *size, ResizeMode.STRETCH)
-        strength = 1.0 if recipe.mask is None else recipe.mask.conditioning_strength
-        greyed = Image.blend(shown, Image.new("RGB", size, GREY), strength)
-        shown = Image.composite(greyed, shown, hidden)
-    latent = encode(vae, shown)
-    cells = interpolate(_pixels(hidden).to(latent), size=latent.shape[-2:], mode="nearest")
-    return torch.cat([cells, latent], dim=1)
+        return Image.new("L", size, 255), Image.new("RGB", size, GREY)
+    hidden = canvas.mask.point([0] * 128 + [255] * 128)
+    shown = fit(canvas.source, *size, ResizeMode.STRETCH)
+    strength = 1.0 if recipe.mask is None else recipe.mask.conditioning_strength
+    greyed = Image.blend(shown, Image.new("RGB", size, GREY), strength)
+    return hidden, Image.composite(greyed, shown, hidden)
 
 
 class _Kept:

@@ -54,10 +54,10 @@ class Files:
     def take_parts(self, model: ModelInfo) -> None:
         """Record the text encoders that a checkpoint lacks. Raises InvalidRequest."""
         for part in model.missing:
-            if part != VAE:
-                self._record(
-                    ModelKind.TEXT_ENCODER, part, find_encoder(self._catalog, model, part).id
-                )
+            if part == VAE:
+                continue
+            if (found := find_encoder(self._catalog, model, part)) is not None:
+                self._record(ModelKind.TEXT_ENCODER, part, found.id)
 
     def take_networks(self, pairs: Iterable[PromptPair]) -> None:
         """Record the networks and embeddings that these prompts name; networks in a negative

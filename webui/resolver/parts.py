@@ -29,6 +29,8 @@ USUAL: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Of each text encoder: its name for people, and what its files are usually called."""
+DISPENSABLE: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"sd3": frozenset({"t5xxl"})})
+"""Text encoders that models of a family read without where there is none, less well."""
 USUAL_VAES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "sd": "vae-ft-mse-840000-ema-pruned.safetensors or sdxl_vae.safetensors",
@@ -39,13 +41,14 @@ USUAL_VAES: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def find_encoder(catalog: Catalog, model: ModelInfo, part: str) -> ModelInfo:
+def find_encoder(catalog: Catalog, model: ModelInfo, part: str) -> ModelInfo | None:
     """The text encoder that a checkpoint lacks; of several the largest, which is the most exact.
+    None where there is none and the checkpoint can do without.
 
     Raises InvalidRequest that says which file to put where.
     """
     found = _largest(catalog.models(ModelKind.TEXT_ENCODER), part)
-    if found is not None:
+    if found is not None or part in DISPENSABLE.get(model.family, ()):
         return found
     noun, usual = USUAL.get(part, (f"text encoder “{part}”", f"{part}.safetensors"))
     raise InvalidRequest(

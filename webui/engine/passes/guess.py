@@ -14,7 +14,7 @@ from webui.engine.denoise import Asked, Denoiser
 from webui.engine.inpaint import extra_channels
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench
-from webui.engine.passes.pixels import make_room
+from webui.engine.passes.pixels import encoded, make_room
 from webui.engine.passes.plan import Pass
 from webui.engine.passes.start import latent_shape
 from webui.engine.passes.words import tell
@@ -47,9 +47,10 @@ def _denoiser(
     pipeline, recipe = bench.pipeline(model), this.recipe
     told = tell(bench, this, model)
     extra = _extra_channels(bench, pipeline, canvas, this)
+    references = _references(bench, pipeline, canvas)
     bench.bring_network(this, model)
     denoiser = Denoiser(
-        _asked(pipeline, this, bench.thrift),
+        _asked(pipeline, this, bench.thrift, references),
         told,
         recipe.guidance,
         recipe.guidance_scale * bench.sampler(this).guidance_factor,
@@ -61,7 +62,7 @@ def _denoiser(
     return _Patched(denoiser, pipeline.patcher, calls)
 
 
-def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift) -> Asked:
+def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift, references: tuple[Tensor, ...]) -> Asked:
     recipe = this.recipe
     return Asked(
         components=pipeline.components,
@@ -71,11 +72,19 @@ def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift) -> Asked:
             width=recipe.width,
             height=recipe.height,
             distilled_guidance=recipe.distilled_guidance,
+            references=references,
         ),
         runner=pipeline.runner,
         thrift=thrift,
         is_hooked=recipe.tiling is not Tiling.NONE,
     )
+
+
+def _references(bench: Bench, pipeline: Pipeline, canvas: Canvas) -> tuple[Tensor, ...]:
+    """The latents of the pictures that the network looks at."""
+    if canvas.source is None or not pipeline.architecture.has_references:
+        return ()
+    return (encoded(bench, pipeline, canvas.source),)
 
 
 class _Patched:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from webui.core.engine import Work
 from webui.core.errors import InvalidRequest
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.engine.hires_size import hires_size
+
+EDITING: Final = frozenset({"kontext"})
+"""Variants of models that change a picture by looking at it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,7 @@ def passes_of(recipe: Recipe, work: Work) -> tuple[Pass, ...]:
     base = Pass(
         recipe=recipe,
         model=work.model,
-        denoising_strength=None if source is None else source.denoising_strength,
+        denoising_strength=_strength(recipe, work.model),
         has_exact_steps=source is not None and source.exact_steps,
         refiner=refiner,
     )
@@ -53,6 +57,15 @@ def passes_of(recipe: Recipe, work: Work) -> tuple[Pass, ...]:
     # with two passes the refiner finishes the second, as A1111 does unless told otherwise
     first = replace(base, refiner=None)
     return first, _hires_pass(first, work, refiner)
+
+
+def _strength(recipe: Recipe, model: ModelInfo) -> float | None:
+    """How much of the source is painted over. Models that look at it beside what they paint begin
+    with noise alone, but where a mask keeps a part of it."""
+    if recipe.source is None:
+        return None
+    is_whole = recipe.mask is None and recipe.outpaint is None
+    return None if is_whole and model.variant in EDITING else recipe.source.denoising_strength
 
 
 def batch_key(passes: tuple[Pass, ...], work: Work) -> str:

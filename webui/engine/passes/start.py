@@ -32,7 +32,7 @@ class Start:
 
 def start_on_canvas(bench: Bench, this: Pass, canvas: Canvas, pipeline: Pipeline) -> Start:
     """The start of a first pass."""
-    if canvas.source is None:
+    if canvas.source is None or this.denoising_strength is None:
         return Start(canvas=canvas)
     source = encoded(bench, pipeline, canvas.source)
     _, height, width = latent_shape(this, pipeline)
