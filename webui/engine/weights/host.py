@@ -29,7 +29,7 @@ class HostBlock:
     happens when nobody holds the block any more."""
 
     def __init__(self, size_bytes: int, is_pinned: bool) -> None:
-        pages = mmap.mmap(-1, size_bytes)  # pages of its own: pinning goes by pages
+        pages = _pages(size_bytes)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             pages.madvise(mmap.MADV_HUGEPAGE)
         with torch.inference_mode(False):  # whoever fills it may not be in that mode
@@ -45,7 +45,7 @@ class HostMemory:
 
     def __init__(self, device: torch.device) -> None:
         self._is_pinned: Final = device.type == "cuda"
-        self._lock: Final = threading.Lock()
+        self._lock: Final = threading.RLock()  # the collector may give blocks back at any time
         self._placings = 0
         self._idle: Final[dict[HostBlock, int]] = {}
 
@@ -59,7 +59,9 @@ class HostMemory:
         """A block of at least this size; an idle one if one fits without much waste."""
         wanted = max(1, -(-size_bytes // GRAIN_BYTES)) * GRAIN_BYTES
         with self._lock:
-            fitting = [each for each in self._idle if wanted <= each.size_bytes <= 2 * wanted]
+            fitting = [
+                each for each in tuple(self._idle) if wanted <= each.size_bytes <= 2 * wanted
+            ]
             if fitting:
                 best = min(fitting, key=lambda block: block.size_bytes)
                 del self._idle[best]
@@ -86,6 +88,13 @@ class HostMemory:
             for block in self._idle:
                 block.close()
             self._idle.clear()
+
+
+def _pages(size_bytes: int) -> mmap.mmap:
+    """Memory that begins and ends with a page: pinning goes by pages."""
+    if hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, size_bytes)
 
 
 def _pin(memory: Tensor) -> bool:

@@ -49,6 +49,12 @@ class Masters:
         self._touched.clear()
         self._rooms, self._settle = {}, _nothing
 
+    def forget(self) -> None:
+        """Nobody needs the weights any more."""
+        self._touched.clear()
+        self._changed.clear()
+        self._rooms, self._settle = {}, _nothing
+
     @torch.inference_mode(False)
     def take(self, weight: Weight) -> Tensor:
         """The tensor to read and write. Raises ModelUnreadable."""

@@ -133,20 +133,22 @@ class PartWeights:
         it had waits in the pool for the next part."""
         if self._layout is None:
             return
-        self._masters.released()
+        model = self._model()
+        if model is None:  # the collector calls, maybe while a graph is captured: no waiting
+            self._masters.forget()
+        else:
+            self._masters.released()
+            self._empty(model)
         if self._seen is not None:
             self._seen.end()
         for hook in self._hooks:
             hook.remove()
-        model = self._model()
-        if model is not None:
-            self._empty(model)
         for block in self._blocks:
             self._host.give_back(block)
         self._hooks, self._blocks = [], []
         self._streamer = self._seen = self._layout = None
         self.generation += 1
-        if self._table.device.type == "cuda":
+        if model is not None and self._table.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _laid_out(self, resident_bytes: int | None) -> Layout:

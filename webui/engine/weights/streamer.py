@@ -59,10 +59,10 @@ class Streamer:
             self._wait(slot)
 
     def settle(self) -> None:
-        """Wait until nothing is copied any more, and copy anew at the next use: chunks may be
-        changed now."""
+        """Wait until nothing is copied any more, by replayed graphs neither, and copy anew at the
+        next use: chunks may be changed now."""
         if self._stream is not None:
-            self._stream.synchronize()
+            torch.cuda.synchronize(self._device)
         self._held.clear()
         self._current = -1
 
