@@ -52,7 +52,7 @@ class Told:
         self.switches: int = told["switches"]
         self._only: list[str] = told["only"]
         self._lines = Path(told["lines"])
-        self._folder = Path(told["dir"])
+        self.folder = Path(told["dir"])
         options = {"use_cpu": told["cpu"], "threads": told["threads"]}
         self.device: Device = choose_device(decode(Options, options))
         torch.set_num_threads(self.device.threads)
@@ -118,13 +118,13 @@ class Told:
         """The folder that says what a single file does not."""
         if not self.is_tiny:
             return CONFIG.parent / kind
-        folder = self._folder / f"{kind}-description"
+        folder = self.folder / f"{kind}-description"
         return folder if folder.exists() else write_description(folder, kind)
 
     def checkpoint(self, kind: str, name: str = "a") -> Path:
         """A single file of random weights in the original layout, written at the first asking; by
         other names the same file."""
-        file = self._folder / f"{kind}-{name}.safetensors"
+        file = self.folder / f"{kind}-{name}.safetensors"
         if file.exists():
             return file
         if name != "a":

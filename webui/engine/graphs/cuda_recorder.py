@@ -18,7 +18,7 @@ from webui.engine.graphs.runner import Arguments, run
 
 log = logging.getLogger(__name__)
 
-SPARE_BYTES: Final = 256 * 2**20
+SPARE_BYTES: Final = 32 * 2**20
 """What recording must leave of the device's memory."""
 
 

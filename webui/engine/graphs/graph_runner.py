@@ -34,6 +34,9 @@ class GraphRunner:
     modules, hooks, addresses). What can't be recorded is called for good; the reason is logged.
     """
 
+    notes: Final = ()
+    """A replay changes nothing."""
+
     def __init__(
         self,
         module: nn.Module,

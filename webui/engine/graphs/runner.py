@@ -32,11 +32,17 @@ class Runner(Protocol):
         """Memory of the device that is held for later calls and that `forget` gives back."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What changes the last bits of pictures, in a few words each; recorded with them."""
+        ...
+
 
 class EagerRunner:
     """Calls the network, each time."""
 
     kept_bytes: Final = 0
+    notes: Final = ()
 
     def __init__(self, module: nn.Module) -> None:
         self._module: Final = module
