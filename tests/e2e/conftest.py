@@ -1,14 +1,15 @@
-"""One browser and one server for all browser tests; a window of its own for each test."""
+"""One browser and one server for all browser tests; a window that shows nothing for each test."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.site import Site
 from tests.e2e.studio_page import StudioPage
@@ -51,22 +52,74 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     made.stop()
 
 
+@pytest.fixture(scope="package")
+def spare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The server behind `own_site`."""
+    made = Site(tmp_path_factory.mktemp("spare"), STEP_S)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def own_site(spare_server: Site) -> Iterator[Site]:
+    """A server that only one test uses at a time: it may be killed, held up and given models."""
+    if not spare_server.is_running:
+        spare_server.start()
+    yield spare_server
+    shutil.rmtree(spare_server.folder / "models", ignore_errors=True)
+
+
 @pytest.fixture
 def empty_site(tmp_path: Path) -> Iterator[Site]:
-    """A server of the test's own, where nothing was made yet; it may be killed."""
+    """A server of the test's own, where nothing was made yet. It costs seconds."""
     made = Site(tmp_path, STEP_S)
     made.start()
     yield made
     made.stop()
 
 
+class Windows:
+    """Windows that tests use one after the other, each of a browser profile of its own.
+
+    To load the page again in a window costs half of what it costs in a new one.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._free: dict[bool, list[Page]] = {False: [], True: []}
+
+    def take(self, size: dict[str, int], touch: bool) -> Page:
+        """A window that shows nothing yet."""
+        if not self._free[touch]:
+            context = self._browser.new_context(accept_downloads=True, has_touch=touch)
+            self._free[touch].append(context.new_page())
+        page = self._free[touch].pop()
+        page.set_viewport_size({"width": size["width"], "height": size["height"]})
+        return page
+
+    def give_back(self, page: Page, touch: bool) -> None:
+        """Leave nothing of a test in a window."""
+        page.unroute_all()
+        page.evaluate("sessionStorage.clear(); localStorage.clear()")
+        page.context.clear_cookies()
+        page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+        page.goto("about:blank")
+        self._free[touch].append(page)
+
+
+@pytest.fixture(scope="package")
+def windows(browser: Browser) -> Windows:
+    """The windows of this browser."""
+    return Windows(browser)
+
+
 OpenWindow = Callable[..., StudioPage]
 
 
 @pytest.fixture
-def window(browser: Browser, site: Site) -> Iterator[OpenWindow]:
+def window(windows: Windows, site: Site) -> Iterator[OpenWindow]:
     """Opens windows, each of a browser profile of its own. At the end none may have a fault."""
-    opened: list[StudioPage] = []
+    opened: list[tuple[StudioPage, bool]] = []
 
     def open_window(
         query: str = "",
@@ -74,15 +127,15 @@ def window(browser: Browser, site: Site) -> Iterator[OpenWindow]:
         at: Site | None = None,
         touch: bool = False,
     ) -> StudioPage:
-        context = browser.new_context(viewport=size or DESK, accept_downloads=True, has_touch=touch)
-        page = StudioPage(context.new_page(), at or site)
-        opened.append(page)
+        page = StudioPage(windows.take(size or DESK, touch), at or site)
+        opened.append((page, touch))
         return page.open(query)
 
     yield open_window
-    faults = [fault for page in opened for fault in page.faults]
-    for page in opened:
-        page.page.context.close()
+    faults = [fault for page, _ in opened for fault in page.faults]
+    for page, touch in opened:
+        page.stop_listening()
+        windows.give_back(page.page, touch)
     assert faults == []
 
 

@@ -41,6 +41,10 @@ class Site:
     def url(self) -> str:
         return f"http://localhost:{self.port}"
 
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         command = [sys.executable, "-m", "tests.e2e.serve", str(self.folder), str(self.port)]

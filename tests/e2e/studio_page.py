@@ -6,7 +6,7 @@ import base64
 import re
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
 
 from tests.e2e.site import Site
 
@@ -22,8 +22,14 @@ class StudioPage:
         self.faults: list[str] = []
         self.allowed: tuple[str, ...] = ()
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self._note(f"error: {error}"))
+        page.on("pageerror", self._on_error)
         page.on("request", self._on_request)
+
+    def stop_listening(self) -> None:
+        """Note nothing any more; another test may get the window."""
+        self.page.remove_listener("console", self._on_console)
+        self.page.remove_listener("pageerror", self._on_error)
+        self.page.remove_listener("request", self._on_request)
 
     def open(self, query: str = "") -> StudioPage:
         """Load the page and wait until it is connected and up to date."""
@@ -125,6 +131,9 @@ class StudioPage:
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self._note(f"console: {message.text}")
+
+    def _on_error(self, error: Error) -> None:
+        self._note(f"error: {error}")
 
     def _note(self, fault: str) -> None:
         if not any(word in fault for word in self.allowed):

@@ -33,6 +33,9 @@ CARDS = [
 ]
 TEXTS = ["", "an owl", "an owl, (at night:1.2)", "two\nlines", "<lora:ink:1>", "bad.hand+s, ink"]
 """No trailing comma among them: that goes with the words after it."""
+TEXT_ENCODER = {
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight": [2, 768],
+}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def stocked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (networks / "styles" / "Ink wash.preview.png").write_bytes(png(96, 96, "navy"))
     network(networks / "styles" / "old" / "Ash.safetensors")
     network(networks / "people" / "Owl.safetensors", "sdxl")
-    write(folder / "models" / "other.safetensors", SD15_KEYS)
+    write(folder / "models" / "other.safetensors", SD15_KEYS | TEXT_ENCODER)
     embedding(folder / "models" / "embeddings" / "bad-hands.safetensors")
     for number in range(MANY):
         network(networks / "many" / f"n{number:04}.safetensors")

@@ -157,9 +157,9 @@ def test_keys_weigh_and_move_words(page: StudioPage) -> None:
 
 
 def test_styles_are_saved_chosen_and_put_into_the_prompts(
-    window: OpenWindow, empty_site: Site
+    window: OpenWindow, own_site: Site
 ) -> None:
-    page = window(at=empty_site)
+    page = window(at=own_site)
     page.open_group("txt2img_styles_group")
     page.prompt("txt2img").fill("in ink")
     page.page.locator("#txt2img_style_name :is(input, textarea)").fill("ink")

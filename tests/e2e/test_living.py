@@ -117,25 +117,25 @@ def test_a_crash_of_the_engine_is_said_and_survived(page: StudioPage, site: Site
     expect(page.status).to_contain_text("Ready on", timeout=DONE_MS)
 
 
-def test_jobs_and_page_survive_a_kill_of_the_server(window: OpenWindow, empty_site: Site) -> None:
-    page = window(at=empty_site)
+def test_jobs_and_page_survive_a_kill_of_the_server(window: OpenWindow, own_site: Site) -> None:
+    page = window(at=own_site)
     page.allowed = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED", "ERR_CONNECTION_RESET")
     start_long(page, "an owl across a restart")
-    empty_site.kill()
+    own_site.kill()
     expect(page.notice("The connection to the server is lost")).to_be_visible()
     expect(page.status).to_contain_text("No connection")
-    empty_site.start()
+    own_site.start()
     expect(page.notice("The connection to the server is lost")).to_be_hidden(timeout=DONE_MS)
     words = page.results("txt2img").locator(".head .words")
     expect(words).to_contain_text("Running again after a restart", timeout=DONE_MS)
     expect(page.picture("txt2img", "an owl across a restart")).to_be_visible(timeout=DONE_MS)
-    assert len(job_of(empty_site, "an owl across a restart")["pictures"]) == 1
+    assert len(job_of(own_site, "an owl across a restart")["pictures"]) == 1
 
 
 def test_a_full_disk_holds_the_queue_until_there_is_room(
-    window: OpenWindow, empty_site: Site
+    window: OpenWindow, own_site: Site
 ) -> None:
-    page = window(at=empty_site)
+    page = window(at=own_site)
     keep_free(page, 1_000_000)
     page.tab("txt2img")
     page.generate("txt2img", "an owl that waits for room")
@@ -179,9 +179,9 @@ def test_settings_are_saved_at_their_fields(page: StudioPage) -> None:
     expect(page.number("setting_picture_quality")).to_have_value("81")
 
 
-def test_the_checkpoint_is_remembered(window: OpenWindow, empty_site: Site) -> None:
-    page = window(at=empty_site)
-    add_checkpoint(empty_site.folder / "models" / "dreamy.safetensors")
+def test_the_checkpoint_is_remembered(window: OpenWindow, own_site: Site) -> None:
+    page = window(at=own_site)
+    add_checkpoint(own_site.folder / "models" / "dreamy.safetensors")
     page.page.locator("#refresh_sd_model_checkpoint").click()
     expect(page.page.locator("#setting_sd_model_checkpoint input")).to_have_value(
         re.compile("^dreamy")
@@ -201,11 +201,11 @@ def test_the_checkpoint_is_remembered(window: OpenWindow, empty_site: Site) -> N
 
 
 def test_a_checkpoint_that_is_taken_away_leaves_the_page_usable(
-    window: OpenWindow, empty_site: Site
+    window: OpenWindow, own_site: Site
 ) -> None:
-    file = empty_site.folder / "models" / "dreamy.safetensors"
+    file = own_site.folder / "models" / "dreamy.safetensors"
     add_checkpoint(file)
-    page = window(at=empty_site)
+    page = window(at=own_site)
     box = page.page.locator("#setting_sd_model_checkpoint input")
     expect(box).to_have_value(re.compile("^dreamy"))
     file.unlink()
@@ -215,12 +215,12 @@ def test_a_checkpoint_that_is_taken_away_leaves_the_page_usable(
     page.make("txt2img", "an owl of the starter model")
 
 
-def test_refresh_says_why_a_file_can_not_be_used(window: OpenWindow, empty_site: Site) -> None:
-    page = window(at=empty_site)
+def test_refresh_says_why_a_file_can_not_be_used(window: OpenWindow, own_site: Site) -> None:
+    page = window(at=own_site)
     refresh = page.page.locator("#refresh_sd_model_checkpoint")
     refresh.click()
     expect(page.notice("1 checkpoint in the list")).to_be_visible()
-    models = empty_site.folder / "models"
+    models = own_site.folder / "models"
     models.mkdir(exist_ok=True)
     (models / "broken.safetensors").write_bytes(b"not a model")
     refresh.click()

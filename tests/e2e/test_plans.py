@@ -37,8 +37,8 @@ def small(page: StudioPage) -> None:
         page.set(f"txt2img_{id}", value)
 
 
-def test_a_plot_becomes_a_grid_that_can_be_looked_at(window: OpenWindow, empty_site: Site) -> None:
-    page = window(at=empty_site)
+def test_a_plot_becomes_a_grid_that_can_be_looked_at(window: OpenWindow, own_site: Site) -> None:
+    page = window(at=own_site)
     small(page)
     expect(page.page.locator(f"#{PLOT}_x_values")).to_be_hidden()
     choose(page, "txt2img_script_list", "X/Y/Z plot")
@@ -60,8 +60,8 @@ def test_a_plot_becomes_a_grid_that_can_be_looked_at(window: OpenWindow, empty_s
     expect(plan(page)).to_be_hidden()
 
 
-def test_a_long_plan_is_paused_and_cancelled(window: OpenWindow, empty_site: Site) -> None:
-    page = window(at=empty_site)
+def test_a_long_plan_is_paused_and_cancelled(window: OpenWindow, own_site: Site) -> None:
+    page = window(at=own_site)
     small(page)
     choose(page, "txt2img_script_list", "Many pictures")
     page.page.locator("#script_txt2img_many_count input").fill("5000")

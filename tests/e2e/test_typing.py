@@ -44,14 +44,14 @@ def test_a_number_typed_while_a_tab_opens_are_kept(page: StudioPage) -> None:
     expect(page.number("extras_upscaling_resize")).to_have_value("3")
 
 
-def test_a_number_typed_while_the_page_opens_is_kept(window: OpenWindow, empty_site: Site) -> None:
+def test_a_number_typed_while_the_page_opens_is_kept(window: OpenWindow, own_site: Site) -> None:
     """The page brings sizes of another model along, which came after the server's start."""
-    add_checkpoint(empty_site.folder / "models" / "dreamy.safetensors")
-    page = window(at=empty_site)
+    add_checkpoint(own_site.folder / "models" / "dreamy.safetensors")
+    page = window(at=own_site)
     held: list[Route] = []
     page.page.route("**/gradio_api/run/**", lambda route: held.append(route))
     with page.page.expect_request("**/gradio_api/run/**"):
-        page.page.goto(empty_site.url)
+        page.page.goto(own_site.url)
     expect(page.status).to_contain_text("on Test patterns")
     page.set("txt2img_width", 320)
     for route in held:
