@@ -108,8 +108,7 @@ def torch_zip(path: Path, content: object, **entries: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", program)
-        archive.writestr("archive/byteorder", b"little")
-        for name, data in entries.items():
+        for name, data in {"byteorder": b"little", **entries}.items():
             archive.writestr(f"archive/{name}", data)
         for key, tensor in enumerate(packer.storages):
             data = bytes(prod(tensor.shape) * BYTES[tensor.dtype])

@@ -32,6 +32,7 @@ from webui.families.t5 import (
 )
 from webui.families.vae_file import folder_names, load_vae, vae_in, vae_prefix
 from webui.families.weights import Piece, TensorFiles, build, folder_files
+from webui.modelfiles.config import harmless_config
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -222,7 +223,7 @@ def wide(placement: Placement) -> Placement:
 def read_config(name: str, file: Path) -> Config:
     """The settings of a part of a folder. Raises ModelUnreadable."""
     try:
-        return dict(json.loads(file.read_text("utf-8")))
+        return harmless_config(file)
     except (OSError, ValueError) as error:
         raise ModelUnreadable(
             name,

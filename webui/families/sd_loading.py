@@ -6,7 +6,6 @@ can't be read, and keep weights mapped to the file. torch is imported inside the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +20,7 @@ from webui.families.schedule_config import ask_network, read_training, said_besi
 from webui.families.unet_file import find_unet, unet_config
 from webui.families.vae_file import folder_names, load_vae, vae_in, vae_prefix
 from webui.families.weights import NameOf, TensorFiles, build, folder_files
+from webui.modelfiles.config import harmless_config
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -150,7 +150,7 @@ def load_file(
 def read_config(name: str, folder: Path, part: str, file: str = "config.json") -> Config:
     """The settings of a part in a folder. Raises ModelUnreadable."""
     try:
-        return dict(json.loads((folder / part / file).read_text("utf-8")))
+        return harmless_config(folder / part / file)
     except (OSError, ValueError) as error:
         shown = f"{part}/{file}" if part else file
         raise ModelUnreadable(

@@ -156,7 +156,7 @@ def folder_files(name: str, folder: Path) -> list[Path]:
                 return [single]
             if index.exists():
                 shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-                return [folder / shard for shard in sorted(shards)]
+                return [folder / Path(shard).name for shard in sorted(map(str, shards))]
     raise ModelUnreadable(
         name,
         f"its folder {folder.name} holds no safetensors weights. Files of the older .bin kind "

@@ -20,6 +20,7 @@ MODULE_PARTS: Final = ("_parameters", "_buffers", "_modules")
 """Where a layer of torch, saved whole, keeps its tensors and its layers."""
 MAX_DEPTH: Final = 40
 MAX_VISITS: Final = 300_000
+NO_SHAPE: Final = "one of its tensors has a shape that none can have. Remove it."
 UTILS: Final = "torch._utils"
 PLAIN: Final = ("_rebuild_tensor", "_rebuild_tensor_v2")
 TYPED: Final = "_rebuild_tensor_v3"
@@ -73,7 +74,9 @@ def claimed_tensors(content: object) -> Mapping[str, Claim]:
     found: dict[str, Claim] = {}
     for name, claim in _walk(weights):
         if len(name) > MAX_KEY_LENGTH or UNFIT.search(name) or len(found) >= MAX_TENSORS:
-            raise Damage("its table of tensors has names that no tensor has, or too many.")
+            raise Damage(
+                "its table of tensors has names that no tensor has, or too many. Remove it."
+            )
         found[name] = claim
     return found
 
@@ -86,7 +89,7 @@ def _walk(content: object) -> Iterator[tuple[str, Claim]]:
         name, value, depth = waiting.pop()
         visits += 1
         if visits > MAX_VISITS or depth > MAX_DEPTH:
-            raise Damage("its table of tensors is nested without end.")
+            raise Damage("its table of tensors is nested without end. Remove it.")
         if (claim := _claim(value)) is not None:
             yield name, claim
             continue
@@ -161,13 +164,13 @@ def _tensor(arguments: tuple[Any, ...], kind: object) -> Claim | None:
     saved, offset, shape, stride = arguments[:4]
     storage = _storage(saved) if isinstance(saved, Saved) else None
     if storage is None:
-        raise Damage("one of its tensors has no numbers.")
+        raise Damage("one of its tensors has no numbers. Remove it.")
     dtype = storage.dtype
     if kind is not None:
         dtype = OF_TORCH.get(kind.name, "") if isinstance(kind, Named) else ""
     shape, stride = _counts(shape), _counts(stride)
     if len(shape) != len(stride) or _counts((offset,)) != (offset,):
-        raise Damage("one of its tensors has a shape that none can have.")
+        raise Damage(NO_SHAPE)
     if not dtype:
         return None
     return Claim(dtype, storage, offset, shape, stride)
@@ -178,9 +181,9 @@ def _counts(values: object) -> tuple[int, ...]:
     if isinstance(values, Call):
         values = values.arguments[0] if isinstance(values.arguments, tuple) else ()
     if not isinstance(values, tuple | list) or len(values) > MAX_DIMENSIONS:
-        raise Damage("one of its tensors has a shape that none can have.")
+        raise Damage(NO_SHAPE)
     if not all(type(value) is int and 0 <= value < 2**48 for value in values):
-        raise Damage("one of its tensors has a shape that none can have.")
+        raise Damage(NO_SHAPE)
     return tuple(values)
 
 

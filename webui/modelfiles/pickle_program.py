@@ -73,7 +73,7 @@ class _Measured:
     def _taken(self, data: bytes) -> bytes:
         self._left -= len(data)
         if self._left < 0:
-            raise Damage(f"its table of tensors is larger than {MAX_BYTES // 2**20} MB.")
+            raise Damage(f"its table of tensors is larger than {MAX_BYTES // 2**20} MB. Remove it.")
         return data
 
 
@@ -95,10 +95,10 @@ def read_pickle(file: IO[bytes]) -> Reading:
         if operation.name == "STOP":
             return Reading(machine.stack[-1], machine.saved, machine.named)
         if count > MAX_OPERATIONS:
-            raise Damage(f"its table of tensors takes more than {MAX_OPERATIONS} steps.")
+            raise Damage(f"its table of tensors takes more than {MAX_OPERATIONS} steps. Remove it.")
         step = STEPS.get(operation.name)
         if step is None:
-            raise Damage(f"it uses {operation.name}, which PyTorch does not.")
+            raise Damage(f"it uses {operation.name}, which PyTorch does not. Remove it.")
         step(machine, argument)
     raise Damage("it is cut short. Download it again.")
 
@@ -118,7 +118,7 @@ class _Machine:
                 found = stack[place + 1 :]
                 del stack[place:]
                 return found
-        raise Damage("its table of tensors is damaged.")
+        raise Damage("its table of tensors is damaged. Download it again, or remove it.")
 
 
 def _push(machine: _Machine, value: object) -> None:
@@ -149,7 +149,7 @@ def _tuple(count: int) -> Step:
     def make(machine: _Machine, _: object) -> None:
         found = tuple(machine.stack[-count:])
         if len(found) < count:
-            raise Damage("its table of tensors is damaged.")
+            raise Damage("its table of tensors is damaged. Download it again, or remove it.")
         machine.stack[-count:] = [found]
 
     return make
@@ -200,7 +200,7 @@ def _global(machine: _Machine, words: str) -> None:
 def _global_on_stack(machine: _Machine, _: object) -> None:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not (type(name) is str and type(module) is str):
-        raise Damage("its table of tensors is damaged.")
+        raise Damage("its table of tensors is damaged. Download it again, or remove it.")
     _name(machine, module, name)
 
 

@@ -127,7 +127,7 @@ def _read_legacy(file: IO[bytes], size: int) -> TorchFile:
     read_pickle(file)  # facts of the system
     reading, keys = read_pickle(file), read_pickle(file).content
     if not isinstance(keys, list) or len(keys) > MAX_TENSORS:
-        raise Damage("its table of tensors is damaged.")
+        raise Damage("its table of tensors is damaged. Download it again.")
     places = _legacy_places(file, size, keys, known_storages(reading.saved))
     return _found(reading, places.__getitem__)
 
@@ -170,7 +170,7 @@ def _located(name: str, claim: Claim, place: Stored) -> StoredTensor:
         offset=place.offset + claim.offset * BITS[claim.dtype] // 8,
     )
     if found.offset + found.span_bytes > place.offset + place.size:
-        raise Damage(f"its tensor {name} is longer than what the file has of it.")
+        raise Damage(f"its tensor {name} is longer than what the file has of it. Remove it.")
     return found
 
 
@@ -180,5 +180,6 @@ def _check_total(tensors: Iterable[StoredTensor], size: int) -> None:
     total = sum(max(tensor.size_bytes, tensor.span_bytes) for tensor in tensors)
     if total > MOST_TIMES * size + SPARE_BYTES:
         raise Damage(
-            f"it claims to hold {total / 2**20:.0f} MB of tensors, but has {size / 2**20:.1f} MB."
+            f"it claims to hold {total / 2**20:.0f} MB of tensors, but has {size / 2**20:.1f} MB. "
+            "Remove it."
         )

@@ -43,16 +43,16 @@ def stored_files(file: IO[bytes]) -> Mapping[str, Stored]:
     size = file.seek(0, 2)
     count, table_bytes, table_at = _end(file, size)
     if count > MAX_ENTRIES or table_bytes > MAX_TABLE_BYTES:
-        raise Damage(f"it holds {count} files; {MAX_ENTRIES} are the most.")
+        raise Damage(f"it holds {count} files; {MAX_ENTRIES} are the most. Remove it.")
     file.seek(table_at)
     table = file.read(table_bytes)
     found: dict[str, Stored] = {}
     for name, stored in _entries(file, table, size):
         if name in found:
-            raise Damage("two files in it have the same name.")
+            raise Damage("two files in it have the same name. Remove it.")
         found[name] = stored
     if len(found) != count:
-        raise Damage("its table of contents is damaged.")
+        raise Damage("its table of contents is damaged. Download it again.")
     return found
 
 
@@ -78,7 +78,7 @@ def _end64(file: IO[bytes], at: int) -> tuple[int, int, int]:
     file.seek(at)
     fields = END64.unpack(file.read(END64.size))
     if fields[0] != b"PK\x06\x06":
-        raise Damage("its table of contents is damaged.")
+        raise Damage("its table of contents is damaged. Download it again.")
     return fields[7], fields[8], fields[9]
 
 
@@ -87,7 +87,7 @@ def _entries(file: IO[bytes], table: bytes, size: int) -> Iterator[tuple[str, St
     while at < len(table):
         fields = ENTRY.unpack_from(table, at)
         if fields[0] != b"PK\x01\x02":
-            raise Damage("its table of contents is damaged.")
+            raise Damage("its table of contents is damaged. Download it again.")
         _, _, _, flags, method, *_ = fields
         packed, unpacked, name_bytes, extra_bytes, comment_bytes = fields[8:13]
         at += ENTRY.size
@@ -96,7 +96,7 @@ def _entries(file: IO[bytes], table: bytes, size: int) -> Iterator[tuple[str, St
         at += name_bytes + extra_bytes + comment_bytes
         unpacked, packed, header_at = _widened(extra, unpacked, packed, fields[-1])
         if method != 0 or flags & IS_LOCKED or packed != unpacked:
-            raise Damage("it is packed in a way that PyTorch does not use.")
+            raise Damage("it is packed in a way that PyTorch does not use. Remove it.")
         yield name, _located(file, header_at, packed, size)
 
 

@@ -1,0 +1,78 @@
+"""Looks through a folder of models in a process of its own, and says what that took.
+
+    python -m tests.catalog.hostile_reader FOLDER
+
+Prints JSON: by file, what the catalog, the converter and the loader said, with processor seconds;
+and the peak of this process's memory, and of any converter's, in MB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from webui.catalog.recognise import recognise
+from webui.core.errors import ModelUnreadable
+from webui.families import load_families
+from webui.families.safetensors_file import read_table
+from webui.modelfiles.conversion import Converter
+
+
+def main() -> None:
+    """Read each file by all doors: the list of models, the converter, the loader of weights."""
+    folder = Path(sys.argv[1])
+    families, converter = tuple(load_families()), Converter(folder.parent / "converted")
+    files = {}
+    for path in sorted(file for file in folder.rglob("*") if file.is_file()):
+        began = seconds()
+        finding = recognise(path, (), families)
+        looked = seconds()
+        conversion = converted(converter, path)
+        loading = loaded(path)
+        files[str(path)] = {
+            "kind": finding.kind,
+            "problem": finding.problem,
+            "look_s": looked - began,
+            "conversion": conversion,
+            "loading": loading,
+            "use_s": seconds() - looked,
+        }
+    peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in WHO]
+    sys.stdout.write(json.dumps({"files": files, "peak_mb": peaks[0], "child_peak_mb": peaks[1]}))
+
+
+WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+
+def seconds() -> float:
+    """Processor time of this process and of those that it has ended."""
+    times = os.times()
+    return max(time.process_time(), times.user + times.system) + (
+        times.children_user + times.children_system
+    )
+
+
+def converted(converter: Converter, path: Path) -> str:
+    """Why a file is not converted; empty for one that was, or that is no pickle."""
+    try:
+        converter.safe_path(path)
+    except ModelUnreadable as error:
+        return str(error)
+    return ""
+
+
+def loaded(path: Path) -> str:
+    """Why a file is not loaded; empty for one that would be."""
+    try:
+        read_table(path.name, path)
+    except ModelUnreadable as error:
+        return str(error)
+    return ""
+
+
+if __name__ == "__main__":
+    main()
