@@ -40,6 +40,7 @@ class StableDiffusion2(UNetFamily):
 
     id = "sd2"
     label = "Stable Diffusion 2"
+    latents = "sd"
 
     def __init__(self, config: Path = CONFIG) -> None:
         super().__init__(

@@ -40,6 +40,7 @@ class StableDiffusionXL(UNetFamily):
 
     id = "sdxl"
     label = "Stable Diffusion XL"
+    latents = "sd"
 
     def __init__(self, config: Path = CONFIG) -> None:
         super().__init__(

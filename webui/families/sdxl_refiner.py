@@ -24,6 +24,7 @@ class StableDiffusionXLRefiner(UNetFamily):
 
     id = "sdxl_refiner"
     label = "Stable Diffusion XL Refiner"
+    latents = "sd"
 
     def __init__(self, config: Path = CONFIG) -> None:
         reader = replace(
