@@ -18,3 +18,12 @@ def idle_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     made.catalog.refresh()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
+    """A running studio, one for the tests of a file: to build its page costs seconds."""
+    made = make_studio(tmp_path_factory.mktemp("running"))
+    made.start()
+    yield made
+    made.close()

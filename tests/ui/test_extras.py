@@ -20,7 +20,7 @@ from webui.ui.restore import Wish, grant
 from webui.ui.tabs.extras import SeveralPictures
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def form(studio: Studio) -> Form:
     return forms_of(studio)["extras"]
 

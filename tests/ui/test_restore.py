@@ -19,7 +19,7 @@ from webui.ui.form import Form
 from webui.ui.restore import Granted, Wish, grant
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def forms(studio: Studio) -> dict[str, Form]:
     return forms_of(studio)
 
