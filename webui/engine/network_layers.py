@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from torch import nn
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
 from transformers.models.t5.modeling_t5 import T5Stack
 
 from webui.families import ldm_layout
 from webui.families.components import Components
+from webui.families.open_clip_layout import PROJECTION, open_clip_names
 from webui.families.weights import Piece
 from webui.networks.keys import TEXT_ENCODERS, UNET, Place, flat_name
 
@@ -64,7 +66,7 @@ def layers_of(components: Components) -> Layers:
         model = components.part(part)
         if not isinstance(model, nn.Module):  # only some families have a second text encoder
             continue
-        originals = _originals(components, model) if part == UNET else {}
+        originals = _originals(components, model) if part == UNET else _open_clip(model)
         for target, original in _targets(part, model, originals):
             names = [_own_name(model, target.name)]
             if isinstance(original, Piece):
@@ -117,6 +119,23 @@ def _originals(components: Components, model: nn.Module) -> Mapping[str, str | P
             for key, name in found.items()
         }
     return {key.removesuffix(WEIGHT): name for key, name in plain.items()}
+
+
+def _open_clip(model: nn.Module) -> Mapping[str, str | Piece]:
+    """What each module of a CLIP is in files of OpenCLIP; nothing for other text encoders."""
+    if not isinstance(model, CLIPTextModel | CLIPTextModelWithProjection):
+        return {}
+    modules = [name for name, _ in _weighty(model) if name != PROJECTION]
+    keys = [name + WEIGHT for name in modules]
+    names = open_clip_names(keys, "", int(model.config.hidden_size))
+    return {name: _bare(names[name + WEIGHT]) for name in modules}
+
+
+def _bare(name: str | Piece) -> str | Piece:
+    """Without the ending; there that of joined tensors has no dot."""
+    if isinstance(name, Piece):
+        return replace(name, key=name.key.removesuffix("_weight"))
+    return name.removesuffix(WEIGHT)
 
 
 def _weighty(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
