@@ -55,11 +55,16 @@ def test_the_ring_brings_what_safetensors_reads(
         part.release()
 
 
-@pytest.mark.parametrize("limit", [0, 6_000_000])
-def test_streamed_is_resident_to_the_last_bit(store: WeightStore, file: Path, limit: int) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.6])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_streamed_is_resident_to_the_last_bit(
+    store: WeightStore, tmp_path: Path, dtype: torch.dtype, share: float
+) -> None:
+    file = net_file(tmp_path, dtype)
     whole, streamed = (deferred(store, file, dtype=torch.float16) for _ in range(2))
     whole[1].place()
-    streamed[1].place(limit)
+    least, total = streamed[1].least_bytes, streamed[1].total_bytes
+    streamed[1].place(int(least + share * (total - least)))
     assert streamed[1].is_streamed
     wanted = answer(whole[0])
     for _ in range(5):

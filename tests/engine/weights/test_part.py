@@ -59,6 +59,17 @@ def test_streamed_is_resident_to_the_last_bit(
         assert torch.equal(answer(model), wanted)
 
 
+def test_layers_in_fewer_bits_are_streamed_as_they_are(store: WeightStore, tmp_path: Path) -> None:
+    eighth = net_file(tmp_path, torch.float8_e4m3fn)
+    whole, streamed = (deferred(store, eighth, dtype=torch.float16) for _ in range(2))
+    whole[1].place()
+    streamed[1].place(0)
+    assert whole[1].total_bytes < 1.1 * eighth.stat().st_size
+    assert streamed[1].is_streamed
+    for _ in range(2):
+        assert torch.equal(answer(streamed[0]), answer(whole[0]))
+
+
 def test_layers_that_are_left_out_don_t_matter(store: WeightStore, file: Path) -> None:
     whole, streamed = deferred(store, file), deferred(store, file)
     whole[1].place()

@@ -36,8 +36,7 @@ class Streamer:
     def begin(self) -> None:
         """A forward begins: nothing is in the slots, whatever was there. So what a graph captures
         from here on holds all copies that it needs."""
-        self._held.clear()
-        self._current = -1
+        self._forget()
         for chunk in range(len(self._slots)):
             self._fetch(chunk)
 
@@ -57,13 +56,18 @@ class Streamer:
         waited for here: a capture must not end with a stream astray."""
         for slot in tuple(self._unused):
             self._wait(slot)
+        self._forget()  # of a capture, nothing of it holds outside
 
     def settle(self) -> None:
         """Wait until nothing is copied any more, by replayed graphs neither, and copy anew at the
         next use: chunks may be changed now."""
         if self._stream is not None:
             torch.cuda.synchronize(self._device)
+        self._forget()
+
+    def _forget(self) -> None:
         self._held.clear()
+        self._unused.clear()
         self._current = -1
 
     def _fetch(self, chunk: int) -> None:
