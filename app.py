@@ -115,6 +115,7 @@ def _engine(settings: Settings) -> Engine:
         "use_cpu": settings.use_cpu,
         "device_id": settings.device_id,
         "threads": settings.threads,
+        "compile_models": settings.compile_models,
         "state_dir": str(settings.data / "engine"),
     }
     return EngineProcess("main", "webui.engine.local:create", options)

@@ -73,6 +73,11 @@ class Settings:
     threads: Annotated[int, Ge(0), Le(256)] = _setting(
         0, "Processor threads for making pictures; 0 takes the cores that it may use."
     )
+    compile_models: bool = _setting(
+        False,
+        "On a GPU, compile parts of a network in the background, for sizes that come often. "
+        "Pictures come sooner then and differ in fine detail.",
+    )
 
     checkpoint: str = _setting(
         "",

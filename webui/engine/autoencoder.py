@@ -71,9 +71,9 @@ def decode(vae: AutoencoderKL, latent: Tensor, tile: int | None = None) -> Image
 
 
 def note_of(vae: AutoencoderKL, wanted: torch.dtype) -> str:
-    """What a picture's facts say of a VAE that works in another precision than is wanted of the
-    model; empty where it does not."""
-    if vae.dtype == wanted:
+    """What a picture's facts say of a VAE that went from the wanted precision to a wider one; empty
+    where it did not."""
+    if wanted != HALF or vae.dtype != torch.float32:
         return ""
     return f"{_name(vae.dtype)}, because its numbers are too large for {_name(wanted)}"
 
@@ -107,11 +107,11 @@ def decode_bytes(
 
 def _encoded(vae: AutoencoderKL, pixels: Tensor, tile: int | None) -> Tensor:
     seen = pixels.to(vae.device, vae.dtype)
-    scale = scale_of(vae)
-    rows = _rows(tile, seen.shape[-2] // scale, seen.shape[-1] // scale)
+    height, width = (side // scale_of(vae) for side in seen.shape[-2:])
+    rows = _rows(tile, height, width)
     if rows is not None and can_go_by_rows(vae):
-        store = _store(vae, seen.shape[-2] * seen.shape[-1])
-        return encode_by_rows(vae, seen, rows, store).chunk(2, dim=1)[0].float()
+        moments = encode_by_rows(vae, seen, rows, _store(vae, height, width, tile))
+        return moments.chunk(2, dim=1)[0].float()
     mean: Tensor = vae.encode(seen).latent_dist.mean.float()
     return mean
 
@@ -122,10 +122,10 @@ def _decoded(vae: AutoencoderKL, latent: Tensor, tile: int | None) -> Tensor:
     if shift := _shift_of(vae):
         plain = plain + shift
     plain = plain.to(vae.device, vae.dtype)
-    rows = _rows(tile, *latent.shape[-2:])
+    height, width = latent.shape[-2:]
+    rows = _rows(tile, height, width)
     if rows is not None and can_go_by_rows(vae):
-        store = _store(vae, latent.shape[-2] * latent.shape[-1] * scale_of(vae) ** 2)
-        return decode_by_rows(vae, plain, rows, store).float()
+        return decode_by_rows(vae, plain, rows, _store(vae, height, width, tile)).float()
     pixels: Tensor = vae.decode(plain, return_dict=False)[0].float()
     return pixels
 
@@ -137,11 +137,17 @@ def _rows(tile: int | None, height: int, width: int) -> int | None:
     return max(1, tile * tile // width)
 
 
-def _store(vae: AutoencoderKL, pixels: int) -> torch.device:
-    """Where whole layers are kept: on the device if they leave half of what is free there."""
-    free = free_bytes(vae.device)
-    kept = KEPT_VALUES * int(vae.config.block_out_channels[0]) * vae.dtype.itemsize * pixels
-    return vae.device if free is None or 2 * kept <= free else torch.device("cpu")
+def _store(vae: AutoencoderKL, height: int, width: int, tile: int | None) -> torch.device:
+    """Where whole layers of a picture of so many cells are kept: on the device if it has room."""
+    scale, free = scale_of(vae), free_bytes(vae.device)
+    need = decode_bytes(
+        width * scale,
+        height * scale,
+        value_bytes=vae.dtype.itemsize,
+        blocks=tuple(vae.config.block_out_channels),
+        tile=tile,
+    )
+    return vae.device if free is None or need <= free else torch.device("cpu")
 
 
 def _shift_of(vae: AutoencoderKL) -> float:

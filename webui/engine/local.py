@@ -79,6 +79,13 @@ def _make_painter(options: Options) -> Painter:
     torch.set_num_threads(device.threads)
     check_engine(device)
     state = Path(options.state_dir) if options.state_dir else None
-    painter = Painter(device, load_families(), load_samplers(), load_schedules(), state)
+    painter = Painter(
+        device,
+        load_families(),
+        load_samplers(),
+        load_schedules(),
+        state,
+        compiles=options.compile_models,
+    )
     log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)
     return painter

@@ -15,3 +15,4 @@ class Options:
     use_cpu: bool = False
     device_id: str = ""
     threads: int = 0
+    compile_models: bool = False

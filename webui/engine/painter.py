@@ -18,10 +18,12 @@ from webui.core.engine import Work
 from webui.core.errors import EngineDied, EngineError, GessoError, ModelUnreadable, OutOfMemory
 from webui.core.events import EngineEvent, ImageReady
 from webui.core.recipe import Recipe
+from webui.engine.autoencoder import note_of
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
 from webui.engine.device_memory import forget_peak, peak_bytes
 from webui.engine.extras import work_on
+from webui.engine.graphs.choice import make_compiler
 from webui.engine.hires import enlarged, upscaling_steps
 from webui.engine.memory.history import History
 from webui.engine.memory.shortage import free_memory, is_out_of_memory
@@ -42,6 +44,7 @@ from webui.schedules.schedule import Schedules
 
 HISTORY: Final = "memory.json"
 CONVERTED: Final = "converted"
+COMPILED: Final = "compiled"
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
 
 
@@ -56,12 +59,17 @@ class Painter:
         schedules: Schedules,
         state: Path | None = None,
         available: Callable[[WeightStore], float] | None = None,
+        *,
+        compiles: bool = False,
     ) -> None:
         """`state`: a folder for what is learnt of this machine. `available`: how much more memory
-        may be taken; by default the device says so."""
+        may be taken; by default the device says so. `compiles`: in the background, see
+        graphs/compiler.py."""
         self.device: Final = device
         self._history: Final = History(None if state is None else state / HISTORY)
-        self.manager: Final = PipelineManager(families, device.placement, available)
+        compiled = None if state is None else state / COMPILED
+        compiler = make_compiler(device.placement.device, compiled) if compiles else None
+        self.manager: Final = PipelineManager(families, device.placement, available, compiler)
         self._converter: Final = Converter(None if state is None else state / CONVERTED)
         self._samplers: Final = samplers
         self._schedules: Final = schedules
@@ -135,10 +143,10 @@ class Painter:
             last = second
         self._check_numbers(bench.work, latents)
         pipeline = bench.pipeline(last.model)
-        facts = {**self._facts, **_notes(pipeline, bench.thrift)}
         for index, latent in zip(group.indexes, latents, strict=True):
             with bench.tiled(pipeline, last.recipe):
                 picture = decoded(bench, pipeline, latent)
+            facts = {**self._facts, **_notes(pipeline, bench)}
             yield ImageReady(index=index, image=start.canvas.finish(picture), facts=facts)
 
     def _check_numbers(self, work: Work, latents: Tensor) -> None:
@@ -171,12 +179,15 @@ def _words(recipe: Recipe) -> tuple[str, str]:
     return recipe.prompt, recipe.negative_prompt
 
 
-def _notes(pipeline: Pipeline, thrift: Thrift) -> Mapping[str, str]:
-    """What of the applied networks was not used, what the model is, what memory was short for."""
+def _notes(pipeline: Pipeline, bench: Bench) -> Mapping[str, str]:
+    """What of the applied networks was not used, what the model is, what memory was short for,
+    and what made it quicker or more exact than its plain way."""
     notes = {
         "networks": " ".join(pipeline.patcher.notes),
         "model": " ".join(pipeline.components.notes),
-        "memory": "; ".join(thrift.words()),
+        "memory": "; ".join(bench.thrift.words()),
+        "speed": "; ".join(pipeline.runner.notes),
+        "vae": note_of(pipeline.components.vae, bench.device.placement.dtype),
     }
     return {name: words for name, words in notes.items() if words}
 

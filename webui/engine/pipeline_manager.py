@@ -20,6 +20,7 @@ from webui.engine.architectures import Architecture, load_architectures
 from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.graphs.choice import make_recorder, make_runner
+from webui.engine.graphs.compiler import Compiler
 from webui.engine.graphs.runner import Runner
 from webui.engine.memory.residence import Residence
 from webui.engine.memory.shortage import free_memory
@@ -111,12 +112,15 @@ class PipelineManager:
         families: Families,
         placement: Placement,
         available: Callable[[WeightStore], float] | None = None,
+        compiler: Compiler | None = None,
     ) -> None:
-        """`available`: how much more memory may be taken; by default the device says so."""
+        """`available`: how much more memory may be taken; by default the device says so.
+        `compiler`: of networks that are used often."""
         self._families: Final = families
         self._placement: Final = placement
         self._architectures: Final = load_architectures()
         self._recorder: Final = make_recorder(placement.device)
+        self._compiler: Final = compiler
         self._store: Final = WeightStore(placement.device)
         ask = None if available is None else partial(available, self._store)
         self._residence: Final = Residence(self._store, ask)
@@ -248,7 +252,7 @@ class PipelineManager:
             architecture=architecture,
             encoder=PromptEncoder(architecture.make_encoder(components)),
             patcher=Patcher(components),
-            runner=make_runner(components.diffusion_model, self._recorder),
+            runner=make_runner(components.diffusion_model, self._recorder, self._compiler),
         )
 
     def _is_complete(self, model: ModelInfo, lacking: Mapping[str, Path]) -> bool:
