@@ -100,10 +100,14 @@ def test_eight_bits_are_what_bitsandbytes_says(tmp_path: Path, reference: made.T
 
 def test_plain_fp8_is_the_same_numbers(tmp_path: Path) -> None:
     for type in (torch.float8_e4m3fn, torch.float8_e5m2):
-        weight = torch.randn(6, 8).to(type)
+        codes = torch.tensor([code for code in range(256) if code & 127 < 124], dtype=torch.uint8)
+        weight = codes.view(type).reshape(31, 8)
         path = written(tmp_path / "a.safetensors", {KEY: weight, "norm.weight": weight[0].clone()})
         assert torch.equal(true_values(path), weight.float())
         assert torch.equal(true_values(path, "norm.weight"), weight[0].float())
+        for half in (torch.float16, torch.bfloat16):
+            layer = layer_of(path, KEY, (31, 8), replace(PLACEMENT, dtype=half))
+            assert torch.equal(layer(torch.eye(8, dtype=half)).T, weight.to(half))
 
 
 BLOCK_SCALES: Final = torch.tensor([[0.5, 2.0], [3.0, 0.25]])
@@ -114,6 +118,7 @@ BLOCK_SCALES: Final = torch.tensor([[0.5, 2.0], [3.0, 0.25]])
     [
         ("scale_weight", torch.tensor(0.37), 0.37),
         ("weight_scale", torch.tensor([0.37]), 0.37),
+        ("weight_scale", torch.tensor([1e5]), 1e5),
         ("weight_scale", torch.arange(1.0, 201.0), torch.arange(1.0, 201.0)[:, None]),
         ("weight_scale", torch.arange(1.0, 201.0)[:, None], torch.arange(1.0, 201.0)[:, None]),
         (
@@ -261,6 +266,10 @@ REFUSED: Final[Mapping[str, tuple[Mapping[str, Tensor], str]]] = {
     "nvfp4": (
         {KEY: torch.zeros(4, 2, dtype=torch.uint8), "layer.comfy_quant": comfy("nvfp4")},
         "held as “nvfp4”",
+    ),
+    "nvfp4 of the first kind": (
+        {KEY: torch.zeros(4, 2, dtype=torch.uint8), "layer.weight_scale": EIGHT},
+        "held in 4 bits",
     ),
     "sdnq": (
         {KEY: torch.zeros(4, 4, dtype=torch.int8), "layer.scale": torch.ones(4, 1)},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from webui.core.model import Header
 from webui.families.quantised.quantised import Form, Group, Parts, ReadBytes, Scheme, Shape
-from webui.families.quantised.schemes.fp8 import TYPES, VALUES
+from webui.families.quantised.schemes.fp8 import TYPES, VALUES, times
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,9 @@ OF_127: Final = ".SCB"
 BESIDE: Final = (".scale_input", ".input_scale", ".comfy_quant", ".weight_format")
 """For multiplying in 8 bits, or about the rest: nothing that the weight's values need."""
 FORMAT: Final = ".comfy_quant"
-FORMATS: Final = frozenset({"float8_e4m3fn", "float8_e5m2", "int8_tensorwise", "int8"})
+FORMATS: Final = ("float8_e4m3fn", "float8_e5m2", "int8")
+"""How the names of readable formats begin; what the scale is of follows, and is seen by its shape.
+"""
 BLOCK: Final = 128
 MAX_FORMAT_BYTES: Final = 4096
 
@@ -40,6 +42,7 @@ def groups(header: Header, read: ReadBytes) -> Mapping[str, Group]:
         if layer == key:
             continue
         _check_format(layer + FORMAT, header, read)
+        _check_bits(key, tensor.dtype, layer + SCALES[1] in header)
         is_whole = tensor.dtype == "I8"
         names = (*SCALES, *([OF_127] if is_whole else []))
         scale = next((name for name in names if layer + name in header), None)
@@ -59,9 +62,15 @@ def dequantise(parts: Parts, weight: Form, dtype: torch.dtype) -> Tensor:
     """values * scale, multiplied in float32 and rounded once."""
     import torch
 
-    values = parts[VALUES].to(dtype, copy=True).reshape(len(parts[VALUES]), -1)
+    values, height = parts[VALUES], int(weight.options["height"])
     scale = parts[SCALE].to(torch.float32) / weight.options["of"]
-    return values.mul_(_spread(scale, int(weight.options["height"]), values.shape))
+    if values.device.type != "cpu":  # a device would have to be waited for to know the scale
+        wide = values.to(dtype, copy=True).reshape(len(values), -1)
+        return wide.mul_(_spread(scale, height, wide.shape))
+    if not height:
+        return times(values, scale.item(), dtype)
+    wide = times(values, 1.0, torch.float32).reshape(len(values), -1)
+    return wide.mul_(_spread(scale, height, wide.shape)).to(dtype)
 
 
 def rows(weight: Form, start: int, stop: int) -> Mapping[str, tuple[int, int]] | None:
@@ -83,10 +92,18 @@ def _check_format(key: str, header: Header, read: ReadBytes) -> None:
         format = said.get("format") if isinstance(said, dict) else None
     except (ValueError, IndexError, RecursionError) as error:
         raise ValueError(f"{key} can't be read ({error}). Download it again.") from error
-    if format not in FORMATS:
+    if not str(format).startswith(FORMATS):
         raise ValueError(
             f"its weights are held as “{format}”, which this version can't read. Look for an fp8, "
             "GGUF or 16-bit version of it."
+        )
+
+
+def _check_bits(key: str, dtype: str, has_scale: bool) -> None:
+    if has_scale and dtype in ("U8", "F4"):
+        raise ValueError(
+            f"its weights are held in 4 bits ({key}, “nvfp4” or the like), which this version "
+            "can't read. Look for an fp8, GGUF or 16-bit version of it."
         )
 
 

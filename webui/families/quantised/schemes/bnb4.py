@@ -50,7 +50,9 @@ def dequantise(parts: Parts, weight: Form, dtype: torch.dtype) -> Tensor:
 
     table = parts["quant_map"].to(torch.float32)
     # both values of each byte at once: half the indices
-    pairs = torch.stack([table.repeat_interleave(16), table.repeat(16)], dim=1).to(dtype)
+    pairs = torch.stack([table.repeat_interleave(16), table.repeat(16)], dim=1)
+    if parts[VALUES].device.type != "cpu":  # there mixed types take longer than more bytes
+        pairs = pairs.to(dtype)
     values = torch.nn.functional.embedding(parts[VALUES].flatten().int(), pairs).flatten()
     count, block = math.prod(weight.shape), int(weight.options["block"])
     largest = _largest(parts, weight)
@@ -58,7 +60,7 @@ def dequantise(parts: Parts, weight: Form, dtype: torch.dtype) -> Tensor:
     values[:whole].view(-1, block).mul_(largest[: whole // block, None])
     if whole < count:
         values[whole:count].mul_(largest[-1:])
-    return values[:count]
+    return values[:count].to(dtype)
 
 
 def rows(weight: Form, start: int, stop: int) -> Mapping[str, tuple[int, int]] | None:
