@@ -77,7 +77,12 @@ class Studio:
         self.gallery: Final = Gallery(
             now.outputs, data, lambda: settings.current, labels=self.labels
         )
-        self.models: Final = ModelTable(self.catalog, self.cards, self.gallery.uses.counts)
+        self.models: Final = ModelTable(
+            self.catalog,
+            self.cards,
+            self.gallery.uses.counts,
+            latents={family.id: family.latents for family in self.families},
+        )
         self.jobs: Final = JobStore(data / "jobs.sqlite")
         self.bus: Final = EventBus()
         self.engines: Final = tuple(engines)

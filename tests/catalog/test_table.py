@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from threading import Event
+from typing import Final
 
 import pytest
 
@@ -51,7 +52,8 @@ def hasher(catalog: Catalog) -> Iterator[Hasher]:
 
 
 def table(catalog: Catalog, uses: Mapping[str, int] | None = None) -> ModelTable:
-    return ModelTable(catalog, Cards(catalog), lambda: uses or {})
+    latents = {family.id: family.latents for family in load_families()}
+    return ModelTable(catalog, Cards(catalog), lambda: uses or {}, latents)
 
 
 def names(made: ModelTable, query: TableQuery) -> list[str]:
@@ -103,6 +105,29 @@ def test_a_row_says_where_a_file_belongs_and_what_was_made_with_it(catalog: Cata
     made = table(catalog, {INK: 3})
     assert (made.row(INK).pictures, made.row(INK).better_home) == (3, "")
     assert made.row("VAE/owl.safetensors").better_home == "Lora"
+
+
+FLUX: Final = {
+    "img_in.weight": [3072, 64],
+    "double_blocks.0.img_mod.lin.weight": [18432, 3072],
+    "single_blocks.0.linear1.weight": [21504, 3072],
+    "vector_in.in_layer.weight": [3072, 768],
+    "final_layer.linear.weight": [64, 3072],
+}
+
+
+def test_a_checkpoint_says_which_of_its_missing_parts_no_file_brings(
+    catalog: Catalog, folder: Path
+) -> None:
+    write(folder / "unet" / "flux.safetensors", FLUX)
+    (folder / "text_encoders" / "t5.safetensors").unlink()
+    (folder / "VAE" / "ae.safetensors").unlink()
+    write(folder / "VAE" / "old.safetensors", VAES["sd"][1])
+    catalog.refresh()
+    made = table(catalog)
+    row = made.row("unet/flux.safetensors")
+    assert (row.missing, row.lacking) == (["CLIP-L", "T5-XXL", "VAE"], ["T5-XXL", "VAE"])
+    assert names(made, TableQuery(only=Only.LACKING)) == ["flux"]
 
 
 def test_files_of_the_same_contents_are_found_by_their_hashes(

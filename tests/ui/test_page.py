@@ -46,6 +46,7 @@ def test_tabs_are_found_in_their_order() -> None:
         "extras",
         "history",
         "pnginfo",
+        "models",
         "settings",
     ]
 

@@ -16,7 +16,8 @@ from webui.catalog.homes import better_home
 from webui.catalog.widths import FAMILY_NAMES
 from webui.core.model import ModelInfo, ModelKind
 
-PARTS: Final[Mapping[str, str]] = MappingProxyType({**text_encoders.LABELS, "vae": "VAE"})
+VAE: Final = "vae"
+PARTS: Final[Mapping[str, str]] = MappingProxyType({**text_encoders.LABELS, VAE: "VAE"})
 """What people call the parts that a checkpoint may lack."""
 
 
@@ -87,10 +88,16 @@ class ModelTable:
     """The models of a catalog as rows. Usable from any thread."""
 
     def __init__(
-        self, catalog: Catalog, cards: Cards, uses: Callable[[], Mapping[str, int]]
+        self,
+        catalog: Catalog,
+        cards: Cards,
+        uses: Callable[[], Mapping[str, int]],
+        latents: Mapping[str, str],
     ) -> None:
-        """`uses` gives the number of pictures by hash and by id of a model."""
+        """`uses` gives the number of pictures by hash and by id of a model, `latents` the variant
+        of the VAEs that fit a family."""
         self._catalog: Final = catalog
+        self._latents: Final = latents
         self._cards: Final = cards
         self._uses: Final = uses
 
@@ -125,7 +132,10 @@ class ModelTable:
     def _facts(self) -> _Facts:
         models = [model for kind in ModelKind for model in self._catalog.models(kind)]
         return _Facts(
-            models=models, uses=self._uses(), twins=_twins(models), brought=_parts(models)
+            uses=self._uses(),
+            twins=_twins(models),
+            brought=frozenset((model.kind, model.variant) for model in models),
+            latents=self._latents,
         )
 
     def _row(self, model: ModelInfo, facts: _Facts) -> Row:
@@ -145,17 +155,24 @@ class ModelTable:
 class _Facts:
     """What is known of all models together."""
 
-    models: Sequence[ModelInfo]
     uses: Mapping[str, int]
     twins: Mapping[str, list[ModelInfo]]
-    brought: frozenset[str]
+    brought: frozenset[tuple[ModelKind, str]]
+    """The kinds and variants of all files."""
+    latents: Mapping[str, str]
 
     def pictures(self, model: ModelInfo) -> int:
         """By contents where they are known: files move, and others take their places."""
         return self.uses.get(model.hash or model.id, 0)
 
     def lacking(self, model: ModelInfo) -> list[str]:
-        return [part for part in model.missing if part not in self.brought]
+        return [part for part in model.missing if self._part(model, part) not in self.brought]
+
+    def _part(self, model: ModelInfo, part: str) -> tuple[ModelKind, str]:
+        """The kind and variant of a file that has a part for a model."""
+        if part == VAE:
+            return ModelKind.VAE, self.latents.get(model.family, "")
+        return ModelKind.TEXT_ENCODER, part
 
     def fits(self, model: ModelInfo, only: Only) -> bool:
         match only:
@@ -193,14 +210,6 @@ def _twins(models: Iterable[ModelInfo]) -> dict[str, list[ModelInfo]]:
         if model.hash:
             groups.setdefault(model.hash, []).append(model)
     return {hash: group for hash, group in groups.items() if len(group) > 1}
-
-
-def _parts(models: Iterable[ModelInfo]) -> frozenset[str]:
-    """The parts that files here bring for checkpoints without. Any VAE counts as one: which fits
-    is the resolver's to say."""
-    encoders = {model.variant for model in models if model.kind is ModelKind.TEXT_ENCODER}
-    has_vae = any(model.kind is ModelKind.VAE for model in models)
-    return frozenset(encoders | ({"vae"} if has_vae else set()))
 
 
 def _name_key(model: ModelInfo) -> tuple[object, ...]:
