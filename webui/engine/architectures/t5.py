@@ -63,7 +63,10 @@ class T5Reader:
         return chunk_text(text, self._vocabulary, Reading(emphasis=manner.emphasis), field)
 
     def _tokenize(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+        """Without the spaces around a piece: each begins a word, and a space behind its last one
+        would be a token of its own, which the text without weights does not have."""
+        bare = text.strip()
+        ids: list[int] = self._tokenizer(bare, add_special_tokens=False, verbose=False).input_ids
         return ids
 
     def _filled(self, chunk: Chunk) -> Window:
