@@ -45,7 +45,10 @@ class Chunk:
         """Each weight's place in the chunk's memory, a tensor of bytes."""
         for weight, offset in zip(self.weights, self.offsets, strict=True):
             flat = memory[offset : offset + weight.size_bytes].view(weight.dtype)
-            yield weight, flat.as_strided(weight.shape, weight.strides)
+            if weight.is_channels_last:
+                yield weight, flat.as_strided(weight.shape, weight.strides)
+            else:
+                yield weight, flat.view(weight.shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ import logging
 import mmap
 import threading
 import weakref
+from contextlib import suppress
 from typing import Any, Final
 
 import torch
@@ -102,6 +103,8 @@ def _pin(memory: Tensor) -> bool:
     error = _driver().cudaHostRegister(memory.data_ptr(), memory.numel(), 0)
     if int(error) != 0:
         log.warning("Memory can't be pinned (error %d): loading will be slower.", int(error))
+        with suppress(RuntimeError):  # the driver tells the next one who asks as well
+            torch.zeros(1, device="cuda")
         return False
     return True
 

@@ -6,7 +6,7 @@ import logging
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 import torch
@@ -60,7 +60,7 @@ class PartWeights:
         self.generation = 0
         self._empty(model)
 
-    @property
+    @cached_property
     def total_bytes(self) -> int:
         """What it takes when all of it is on the device."""
         return self._laid_out(None).device_bytes
