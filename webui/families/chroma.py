@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from webui.core.model import Defaults, ModelInfo
-from webui.families.components import Placement, Shift
+from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily
 from webui.families.dit_loading import Kind, Network, Plan
 from webui.families.flux import LATENTS, T5_READER
@@ -23,32 +23,24 @@ from webui.families.flux_layout import (
 SHIFT: Final = Shift(value=3.0)
 
 
-def _kind() -> Any:
+def _make(config: dict[str, Any]) -> Any:
     from diffusers.models.transformers.transformer_chroma import ChromaTransformer2DModel
 
-    return ChromaTransformer2DModel
+    return ChromaTransformer2DModel.from_config(config)
 
 
 def _settings(shape: Callable[[str], tuple[int, ...]], keys: Collection[str]) -> dict[str, Any]:
     return {**flux_config(shape, keys), **guidance_config(shape, keys)}
 
 
-def _finish(network: Any, placement: Placement) -> None:
-    """Numbers its modulations: a table that is computed, not stored."""
-    count, channels = network.time_text_embed.mod_proj.shape
-    made = type(network.time_text_embed)(num_channels=channels // 2, out_dim=count)
-    network.time_text_embed = made.to(placement.device)
-
-
 PLAN: Final = Plan(
     network=Network(
         marks=CHROMA_MARKS,
         diffusers_marks=CHROMA_DIFFUSERS_MARKS,
-        kind=_kind,
+        make=_make,
         settings=_settings,
         names=flux_names,
         width="img_in.bias",
-        finish=_finish,
     ),
     readers=(replace(T5_READER, name="text_encoder"),),
     vae=LATENTS,

@@ -52,16 +52,14 @@ class Network:
     marks: tuple[str, ...]
     """Names in original files that only this network has together."""
     diffusers_marks: tuple[str, ...]
-    kind: Callable[[], Callable[..., nn.Module]]
-    """Imports its class."""
+    make: Callable[[Config], nn.Module]
+    """Makes it, by its settings."""
     settings: Callable[[Shape, Collection[str]], Config]
     """By shapes and names of an original file."""
     names: Callable[..., Mapping[str, str | Piece]]
     """(keys, width, start) -> the original file's name of each key."""
     width: str
     """The tensor that is as long as the network is wide."""
-    finish: Callable[[Any, Placement], None] = lambda network, placement: None
-    """Makes what is in no file."""
 
     def start(self, names: Container[str]) -> str | None:
         """What stands before its names in an original file; None where it is not in it."""
@@ -311,11 +309,9 @@ def _built(
     names: Callable[[Collection[str]], Mapping[str, str | Piece]],
     placement: Placement,
 ) -> nn.Module:
-    kind: Any = network.kind()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the library's Chroma warns of its parts
-        model: nn.Module = build(partial(kind.from_config, config), names, files, placement)
-        network.finish(model, placement)
+        model: nn.Module = build(partial(network.make, config), names, files, placement)
     return model
 
 

@@ -59,10 +59,10 @@ T5_READER: Final = Reader(
 LATENTS: Final = latent_settings(scaling=0.3611, shift=0.1159)
 
 
-def _kind() -> Any:
+def _make(config: dict[str, Any]) -> Any:
     from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
-    return FluxTransformer2DModel
+    return FluxTransformer2DModel.from_config(config)
 
 
 def _settings(shape: Callable[[str], tuple[int, ...]], keys: Collection[str]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ PLAN: Final = Plan(
     network=Network(
         marks=FLUX_MARKS,
         diffusers_marks=FLUX_DIFFUSERS_MARKS,
-        kind=_kind,
+        make=_make,
         settings=_settings,
         names=flux_names,
         width="img_in.bias",

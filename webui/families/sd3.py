@@ -31,17 +31,20 @@ SHIFT: Final = Shift(value=3.0)
 """Esser et al. 2024, section 5.3.2: what people liked best at 1024 pixels."""
 
 
-def _kind() -> Any:
+def _make(config: dict[str, Any]) -> Any:
+    """Without storage for its table of places too, which is in the file: up to 0.9 GB."""
+    import torch
     from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
 
-    return SD3Transformer2DModel
+    with torch.device("meta"):
+        return SD3Transformer2DModel.from_config(config)
 
 
 PLAN: Final = Plan(
     network=Network(
         marks=MARKS,
         diffusers_marks=DIFFUSERS_MARKS,
-        kind=_kind,
+        make=_make,
         settings=sd3_config,
         names=sd3_names,
         width="x_embedder.proj.bias",

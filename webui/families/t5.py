@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -82,11 +83,9 @@ def load_t5(
     make_names = _gguf_names if start + GGUF_ROOT in files else _plain_names
     names = partial(make_names, files=files, start=start)
     config = T5Config(**_settings(files, names))
-    model = build(lambda: T5Stack(config), names, files, placement)
-    if placement.dtype is torch.float16:
-        for block in model.block:  # what comes out here goes beyond float16's range
-            block.layer[-1].DenseReluDense.wo.float()
-    return model
+    if placement.dtype is torch.float16:  # beyond whose range its numbers go
+        placement = replace(placement, dtype=torch.bfloat16)
+    return build(lambda: T5Stack(config), names, files, placement)
 
 
 def load_t5_tokenizer(name: str, folder: Path | None = None) -> PreTrainedTokenizerFast:
