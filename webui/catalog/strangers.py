@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from webui.catalog.widths import FAMILY_NAMES, FAMILY_OF_WIDTH
 from webui.core.model import Header, TensorHeader
+from webui.networks.keys import is_network
 
 START: Final = "\n"
 """Before a mark that names begin with; others may stand anywhere in a name."""
@@ -20,6 +21,8 @@ class _Stranger(NamedTuple):
     marks: tuple[str, ...]
     """Any of these in the names of its tensors."""
     has_family: bool = False
+    may_be_network: bool = False
+    """Whether it may have layers of a LoRA beside its own."""
 
 
 STRANGERS: Final = (
@@ -36,10 +39,14 @@ STRANGERS: Final = (
         ),
         has_family=True,
     ),
-    _Stranger("an IP-Adapter", (".to_k_ip.", "\nip_adapter", "ip_adapter_double_stream"), True),
+    _Stranger(
+        "an IP-Adapter", (".to_k_ip.", "\nip_adapter", "ip_adapter_double_stream"), True, True
+    ),
     _Stranger("a T2I-Adapter", ("body.0.resnets.0.block1.", "\nbody.0.block1.", "\nadapter.body.")),
-    _Stranger("a motion module (AnimateDiff)", ("motion_modules.",)),
-    _Stranger("a photo identity adapter (PhotoMaker)", ("\nid_encoder.", "\nfuse_module.")),
+    _Stranger("a motion module (AnimateDiff)", ("motion_modules.",), False, True),
+    _Stranger(
+        "a photo identity adapter (PhotoMaker)", ("\nid_encoder.", "\nfuse_module."), False, True
+    ),
     _Stranger("a segmentation model (SAM)", ("\nmask_decoder.", "\nsam_mask_decoder.")),
     _Stranger("a detector (YOLO)", ("ultralytics.nn",)),
     _Stranger("a face restorer (GFPGAN)", ("\nstylegan_decoder.",)),
@@ -65,6 +72,7 @@ CHECKPOINT_MARKS: Final = (
     "\nsingle_transformer_blocks.",
     "\ninput_blocks.",
     "\ndown_blocks.0.attentions.",
+    "\ndown_blocks.1.attentions.",
 )
 """A diffusion model of whatever family."""
 CONTEXT_KEYS: Final = ("attn2.to_k.weight", ".to_k_ip.weight")
@@ -74,10 +82,15 @@ def stranger(names: Collection[str]) -> str | None:
     """What a file is that holds tensors of these names, as people call it, its family where a
     header tells; None for what is usable, or unknown."""
     text = START + START.join(names)
-    for noun, marks, has_family in STRANGERS:
+    has_network = is_network(names)  # as most files are: few rows need to be tried
+    for noun, marks, has_family, may_be_network in STRANGERS:
+        if has_network and not may_be_network:
+            continue
         if any(mark in text for mark in marks):
             family = _family(names) if has_family and isinstance(names, Mapping) else ""
             return f"{noun} for {family}" if family else noun
+    if has_network:
+        return None
     if all(mark in names for mark in HYPERNETWORK_MARKS):
         return "a hypernetwork"
     if any(mark in text for mark in VISION_MARKS) and "token_embedding" not in text:
