@@ -25,6 +25,7 @@ from webui.families.stored import Stored, WeightFile
 from webui.families.weight_table import Weight, WeightTable, bytes_of, cut, element_type, put
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 M = TypeVar("M", bound="nn.Module")
@@ -110,15 +111,15 @@ class TensorFiles:
         parts = {part: self._table[each] for part, each in found.keys.items()}
         return Packed(form=found.form, parts=parts)
 
-    def read(self, key: str) -> Tensor:
-        """A tensor as the file has it, of a quantised weight the true values in float32; on the
-        CPU. Raises ModelUnreadable."""
+    def read(self, key: str, dtype: torch.dtype | None = None) -> Tensor:
+        """A tensor as the file has it, of a quantised weight the true values in `dtype` or in
+        float32; on the CPU. Raises ModelUnreadable."""
         import torch
 
         if (found := self._seen.groups.get(key)) is None:
             return self._raw(key)
         parts = {part: self._raw(each) for part, each in found.keys.items()}
-        return found.form.dequantise(parts, torch.float32)
+        return found.form.dequantise(parts, dtype or torch.float32)
 
     def _raw(self, key: str) -> Tensor:
         import torch
@@ -254,23 +255,35 @@ def _weights(
     _check_shape(files, piece, shape)
     stored = files.stored(piece.key)
     if isinstance(stored, Packed):
-        packed = None
-        if len(keys) == 1 and not piece.transpose:
-            packed = stored.piece(piece.start, piece.stop, swap_halves=piece.swap_halves)
-        if packed and (kept := keep_packed(model, keys[0], packed.seen_as(shape), placement.dtype)):
+        if kept := _kept(model, keys, stored, piece, shape, placement):
             return kept
-    whole = files.read(piece.key) if isinstance(stored, Packed) else stored
+        stored = stored.cast or files.read(piece.key, placement.dtype)
     return [
         Weight(
             keys=keys,
             shape=shape,
             dtype=placement.dtype if like.is_floating_point() else like.dtype,
-            source=cut(whole, piece.start, piece.stop),
+            source=cut(stored, piece.start, piece.stop),
             swap_halves=piece.swap_halves,
             transpose=piece.transpose,
             is_channels_last=placement.is_channels_last and len(shape) == 4,
         )
     ]
+
+
+def _kept(
+    model: nn.Module,
+    keys: tuple[str, ...],
+    packed: Packed,
+    piece: Piece,
+    shape: tuple[int, ...],
+    placement: Placement,
+) -> list[Weight]:
+    """The parts of a packed weight that a layer can run on; empty where none can."""
+    if len(keys) > 1 or piece.transpose:
+        return []
+    rows = packed.piece(piece.start, piece.stop, swap_halves=piece.swap_halves)
+    return keep_packed(model, keys[0], rows.seen_as(shape), placement.dtype) if rows else []
 
 
 def _move_buffers(model: nn.Module, table: WeightTable, placement: Placement) -> None:

@@ -28,6 +28,11 @@ class Packed:
     parts: Mapping[str, Stored]
     swapped: frozenset[str] = frozenset()
 
+    @property
+    def cast(self) -> Stored | None:
+        """The tensor in the file, where a cast alone gives its true values."""
+        return next(iter(self.parts.values())) if self.form.scheme.is_cast else None
+
     def piece(self, start: int | None, stop: int | None, *, swap_halves: bool) -> Packed | None:
         """Rows `start` to `stop`, with their halves swapped. None where the scheme can't tell them
         apart: then take them of the true values."""

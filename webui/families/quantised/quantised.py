@@ -59,6 +59,8 @@ class Scheme:
     groups: Callable[[Header, ReadBytes], Mapping[str, Group]]
     dequantise: Callable[[Parts, Form, torch.dtype], Tensor]
     rows: Callable[[Form, int, int], Mapping[str, tuple[int, int]] | None]
+    is_cast: bool = False
+    """A weight is one tensor, and a cast gives its true values."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,4 +88,5 @@ SCHEME: Final = Scheme(
     groups=groups,
     dequantise=dequantise,
     rows=rows,
+    is_cast=True,
 )
