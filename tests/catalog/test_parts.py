@@ -234,3 +234,12 @@ def test_the_first_bytes_decide_how_a_file_is_read(catalog: Catalog, folder: Pat
     assert [model.id for model in catalog.models(ModelKind.TEXT_ENCODER)] == ["a.ckpt"]
     assert [model.id for model in catalog.models(ModelKind.VAE)] == ["b.sft"]
     assert ["damaged" in problem.why for problem in catalog.problems()] == [True]
+
+
+def test_parts_of_a_model_in_several_files_are_told_once(catalog: Catalog, folder: Path) -> None:
+    for number in (1, 2, 3):
+        write(folder / f"model-0000{number}-of-00003.safetensors", t5(512))
+    catalog.refresh()
+    assert not catalog.models(ModelKind.TEXT_ENCODER)
+    (problem,) = catalog.problems()
+    assert "first of 3 parts" in problem.why

@@ -74,6 +74,29 @@ def test_a_text_file_stands_in_for_the_description(model: Path) -> None:
     assert read_sidecar(model) == Sidecar(description="Ink")
 
 
+def test_what_civitai_says_stands_in_for_what_nobody_noted(model: Path) -> None:
+    info = {
+        "baseModel": "SDXL 1.0",
+        "trainedWords": ["inkstyle,", "wet paper"],
+        "description": "<p>Ink &amp; <b>paper</b></p><p>v2<br/>soft</p><script>",
+        "model": {"description": "no"},
+    }
+    (model.parent / "ink.v2.civitai.info").write_text(json.dumps(info), "utf-8")
+    assert read_sidecar(model) == Sidecar(
+        activation_text="inkstyle, wet paper",
+        description="Ink & paper\nv2\nsoft",
+        made_for="SDXL",
+    )
+    (model.parent / "ink.v2.json").write_text('{"activation text": "mine"}', "utf-8")
+    assert read_sidecar(model).activation_text == "mine"
+
+
+@pytest.mark.parametrize("text", ["[]", '{"trainedWords": 3, "model": 4, "description": [1]}'])
+def test_odd_words_of_civitai_do_no_harm(model: Path, text: str) -> None:
+    (model.parent / "ink.v2.civitai.info").write_text(text, "utf-8")
+    assert read_sidecar(model).activation_text == ""
+
+
 @pytest.mark.parametrize("text", ["{", "[1]", '{"notes": 3, "preferred weight": "x"}'])
 def test_notes_that_cannot_be_read_are_as_none(model: Path, text: str) -> None:
     (model.parent / "ink.v2.json").write_text(text, "utf-8")

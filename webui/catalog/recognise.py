@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from webui.modelfiles.front import read_front
 from webui.modelfiles.header import Front
 
 SAFETENSORS: Final = ".safetensors"
+SHARD: Final = re.compile(r".+-(?P<number>\d{5})-of-(?P<total>\d{5})\.\w+")
+"""How libraries call the files of a model that is too large for one."""
 MAX_ALIAS: Final = 200
 
 
@@ -45,6 +48,8 @@ def recognise(path: Path, folders: Iterable[str], families: Sequence[ModelFamily
 def _recognise_file(path: Path, folders: Sequence[str], families: Sequence[ModelFamily]) -> Finding:
     """Whatever its name says: its first bytes decide how it is read. A pickle of something that
     nobody here has a use for concerns nobody: training leaves many of them behind."""
+    if shard := SHARD.fullmatch(path.name):
+        return _shard(path.name, int(shard["number"]), int(shard["total"]))
     container = container_of(path)
     if container is Container.GGUF:
         read = read_gguf_front(path)
@@ -59,6 +64,17 @@ def _recognise_file(path: Path, folders: Sequence[str], families: Sequence[Model
         if container in PICKLES and not has_diffusion_model(front.tensors):
             return Finding()
         raise
+
+
+def _shard(name: str, number: int, total: int) -> Finding:
+    """One of several files of a model. The first speaks for all."""
+    if number > 1:
+        return Finding()
+    raise ModelUnreadable(
+        name,
+        f"it is the first of {total} parts of one model. This version reads such parts only in "
+        "diffusers folders, with their model_index.json. Look for the model in one file.",
+    )
 
 
 class _Unknown(ModelUnreadable):

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from webui.catalog.civitai import ENDING, read_civitai
 from webui.core.errors import ModelUnreadable
 from webui.core.files import write_atomic
 
@@ -57,11 +58,14 @@ class Sidecar:
 
 def read_sidecar(model: Path) -> Sidecar:
     """The notes on the model file at `model`; empty ones where there are none or they can't be
-    read. A text file beside it stands in for the description."""
+    read. A text file beside it stands in for the description, and what Civitai says for whatever
+    nobody noted."""
     found = _entries(_json_path(model))
     texts = {name: _words(found.get(key)) for name, key in KEYS.items() if name != WEIGHT}
     if not texts["description"]:
         texts["description"] = _text_beside(model)
+    for name, text in read_civitai(_entries(_civitai_path(model))).items():
+        texts[name] = texts[name] or _words(text)
     return Sidecar(**texts, preferred_weight=_number(found.get(KEYS[WEIGHT])))
 
 
@@ -83,7 +87,7 @@ def note_files(model: Path) -> tuple[tuple[int, int] | None, ...]:
     """Time of change and size of each file that may hold notes, None for those that are not there.
     As long as this stays the same, the notes do."""
     texts = (model.parent / f"{_stem(model)}{ending}" for ending in TEXT_ENDINGS)
-    return tuple(_stamp(path) for path in (_json_path(model), *texts))
+    return tuple(_stamp(path) for path in (_json_path(model), _civitai_path(model), *texts))
 
 
 def preview_path(model: Path) -> Path | None:
@@ -109,6 +113,10 @@ def _stem(model: Path) -> str:
 
 def _json_path(model: Path) -> Path:
     return model.parent / f"{_stem(model)}.json"
+
+
+def _civitai_path(model: Path) -> Path:
+    return model.parent / f"{_stem(model)}{ENDING}"
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
