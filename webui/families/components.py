@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
@@ -46,6 +46,12 @@ class Placement:
     defer: Callable[[nn.Module, WeightTable], None] | None = None
     """Told of each model that is built, which then has no weights yet, and what they are made of:
     someone else brings them in. None: they are read at once."""
+
+    @property
+    def for_vae(self) -> Placement:
+        """The same for a VAE, whose convolutions GPUs do 25 to 57 % slower with channels last
+        (measured on an H100 in float16)."""
+        return replace(self, is_channels_last=self.is_channels_last and self.device.type == "cpu")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ can't be read, and keep weights mapped to the file. torch is imported inside the
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -64,6 +64,14 @@ class Plan:
     readers: tuple[Reader, ...]
     may_ask_network: bool = False
     """Where nothing says what the network answers, it is asked."""
+    is_mostly_convolutions: bool = False
+    """On a GPU its UNet is then 15 % faster with the channels last; others, and VAEs, are slower."""
+
+    def unet_placement(self, placement: Placement) -> Placement:
+        """How the UNet lies in memory."""
+        if placement.device.type == "cpu" or not self.is_mostly_convolutions:
+            return placement
+        return replace(placement, is_channels_last=True)
 
 
 def missing_parts(names: Container[str], readers: tuple[Reader, ...]) -> tuple[str, ...]:
@@ -83,7 +91,12 @@ def load_folder(folder: Path, plan: Plan, placement: Placement) -> Components:
     sd_variants.check_words(name, sd_variants.folder_words(config("unet"), schedule, index))
     training = read_training(name, schedule)
     with TensorFiles(name, folder_files(name, folder / "unet")) as files:
-        unet = _unet(config("unet"), lambda keys: {key: key for key in keys}, files, placement)
+        unet = _unet(
+            config("unet"),
+            lambda keys: {key: key for key in keys},
+            files,
+            plan.unet_placement(placement),
+        )
     with TensorFiles(name, folder_files(name, folder / "vae")) as files:
         vae = _vae(config("vae"), partial(folder_names, files), files, placement)
     encoders = {}
@@ -126,7 +139,7 @@ def load_file(
         prediction = _said(path, words, metadata)
         if prediction is None and plan.may_ask_network:
             prediction = ask_network(partial(_unet, like, found.names, files))
-        unet = _unet(like, found.names, files, placement)
+        unet = _unet(like, found.names, files, plan.unet_placement(placement))
         vae = _vae_of(files, config("vae"), placement, parts)
         encoders = {
             each.name: _encoder_of(files, each, config(each.name), placement, parts)
@@ -180,7 +193,8 @@ def _unet(
 def _vae(config: Config, names: NameOf, files: TensorFiles, placement: Placement) -> AutoencoderKL:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-    return build(partial(AutoencoderKL.from_config, config), names, files, placement)
+    make = partial(AutoencoderKL.from_config, config)
+    return build(make, names, files, placement.for_vae)
 
 
 def _vae_of(

@@ -59,7 +59,7 @@ def vae_in(files: TensorFiles, like: Mapping[str, Any], placement: Placement) ->
         **{f"{way}_block_types": [kind] * len(blocks) for way, kind in kinds.items()},
     }
     make = partial(AutoencoderKL.from_config, config)
-    return build(make, partial(_names, files), files, placement)
+    return build(make, partial(_names, files), files, placement.for_vae)
 
 
 def vae_prefix(names: Container[str]) -> str | None:

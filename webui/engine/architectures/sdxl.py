@@ -73,7 +73,9 @@ def arguments(seen: Tensor, time: Tensor, text: Text, frame: Frame) -> Mapping[s
 
 def told(seen: Tensor, time: Tensor, text: Text, facts: list[float]) -> Mapping[str, Any]:
     """Arguments with facts of the picture, the same for all rows."""
-    row = torch.tensor(facts, dtype=torch.float32, device=seen.device)
+    # filled on the device: numbers sent there would have to wait for all that is queued
+    filled = [torch.full((1,), fact, dtype=torch.float32, device=seen.device) for fact in facts]
+    row = torch.cat(filled)
     return {
         "sample": seen,
         "timestep": time,
