@@ -58,9 +58,12 @@ def test_main_controls_and_picture_are_seen_without_scrolling(window: OpenWindow
     expect(page.picture("txt2img", "an owl above the fold")).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_axe_finds_nothing_serious(window: OpenWindow, theme: str) -> None:
-    """One window for all tabs: each costs seconds. History comes last, its picture covers them."""
+    """One window for all tabs: each costs seconds. History comes last, its picture covers them.
+
+    Of the usual set this is the dark theme; the light one is looked at with open groups.
+    """
     page = window(f"?__theme={theme}")
     page.make("txt2img", "an owl for axe")
     found = {tab: serious(page, tab) for tab in sorted(TABS, key=lambda tab: tab == "history")}
@@ -81,7 +84,9 @@ def serious(page: StudioPage, tab: str) -> list[tuple[str, object, str]]:
     ]
 
 
-@pytest.mark.parametrize(("theme", "is_dark"), [("dark", True), ("light", False)])
+@pytest.mark.parametrize(
+    ("theme", "is_dark"), [("dark", True), pytest.param("light", False, marks=pytest.mark.slow)]
+)
 def test_the_theme_of_the_settings_rules(
     window: OpenWindow, tmp_path: Path, theme: str, is_dark: bool
 ) -> None:
