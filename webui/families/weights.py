@@ -253,17 +253,19 @@ def _weights(
     """What this weight of the model is made of; several where a layer keeps it quantised."""
     shape = tuple(like.shape)
     _check_shape(files, piece, shape)
-    stored = files.stored(piece.key)
-    if isinstance(stored, Packed):
-        if kept := _kept(model, keys, stored, piece, shape, placement):
-            return kept
-        stored = stored.cast or files.read(piece.key, placement.dtype)
+    found = files.stored(piece.key)
+    if not isinstance(found, Packed):
+        source: Stored | Tensor = found
+    elif kept := _kept(model, keys, found, piece, shape, placement):
+        return kept
+    else:
+        source = found.cast or files.read(piece.key, placement.dtype)
     return [
         Weight(
             keys=keys,
             shape=shape,
             dtype=placement.dtype if like.is_floating_point() else like.dtype,
-            source=cut(stored, piece.start, piece.stop),
+            source=cut(source, piece.start, piece.stop),
             swap_halves=piece.swap_halves,
             transpose=piece.transpose,
             is_channels_last=placement.is_channels_last and len(shape) == 4,
