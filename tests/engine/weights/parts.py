@@ -17,7 +17,7 @@ from webui.families.weights import Piece, TensorFiles, build
 
 CPU = torch.device("cpu")
 WIDTH = 256
-SMALL = Grain(small_layer=4000, smallest_chunk=1_000_000, block=300_000)
+SMALL = Grain(small_layer=4000, smallest_chunk=1_000_000, block=300_000, large_table=1_000_000)
 """For small models to go every way that large ones go."""
 
 

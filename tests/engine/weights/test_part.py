@@ -70,6 +70,39 @@ def test_layers_in_fewer_bits_are_streamed_as_they_are(store: WeightStore, tmp_p
         assert torch.equal(answer(streamed[0]), answer(whole[0]))
 
 
+@pytest.mark.parametrize("is_tied", [False, True])
+def test_large_tables_are_looked_up_where_they_lie(
+    store: WeightStore, tmp_path: Path, is_tied: bool
+) -> None:
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table, self.other = nn.Embedding(5000, 64), nn.Embedding(5000, 64)
+            if is_tied:
+                self.other.weight = self.table.weight
+            self.out = nn.Linear(64, 64)
+
+        def forward(self, ids: Tensor) -> Tensor:
+            result: Tensor = self.out(self.table(ids) + self.other(input=ids.flip(-1)))
+            return result
+
+    file = tmp_path / "words.safetensors"
+    tables = {key: torch.randn(5000, 64) for key in ("table.weight", "other.weight")[: 2 - is_tied]}
+    save_file({**tables, "out.weight": torch.randn(64, 64), "out.bias": torch.zeros(64)}, file)
+    whole, other = (deferred(store, file, Words) for _ in range(2))
+    whole[1].place()
+    other[1].place(100_000)
+    assert other[1].device_bytes <= 100_000
+    ids = torch.tensor([[4999, 0, 7, 7], [1, 2, 3, 4998]])
+    for _ in range(2):
+        assert torch.equal(other[0](ids), whole[0](ids))
+    master(other[0].get_submodule("table"), "weight").mul_(2)
+    master(whole[0].get_submodule("table"), "weight").mul_(2)
+    assert torch.equal(other[0](ids), whole[0](ids))
+    other[1].place()
+    assert torch.equal(other[0](ids), whole[0](ids))
+
+
 def test_layers_that_are_left_out_don_t_matter(store: WeightStore, file: Path) -> None:
     whole, streamed = deferred(store, file), deferred(store, file)
     whole[1].place()

@@ -30,6 +30,8 @@ class Grain:
     """Large enough that a copy reaches the link's full speed."""
     block: int = 16 * 2**20
     """What a thread reads at a time."""
+    large_table: int = 32 * 2**20
+    """Tables of embeddings above leave the device where not all of a part has room."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,10 +55,12 @@ class Chunk:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layout:
-    """How a part lies in memory. `fixed` always stays on the device; of the others those do that
-    `is_resident` says, in order; the rest is streamed through `slots` of the largest one's size."""
+    """How a part lies in memory. `fixed` always stays on the device, `shelf` in the computer's
+    memory; of the others those stay that `is_resident` says, in order; the rest is streamed through
+    `slots` of the largest one's size."""
 
     fixed: Chunk
+    shelf: Chunk
     chunks: tuple[Chunk, ...]
     is_resident: tuple[bool, ...]
 
@@ -73,6 +77,15 @@ class Layout:
         return tuple(chunk for chunk, is_resident in pairs if not is_resident)
 
     @property
+    def shelves(self) -> tuple[Chunk, ...]:
+        """The shelf, where something is on it."""
+        return (self.shelf,) if self.shelf.weights else ()
+
+    def is_like(self, other: Layout) -> bool:
+        """Whether the same weights stay on the device."""
+        return self.is_resident == other.is_resident and self.shelf.weights == other.shelf.weights
+
+    @property
     def slots(self) -> tuple[int, ...]:
         """Sizes of the slots in bytes."""
         sizes = [chunk.size_bytes for chunk in self.streamed]
@@ -86,31 +99,39 @@ class Layout:
     @property
     def host_bytes(self) -> int:
         """What it takes of the computer's memory, pinned."""
-        return sum(chunk.size_bytes for chunk in self.streamed)
+        return sum(chunk.size_bytes for chunk in (*self.streamed, self.shelf))
 
 
 def lay_out(
     table: WeightTable,
     layers: Sequence[str],
     resident_bytes: int | None = None,
+    tables: Collection[str] = (),
     grain: Grain = Grain(),
 ) -> Layout:
     """The layout that takes at most `resident_bytes` of the device, slots included, or the least
-    that there is; all of it without a limit. `layers` may be streamed, in the order of use."""
+    that there is; all of it without a limit. `layers` may be streamed, in the order of use;
+    `tables` are looked up in."""
     owned = _by_layer(table, set(layers), grain.small_layer)
     size = sum(weight.size_bytes for weights in owned.values() for weight in weights)
     limit = min(grain.largest_chunk, max(grain.smallest_chunk, size // CHUNKS))
     streamable = {id(weight) for weights in owned.values() for weight in weights}
-    rest = (weight for weight in table.weights if id(weight) not in streamable)
-    fixed = _chunk((), rest)
+    rest = [weight for weight in table.weights if id(weight) not in streamable]
     chunks = tuple(_pack([(name, owned[name]) for name in layers if name in owned], limit))
-    whole = Layout(fixed=fixed, chunks=chunks, is_resident=(True,) * len(chunks))
+    all_of_them = (True,) * len(chunks)
+    whole = Layout(
+        fixed=_chunk((), rest), shelf=_chunk((), ()), chunks=chunks, is_resident=all_of_them
+    )
     if resident_bytes is None or whole.device_bytes <= resident_bytes:
         return whole
+    shelved = [each for each in rest if _is_large_table(each, tables, grain.large_table)]
+    fixed = _chunk((), (each for each in rest if each not in shelved))
     sizes = [chunk.size_bytes for chunk in chunks]
     slots = SLOTS * max(sizes, default=0)
-    left = resident_bytes - fixed.size_bytes - slots
-    return Layout(fixed=fixed, chunks=chunks, is_resident=spread(sizes, left))
+    stays = spread(sizes, resident_bytes - fixed.size_bytes - slots)
+    if fixed.size_bytes + sum(sizes) <= resident_bytes:  # without slots all others have room
+        stays = all_of_them
+    return Layout(fixed=fixed, shelf=_chunk((), shelved), chunks=chunks, is_resident=stays)
 
 
 def spread(sizes: Sequence[int], resident_bytes: int) -> tuple[bool, ...]:
@@ -153,6 +174,21 @@ def streamable_layers(model: nn.Module) -> tuple[str, ...]:
         and not any(True for _ in layer.children())
         and not isinstance(layer, nn.Embedding)
     )
+
+
+def tables_of(model: nn.Module) -> tuple[str, ...]:
+    """The layers that look up rows of a table."""
+    return tuple(
+        path
+        for path, layer in model.named_modules()
+        if isinstance(layer, nn.Embedding) and layer.max_norm is None
+    )
+
+
+def _is_large_table(weight: Weight, tables: Collection[str], large: int) -> bool:
+    """Whether all layers that share a weight only look up rows of it, and it is large."""
+    owners = {key.rpartition(".")[0] for key in weight.keys}
+    return weight.size_bytes >= large and owners <= set(tables)
 
 
 def _by_layer(

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from webui.engine.weights.carrier import Carrier, Move
-from webui.engine.weights.chunks import Grain, Layout, lay_out, streamable_layers
+from webui.engine.weights.chunks import Grain, Layout, lay_out, streamable_layers, tables_of
 from webui.engine.weights.host import HostBlock, HostMemory
 from webui.engine.weights.master import Masters, keep
 from webui.engine.weights.order import KnownOrders, OrderOfUse, order_of_use
+from webui.engine.weights.row_table import RowTable
 from webui.engine.weights.streamer import Streamer
 from webui.families.stored import Stored
 from webui.families.weight_table import Weight, WeightTable, put
@@ -50,6 +51,7 @@ class PartWeights:
         self._grain: Final = grain
         owners = {weight.keys[0].rpartition(".")[0] for weight in table.weights}
         self._listed: Final = tuple(n for n in streamable_layers(model) if n in owners)
+        self._tables: Final = tables_of(model)
         self._orders: Final = orders
         self._masters: Final = Masters(table.device)
         self._layout: Layout | None = None
@@ -115,7 +117,7 @@ class PartWeights:
     def placing(self, resident_bytes: int | None = None) -> Iterator[int]:
         """As `place`; yields the bytes read so far. Closed early it leaves the part released."""
         layout = self._laid_out(resident_bytes)
-        if self._layout is not None and self._layout.is_resident == layout.is_resident:
+        if self._layout is not None and self._layout.is_like(layout):
             return
         self.release()
         if self._model() is None:
@@ -153,7 +155,7 @@ class PartWeights:
 
     def _laid_out(self, resident_bytes: int | None) -> Layout:
         layers = self._orders.of(self._listed) or self._listed
-        return lay_out(self._table, layers, resident_bytes, self._grain)
+        return lay_out(self._table, layers, resident_bytes, self._tables, self._grain)
 
     def _bring(self, layout: Layout) -> Iterator[int]:
         memories = self._take(layout)
@@ -163,18 +165,19 @@ class PartWeights:
     @torch.inference_mode(False)
     def _take(self, layout: Layout) -> _Memories:
         """Memory for a layout. Patches change it outside of inference mode too."""
-        self._blocks = [self._host.take(chunk.size_bytes) for chunk in layout.streamed]
-        pairs = zip(layout.streamed, self._blocks, strict=True)
-        streamed = [block.memory[: chunk.size_bytes] for chunk, block in pairs]
+        on_host = (*layout.streamed, *layout.shelves)
+        self._blocks = [self._host.take(chunk.size_bytes) for chunk in on_host]
+        pairs = zip(on_host, self._blocks, strict=True)
+        hosted = [block.memory[: chunk.size_bytes] for chunk, block in pairs]
         resident = [self._on_device(chunk.size_bytes) for chunk in layout.resident]
-        chunks = (*layout.resident, *layout.streamed)
+        chunks = (*layout.resident, *on_host)
         rooms = [
             room
-            for chunk, memory in zip(chunks, (*resident, *streamed), strict=True)
+            for chunk, memory in zip(chunks, (*resident, *hosted), strict=True)
             for room in chunk.rooms(memory)
         ]
         slots = [self._on_device(size) for size in layout.slots]
-        return _Memories(rooms=rooms, streamed=streamed, slots=slots)
+        return _Memories(rooms=rooms, streamed=hosted[: len(layout.streamed)], slots=slots)
 
     def _on_device(self, size_bytes: int) -> Tensor:
         return torch.empty(size_bytes, dtype=torch.uint8, device=self._table.device)
@@ -208,6 +211,10 @@ class PartWeights:
             for index, chunk in enumerate(layout.streamed):
                 inside.update(chunk.rooms(memories.slots[self._streamer.slot_of(index)]))
             self._hook(model, layout, self._streamer)
+        rooms = dict(memories.rooms)
+        for weight in layout.shelf.weights:
+            inside[weight] = rooms[weight][:1].to(self._table.device, copy=True)
+            self._look_up(model, weight, rooms[weight])
         settle = None if self._streamer is None else self._streamer.settle
         self._masters.placed(memories.rooms, settle)
         for weight, room in memories.rooms:
@@ -224,6 +231,13 @@ class PartWeights:
         if self._orders.of(self._listed) is None:
             self._seen = seen = OrderOfUse(model, self._listed)
             add(model.register_forward_hook(partial(self._learned, seen)))
+
+    def _look_up(self, model: nn.Module, weight: Weight, memory: Tensor) -> None:
+        """Let the layers that have this table get their rows from memory."""
+        table = RowTable(memory, self._table.device)
+        for key in weight.keys:
+            layer = model.get_submodule(key.rpartition(".")[0])
+            self._hooks.append(layer.register_forward_pre_hook(table, with_kwargs=True))
 
     def _learned(self, seen: OrderOfUse, *_: Any) -> None:
         """After the first streamed forward: place the part anew if its layers ran in another order
