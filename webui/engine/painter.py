@@ -18,6 +18,7 @@ from webui.core.engine import Work
 from webui.core.errors import EngineDied, EngineError, GessoError, ModelUnreadable, OutOfMemory
 from webui.core.events import EngineEvent, ImageReady
 from webui.core.recipe import Recipe
+from webui.engine.attention import choose_attention
 from webui.engine.autoencoder import note_of
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
@@ -45,6 +46,7 @@ from webui.schedules.schedule import Schedules
 HISTORY: Final = "memory.json"
 CONVERTED: Final = "converted"
 COMPILED: Final = "compiled"
+ATTENTION: Final = "attention.json"
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
 
 
@@ -69,12 +71,18 @@ class Painter:
         self._history: Final = History(None if state is None else state / HISTORY)
         compiled = None if state is None else state / COMPILED
         compiler = make_compiler(device.placement.device, compiled) if compiles else None
-        self.manager: Final = PipelineManager(families, device.placement, available, compiler)
+        measured = None if state is None else state / ATTENTION
+        attention = choose_attention(device.placement.device, device.placement.dtype, measured)
+        attention.switch()
+        self.manager: Final = PipelineManager(
+            families, device.placement, available, compiler, attention
+        )
         self._converter: Final = Converter(None if state is None else state / CONVERTED)
         self._samplers: Final = samplers
         self._schedules: Final = schedules
         versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
-        self._facts: Final[Mapping[str, str]] = {**device.facts(), **versions}
+        ways = {} if device.is_cpu else {"attention": attention.kind}
+        self._facts: Final[Mapping[str, str]] = {**device.facts(), **ways, **versions}
 
     def paint(self, work: Work) -> Generator[EngineEvent, None, None]:
         """The events of one batch, as core's Engine.generate gives them, but for Alive.

@@ -17,6 +17,7 @@ from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
 from webui.core.recipe import Recipe
 from webui.engine.architectures import Architecture, load_architectures
+from webui.engine.attention import Attention
 from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.graphs.choice import make_recorder, make_runner
@@ -113,14 +114,16 @@ class PipelineManager:
         placement: Placement,
         available: Callable[[WeightStore], float] | None = None,
         compiler: Compiler | None = None,
+        attention: Attention = Attention(),  # noqa: B008 - it is frozen
     ) -> None:
         """`available`: how much more memory may be taken; by default the device says so.
-        `compiler`: of networks that are used often."""
+        `compiler`: of networks that are used often. `attention`: the kind that networks use."""
         self._families: Final = families
         self._placement: Final = placement
         self._architectures: Final = load_architectures()
         self._recorder: Final = make_recorder(placement.device)
         self._compiler: Final = compiler
+        self._attention: Final = attention
         self._store: Final = WeightStore(placement.device)
         ask = None if available is None else partial(available, self._store)
         self._residence: Final = Residence(self._store, ask)
@@ -246,6 +249,7 @@ class PipelineManager:
             )
         components = family.load(model.path, self._deferred, parts)
         log.info("Loaded %s in %.1f s.", model.name, time.monotonic() - started)
+        self._attention.prepare(components.diffusion_model)
         architecture = self._architectures[components.architecture]
         return Pipeline(
             components=components,
