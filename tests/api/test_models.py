@@ -58,7 +58,7 @@ def test_files_that_cannot_be_used_say_why(client: Client, folder: Path) -> None
 
 
 def test_hashes_are_computed_on_demand_and_show_duplicates(client: Client, folder: Path) -> None:
-    assert client.json(f"{MODELS}/duplicates") == {"groups": [], "spare_bytes": 0}
+    assert client.json(f"{MODELS}/duplicates") == {"groups": [], "total": 0, "spare_bytes": 0}
     client.post(f"{MODELS}/hashes", {"only_alike": True}, status=200)
     work = until(lambda: (now := client.json(f"{MODELS}/work"))["hashing"] is None and now)
     assert (work["hashed"], work["models"], work["problems"]) == (2, 4, 1)

@@ -16,6 +16,7 @@ from webui.catalog.homes import better_home
 from webui.catalog.widths import FAMILY_NAMES
 from webui.core.model import ModelInfo, ModelKind
 
+TWINS_NAMED: Final = 3
 VAE: Final = "vae"
 PARTS: Final[Mapping[str, str]] = MappingProxyType({**text_encoders.LABELS, VAE: "VAE"})
 """What people call the parts that a checkpoint may lack."""
@@ -69,7 +70,8 @@ class Row:
     pictures: int
     """Made with it."""
     twins: Sequence[str]
-    """Ids of files with the same contents."""
+    """Ids of files with the same contents, of many the first."""
+    twin_count: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +149,8 @@ class ModelTable:
             lacking=[PARTS.get(part, part) for part in facts.lacking(model)],
             better_home="" if model.is_starter else better_home(model.kind, model.folder),
             pictures=facts.pictures(model),
-            twins=[twin.id for twin in twins if twin.id != model.id],
+            twins=[twin.id for twin in twins if twin.id != model.id][:TWINS_NAMED],
+            twin_count=max(0, len(twins) - 1),
         )
 
 

@@ -25,7 +25,7 @@ ROUTER = APIRouter(prefix="/api/v1/models", tags=["models"])
 class RowView:
     """A model with everything that is known of it. `missing` are the parts that a checkpoint
     lacks, `lacking` those of them that no file here brings; `better_home` the folder that it
-    belongs into; `twins` are ids of files with the same contents."""
+    belongs into; `twins` are ids of files with the same contents, of `twin_count` the first."""
 
     card: CardView
     hash: str | None
@@ -36,6 +36,7 @@ class RowView:
     better_home: str
     pictures: int
     twins: Sequence[str]
+    twin_count: int
     is_starter: bool
 
 
@@ -91,9 +92,11 @@ class TwinView:
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicatesView:
-    """Files of the same contents, group by group, and how much room the others of each take."""
+    """Files of the same contents, the first of `total` groups, and how much room all but one file
+    of each take."""
 
     groups: Sequence[Sequence[TwinView]]
+    total: int
     spare_bytes: int
 
 
@@ -194,11 +197,17 @@ def list_problems(
 
 @ROUTER.get("/duplicates")
 @needs(Access.PERSON)
-def list_duplicates(request: Request) -> DuplicatesView:
+def list_duplicates(
+    request: Request, limit: Annotated[int, Query(ge=1, le=200)] = 60
+) -> DuplicatesView:
     """Files of the same contents, as far as their hashes are known; the largest first."""
     groups = the_studio(request).models.duplicates()
     return DuplicatesView(
-        groups=[[TwinView(id=m.id, size_bytes=m.size_bytes) for m in group] for group in groups],
+        groups=[
+            [TwinView(id=model.id, size_bytes=model.size_bytes) for model in group]
+            for group in groups[:limit]
+        ],
+        total=len(groups),
         spare_bytes=sum(model.size_bytes for group in groups for model in group[1:]),
     )
 
@@ -254,5 +263,6 @@ def _row_view(row: Row) -> RowView:
         better_home=row.better_home,
         pictures=row.pictures,
         twins=row.twins,
+        twin_count=row.twin_count,
         is_starter=model.is_starter,
     )

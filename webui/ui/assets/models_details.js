@@ -3,7 +3,7 @@
 import { lettersOf } from "./cards_tile.js";
 import { chooseCheckpoint, chosenCheckpoint } from "./checkpoint.js";
 import { button, el, setText } from "./dom.js";
-import { kindWords, remarks, useWords } from "./models_words.js";
+import { borrowed, kindWords, remarks, useWords } from "./models_words.js";
 import { copyText } from "./recipe.js";
 import { fileSize, moment } from "./words.js";
 
@@ -79,6 +79,7 @@ function facts(row) {
     ["File", row.is_starter ? "ships with Gesso" : card.id],
     ["Size", fileSize(card.size_bytes)],
     ["Used for", useWords(row.pictures)],
+    ["Takes along", borrowed(row)],
     ["Changed", moment(card.modified)],
     ["Called", card.alias],
     ["Activation text", card.activation_text],

@@ -34,25 +34,36 @@ export function kindWords({ card, family_label: family, variant }) {
 
 /** The one thing about a model that wants attention, short; "" for most. */
 export function hint(row) {
-  if (row.lacking.length) return `Needs ${row.lacking.join(" and ")}`;
+  if (row.lacking.length) return `Needs ${listed(row.lacking)}`;
   if (row.better_home) return `Belongs in ${row.better_home}`;
-  if (row.twins.length) return row.twins.length === 1 ? "Has a duplicate" : "Has duplicates";
+  if (row.twin_count) return row.twin_count === 1 ? "Has a duplicate" : "Has duplicates";
   return "";
 }
 
-/** All that there is to say about a model, in sentences. */
+/** What there is to do about a model, in sentences. */
 export function* remarks(row) {
   for (const part of row.lacking) {
     const where = part === "VAE" ? "VAE" : "text_encoders";
     yield `It has no ${part} in it, and no file here brings one. Put one into models/${where} and press Refresh.`;
   }
-  const brought = row.missing.filter((part) => !row.lacking.includes(part));
-  if (brought.length) yield `Takes ${brought.join(" and ")} from other files.`;
   if (row.better_home) {
     yield `It works where it is, but lies in a folder for other files. It belongs in ${row.better_home}.`;
   }
-  if (row.twins.length) yield `Same contents as ${row.twins.join(", ")}. One of them is enough.`;
+  if (row.twin_count) {
+    const more = row.twin_count - row.twins.length;
+    const others = more ? [...row.twins, `${more.toLocaleString()} more`] : row.twins;
+    yield `Has the same contents as ${listed(others)}.`;
+  }
 }
+
+/** The parts that a checkpoint takes from other files: "CLIP-L, T5-XXL and VAE". */
+export const borrowed = (row) => listed(row.missing.filter((part) => !row.lacking.includes(part)));
+
+/** "a, b and c". */
+const listed = (words) => {
+  const [last, ...before] = [...words].reverse();
+  return before.length ? `${before.reverse().join(", ")} and ${last}` : (last ?? "");
+};
 
 /** "Used for 3 pictures". */
 export function useWords(count) {

@@ -68,11 +68,13 @@ function workWords({ looking, hashing, hashed, models }) {
     return `Looking at new files: ${done.toLocaleString()} of ${total.toLocaleString()}`;
   }
   if (hashing) {
-    const count = `${Math.min(hashing.done + 1, hashing.total)} of ${hashing.total}`;
+    const at = Math.min(hashing.done + 1, hashing.total).toLocaleString();
+    const count = `${at} of ${hashing.total.toLocaleString()}`;
     const what = hashing.is_waiting ? "waiting for a job to end" : hashing.name;
     return `Computing hashes: ${count} · ${what}`;
   }
-  return hashed === models ? "All hashes are known" : `Hashes known: ${hashed} of ${models}`;
+  if (hashed === models) return "All hashes are known";
+  return `Hashes known: ${hashed.toLocaleString()} of ${models.toLocaleString()}`;
 }
 
 function fraction({ looking, hashing }) {
