@@ -207,3 +207,32 @@ def test_exact_mode_means_the_same() -> None:
             for is_exact in (True, False)
         )
     torch.testing.assert_close(exact, quick, atol=1e-9, rtol=1e-9)
+
+
+class EditingNetwork:
+    """Says what it reads and what it is shown beside the latents, added up."""
+
+    dtype = torch.float64
+
+    def __call__(
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor, **_: Any
+    ) -> tuple[Tensor]:
+        said = encoder_hidden_states.mean(dim=(1, 2)) * sample[:, 4:].mean(dim=(1, 2, 3))
+        return (said[:, None, None, None].expand(-1, 4, *sample.shape[2:]) + sample[:, 4:],)
+
+
+@pytest.mark.parametrize("image_guidance", [1.0, 1.5, 4.0])
+def test_editing_goes_from_no_picture_to_the_picture_to_the_prompt(image_guidance: float) -> None:
+    """blind + scale * (prompt - picture) + image scale * (picture - blind): Brooks et al. 2023."""
+    picture, sigma, x = 0.5, 2.0, CLEAN + 2.0 * NOISE
+    say = prompts([(text(3.0), 1.0)], text(1.0))
+    denoise = make_denoiser(
+        EditingNetwork(),
+        say,
+        scale=7.0,
+        extra_channels=torch.full((1, 4, 3, 3), picture, dtype=torch.float64),
+        image_guidance=image_guidance,
+    )
+    prompted, seen, blind = 3.0 * picture + picture, 1.0 * picture + picture, 0.0
+    noise = blind + 7.0 * (prompted - seen) + image_guidance * (seen - blind)
+    close(denoise(x, sigma), x - sigma * noise)

@@ -253,7 +253,7 @@ def test_a_file_that_lacks_a_part_says_which(
 
 
 @pytest.mark.parametrize(
-    ("channels", "kind"), [(8, "editing"), (7, "upscaler"), (5, "far away"), (6, "another number")]
+    ("channels", "kind"), [(7, "upscaler"), (5, "far away"), (6, "another number")]
 )
 def test_models_with_other_inputs_are_refused_by_name(
     load: Callable[[Tensors], Components], tensors: Tensors, channels: int, kind: str
@@ -263,8 +263,8 @@ def test_models_with_other_inputs_are_refused_by_name(
 
 
 def test_a_folder_with_other_inputs_is_refused_by_name(folder: Path) -> None:
-    change(folder / "unet" / "config.json", in_channels=8)
-    with pytest.raises(ModelUnreadable, match="editing"):
+    change(folder / "unet" / "config.json", in_channels=5)
+    with pytest.raises(ModelUnreadable, match="far away"):
         FAMILY.load(folder, PLACEMENT)
 
 

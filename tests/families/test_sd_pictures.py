@@ -186,6 +186,27 @@ def test_every_family_draws_in_every_mode_offline(
         assert np.abs(picture[:, : SIDE // 2 - 8] - teal).max() <= 1
 
 
+@pytest.mark.parametrize("mode", list(MODES))
+def test_a_model_that_edits_looks_at_the_picture(
+    painter: Painter,
+    tinies: Mapping[str, TinyModel],
+    inputs: Mapping[InputId, Path],
+    tmp_path: Path,
+    mode: str,
+) -> None:
+    """Two models that differ only in what they make of it draw alike from words alone."""
+    drawn = []
+    for seed in range(2):
+        (tmp_path / str(seed)).mkdir()
+        first = tinies["sd15"].whole[FIRST_LAYER]
+        extra = torch.randn(first.shape, generator=torch.Generator().manual_seed(seed))
+        wide = {FIRST_LAYER: torch.cat([first, extra], dim=1)}
+        loud = {LAST_LAYER: tinies["sd15"].whole[LAST_LAYER] * LOUDER}
+        written = write_whole(tinies["sd15"], tmp_path / str(seed), **wide, **loud)
+        drawn.append(draw(painter, batch("sd15", written, inputs, **MODES[mode])))
+    assert np.array_equal(*drawn) == (mode == "txt2img")
+
+
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @pytest.mark.parametrize(
     "marks",

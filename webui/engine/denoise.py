@@ -64,6 +64,7 @@ class Denoiser:
         calls_total: int,
         is_exact: bool,
         extra_channels: Tensor | None = None,
+        image_guidance: float | None = None,
         first_call: int = 0,
     ) -> None:
         """`calls_total`: how often the sampler will call, all in all; `first_call`: how often it
@@ -71,13 +72,15 @@ class Denoiser:
 
         `is_exact`: the network sees one picture and one prompt at a time, so that no picture
         depends on its batch in any bit; otherwise all at once. `extra_channels`: what the network
-        sees beside the latents, (1 or B, n, h, w). Raises InvalidRequest when the network lacks
-        what the guidance needs.
+        sees beside the latents, (1 or B, n, h, w). `image_guidance`: how far the guess goes from
+        what the network says without seeing them, for those that edit. Raises InvalidRequest when
+        the network lacks what the guidance needs.
         """
         self.calls = first_call
         self._calls_total: Final = max(1, calls_total)
         self._plan: Final = plan
         self._guidance_scale: Final = guidance_scale
+        self._image_guidance: Final = image_guidance
         self._network: Final = _Network(asked, extra_channels, is_exact=is_exact)
         network = asked.components.diffusion_model
         begun = [feature.begin(guidance, network) for feature in load_features()]
@@ -98,6 +101,8 @@ class Denoiser:
                 patches.enter_context(effect.patch(moment))
             round = self._round(x, moment)
             guess = round.guided(round.scale)
+            if self._image_guidance is not None:
+                guess = guess + (self._image_guidance - 1) * self._seen(round)
             for effect in self._effects:
                 guess = effect.apply(round, guess)
         return guess, round.base.clean
@@ -130,6 +135,15 @@ class Denoiser:
             clean=clean,
         )
 
+    def _seen(self, round: Round) -> Tensor:
+        """What seeing the picture changes, without the prompt: Brooks et al. 2023, eq. 3. The rest
+        of that sum is plain guidance."""
+        sigma, base = round.moment.sigma, round.base
+        blind = self._network.answers(
+            sigma, round.x, [base.text], is_hooked=self._is_hooked, is_blind=True
+        )
+        return base.clean - round.clean(blind[0])
+
     def _skips(self, moment: Moment) -> bool:
         return any(effect.skips(moment) for effect in self._effects)
 
@@ -153,19 +167,28 @@ class _Network:
         return [self.clean(x, sigma, raw) for raw in self.answers(sigma, x, texts, is_hooked=True)]
 
     def answers(
-        self, sigma: float, x: Tensor, texts: Sequence[Text], *, is_hooked: bool
+        self,
+        sigma: float,
+        x: Tensor,
+        texts: Sequence[Text],
+        *,
+        is_hooked: bool,
+        is_blind: bool = False,
     ) -> list[Tensor]:
-        """What the network says for each text: noise, velocity or flow."""
+        """What the network says for each text: noise, velocity or flow. `is_blind`: with nothing in
+        the extra channels."""
         self.is_hooked = is_hooked
         # filled on the device: a number sent there would have to wait for all that is queued
         time = torch.full((), self._levels.time(sigma), dtype=torch.float32, device=x.device)
+        seen = self._input(x, sigma, is_blind=is_blind)
         answer = self._apart if self._is_exact else self._together
-        return [each.to(x.dtype) for each in answer(self._input(x, sigma), time, texts)]
+        return [each.to(x.dtype) for each in answer(seen, time, texts)]
 
-    def _input(self, x: Tensor, sigma: float) -> Tensor:
+    def _input(self, x: Tensor, sigma: float, *, is_blind: bool) -> Tensor:
         seen = x / self._levels.divisor(sigma)
         if self._extra is not None:
             extra = self._extra.to(seen).expand(len(x), -1, -1, -1)
+            extra = torch.zeros_like(extra) if is_blind else extra
             seen = torch.cat([seen, extra], dim=1)
         return seen.to(self._dtype)
 

@@ -30,6 +30,10 @@ INPAINT_CHANNELS: Final = 9
 FILL_CHANNELS: Final = 384
 """Of Flux Fill: tokens of 2 x 2 cells, each with 16 channels of the noisy latents, 16 of the
 picture, and the 64 pixels of the mask that lie in it."""
+EDIT_CHANNELS: Final = 8
+"""Of a UNet made for editing by instructions: four of the noisy latents, four of the picture."""
+IMAGE_GUIDANCE: Final = 1.5
+"""How closely those that edit follow the picture; A1111's value."""
 GREY: Final = (128, 128, 128)
 """What the masked part of the picture looks like to it."""
 
@@ -79,8 +83,11 @@ def extra_channels(
     """What the network sees beside the noisy latents, (1, C, h, w); None for plain models.
 
     Of inpainting checkpoints: the mask, and the latent of the picture with the masked part in
-    grey, as far as `conditioning_strength` says. Without a mask all is grey and masked.
+    grey, as far as `conditioning_strength` says. Without a mask all is grey and masked. Of editing
+    checkpoints: the latent of the picture, not scaled; nothing without one.
     """
+    if channels == EDIT_CHANNELS:
+        return _picture(vae, canvas, recipe)
     if channels not in (INPAINT_CHANNELS, FILL_CHANNELS):
         return None
     hidden, shown = _hidden(canvas, recipe)
@@ -90,6 +97,20 @@ def extra_channels(
         return torch.cat([latent, pixel_unshuffle(mask, scale_of(vae))], dim=1)
     cells = interpolate(mask, size=latent.shape[-2:], mode="nearest")
     return torch.cat([cells, latent], dim=1)
+
+
+def image_guidance(channels: int, canvas: Canvas) -> float | None:
+    """How closely the picture is followed, by a model that edits one; None for all others."""
+    is_editing = channels == EDIT_CHANNELS and canvas.source is not None
+    return IMAGE_GUIDANCE if is_editing else None
+
+
+def _picture(vae: AutoencoderKL, canvas: Canvas, recipe: Recipe) -> Tensor:
+    size = (recipe.width, recipe.height)
+    if canvas.source is None:
+        return torch.zeros_like(encode(vae, Image.new("RGB", size)))
+    shown = fit(canvas.source, *size, ResizeMode.STRETCH)
+    return encode(vae, shown) / float(vae.config.scaling_factor)
 
 
 def _hidden(canvas: Canvas, recipe: Recipe) -> tuple[Image.Image, Image.Image]:

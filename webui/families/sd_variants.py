@@ -67,8 +67,6 @@ SUITS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
 
 REFUSED: Final[Mapping[str, str]] = MappingProxyType(
     {
-        EDIT: "it is an editing (pix2pix) model, which this version can't run yet. Choose a plain "
-        "or an inpainting version.",
         "depth": "its UNet also sees how far away things are (5 channels), which this version "
         "can't show it. Choose a plain or an inpainting version.",
         "upscaler": "it is an upscaler that paints (7 channels), which this version can't run. "

@@ -11,7 +11,7 @@ from webui.core.request import Tiling
 from webui.engine.architectures.architecture import Frame
 from webui.engine.canvas import Canvas
 from webui.engine.denoise import Asked, Denoiser
-from webui.engine.inpaint import extra_channels
+from webui.engine.inpaint import extra_channels, image_guidance
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.pixels import encoded, make_room
@@ -57,6 +57,7 @@ def _denoiser(
         calls_total=calls,
         is_exact=bench.work.is_exact and not bench.device.is_cpu,
         extra_channels=extra,
+        image_guidance=image_guidance(_channels(pipeline), canvas),
         first_call=first_call,
     )
     return _Patched(denoiser, pipeline.patcher, calls)
@@ -106,7 +107,11 @@ class _Patched:
 
 
 def _extra_channels(bench: Bench, pipeline: Pipeline, canvas: Canvas, this: Pass) -> Tensor | None:
-    channels = int(pipeline.components.diffusion_model.config.in_channels)
+    channels = _channels(pipeline)
     if channels != int(pipeline.components.vae.config.latent_channels):
         make_room(bench, pipeline, *latent_shape(this, pipeline)[1:])
     return extra_channels(channels, pipeline.components.vae, canvas, this.recipe)
+
+
+def _channels(pipeline: Pipeline) -> int:
+    return int(pipeline.components.diffusion_model.config.in_channels)
