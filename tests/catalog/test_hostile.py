@@ -71,6 +71,7 @@ def test_hostile_files_are_refused_and_run_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_hostile_file_is_refused_fast_and_in_little_memory(tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     count = write_some(tmp_path / "models", canary, 1)
