@@ -65,6 +65,8 @@ def test_loading_is_told_in_words() -> None:
     at_work.begin_batch(1)
     progress = at_work.advance(Loading(model="starter"))
     assert (progress.note, progress.step) == ("Loading starter", 0)
+    progress = at_work.advance(Loading(model="old", note="Converting old: 40%"))
+    assert (progress.note, progress.step) == ("Converting old: 40%", 0)
     assert at_work.advance(Progress(step=1, steps=4)).note == ""
     upscaling = at_work.advance(Progress(step=2, steps=4, note="Upscaling, part 1 of 2"))
     assert (upscaling.note, upscaling.step) == ("Upscaling, part 1 of 2", 2)
