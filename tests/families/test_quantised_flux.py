@@ -19,6 +19,9 @@ from tests.families.dit_models import (
     network_tensors,
     write_parts,
 )
+from tests.networks import layouts
+from tests.networks.conftest import use
+from webui.engine.patcher import Patcher
 from webui.families import load_families
 from webui.families.components import Components, Placement
 from webui.families.quantised.layers import is_quantised
@@ -153,3 +156,28 @@ def _ggml_name(key: str) -> str:
     for theirs, ours in T5_NAMES.items():
         key = key.replace(theirs, ours)
     return key
+
+
+def test_a_lora_for_fused_layers_changes_packed_ones(
+    tiny: Tiny, parts: Mapping[str, Path], tmp_path: Path
+) -> None:
+    path = as_nf4(tmp_path / "packed", network_tensors(tiny))
+    models = [load(path, parts), load(true(path, tmp_path / "true"), parts)]
+    sides = {"double_blocks_0_img_attn_qkv": (192, 64), "single_blocks_0_linear1": (448, 64)}
+    lora = {
+        f"lora_unet_{name}.{part}": tensor
+        for name, shape in sides.items()
+        for part, tensor in layouts.lora(shape).items()
+    }
+    network = use(written(tmp_path / "a.safetensors", lora))
+    patchers = [Patcher(model) for model in models]
+    with torch.inference_mode():
+        plain = answer(models[0])
+        for patcher in patchers:
+            patcher.apply([network])
+        changed = [answer(model) for model in models]
+        patchers[0].release()
+        # one rounding of float32: the product is added in one step
+        torch.testing.assert_close(*changed, rtol=1e-4, atol=1e-5)
+        assert not torch.equal(changed[0], plain)
+        assert torch.equal(answer(models[0]), plain)
