@@ -194,7 +194,7 @@ def lacking(tiny: TinyModel, folder: Path, *starts: str) -> Written:
         ("sd2", "cond_stage_model.", r"no text encoder \(OpenCLIP-H\).*clip_h\.safetensors"),
         ("sdxl", "conditioner.embedders.0.", r"no text encoder \(CLIP-L\)"),
         ("sdxl", "conditioner.embedders.1.", r"\(CLIP-G\).*models/text_encoders"),
-        ("sdxl", VAE, "no VAE.*models/vae"),
+        ("sdxl", VAE, "no VAE.*models/VAE"),
         ("sdxl", UNET, "no UNet"),
         ("sdxl", f"{UNET}middle_block.0.", "tensors are missing"),
         ("sdxl", "conditioner.embedders.1.model.ln_final", "tensors are missing"),

@@ -65,7 +65,7 @@ class Plan:
     may_ask_network: bool = False
     """Where nothing says what the network answers, it is asked."""
     is_mostly_convolutions: bool = False
-    """On a GPU its UNet is then 15 % faster with the channels last; others, and VAEs, are slower."""
+    """On a GPU its UNet is then 15 % faster with the channels last; others and VAEs are slower."""
 
     def unet_placement(self, placement: Placement) -> Placement:
         """How the UNet lies in memory."""
@@ -207,7 +207,7 @@ def _vae_of(
     raise ModelUnreadable(
         files.name,
         "it has no VAE, the part that turns the result into pixels. Put the VAE of its family into "
-        "models/vae, or choose a version of the model that includes one.",
+        "models/VAE, or choose a version of the model that includes one.",
     )
 
 
