@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from diffusion_fp8 import is_possible, to_fp8
 from diffusion_measures import (
     GIBIBYTE,
     NEGATIVE,
@@ -69,6 +70,8 @@ def rows(told: Told) -> Iterator[Row]:
         yield Row(name=f"{told.kind}-vae", run=partial(_vae, told))
         if told.has_compiler:
             yield Row(name=f"{told.kind}-compiled", run=partial(_compiled, told))
+            if is_possible():
+                yield Row(name=f"{told.kind}-fp8", run=partial(_compiled, told, is_fp8=True))
 
 
 def _painter(told: Told) -> Painter:
@@ -253,24 +256,27 @@ def _vae(told: Told) -> Mapping[str, Any]:
     return found
 
 
-def _compiled(told: Told) -> Mapping[str, Any]:
-    """Repeated blocks compiled in the background, then recorded."""
+def _compiled(told: Told, *, is_fp8: bool = False) -> Mapping[str, Any]:
+    """Repeated blocks compiled in the background, then recorded; with matrices in 8 bits, too."""
     unet = told.load(told.kind).diffusion_model
     given = told.unet_arguments(told.kind, unet, 2)
     exact = EagerRunner(unet)(given, is_hooked=False)
+    found: dict[str, Any] = {"fp8_layers": to_fp8(unet)} if is_fp8 else {}
+    eager = EagerRunner(unet)(given, is_hooked=False)
     recorder = make_recorder(told.device.placement.device) or RehearsingRecorder()
     inner = GraphRunner(unet, recorder, eager_calls=1)
     compiler = Compiler(told.folder / "compiled", "eager" if told.is_tiny else "inductor")
     runner = CompilingRunner(unet, inner, compiler, calls_before=0)
     started = time.perf_counter()
     runner(given, is_hooked=False)
-    is_done = runner.jobs[0].is_over.wait(300)
-    found = {"compile_s": time.perf_counter() - started, "is_done": is_done}
+    found["is_done"] = runner.jobs[0].is_over.wait(300)
+    found["compile_s"] = time.perf_counter() - started
     for _ in range(3):
         answer = runner(given, is_hooked=False)
     return {
         **found,
         "notes": list(runner.notes),
+        "error_eager": error_of(eager, exact),
         "error": error_of(answer, exact),
         "recordings": inner.kept_recordings,
         "graph_compiled_ms_n2": on_gpu(partial(runner, given, is_hooked=False), groups=3),
