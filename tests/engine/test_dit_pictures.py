@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,9 @@ SIZE = {"width": 96, "height": 64}
 PROMPT = "a (red:1.2) apple on a table"
 SOURCE, OTHER, MASK = InputId("1" * 64), InputId("2" * 64), InputId("3" * 64)
 HALF = Mask(image=MASK, blur=0)
-KINDS = ("sd3", "flux", "schnell", "chroma")
+KONTEXT = "kontext"
+SLOW = pytest.mark.slow
+KINDS = ("flux", *(pytest.param(kind, marks=SLOW) for kind in ("sd3", "chroma", "schnell")))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ def _info(path: Path, kind: ModelKind, family: str, **told: Any) -> ModelInfo:
 
 
 @pytest.fixture(scope="module")
-def painter() -> Painter:
+def painter() -> Iterator[Painter]:
     """Paints in float32 on the CPU, on one thread."""
     import torch
 
@@ -69,7 +71,30 @@ def painter() -> Painter:
     torch.set_num_threads(1)
     placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
     device = Device(label="CPU", placement=placement, threads=1)
-    return Painter(device, load_families(), load_samplers(), load_schedules())
+    made = Painter(device, load_families(), load_samplers(), load_schedules())
+    yield made
+    made.manager.release()
+
+
+Wholes = Callable[[str], tuple["Tiny", "Model"]]
+
+
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory: pytest.TempPathFactory) -> Wholes:
+    """Tiny models by kind, each made when it is first asked for, and written as one file."""
+    made: dict[str, tuple[Tiny, Model]] = {}
+
+    def whole_of(kind: str) -> tuple[Tiny, Model]:
+        if kind not in made:
+            tiny = make(kind)
+            told: dict[str, Any] = {}
+            if kind == KONTEXT:
+                said = {"modelspec.architecture": "flux-1-kontext-dev"}
+                told = {"metadata": said, "variant": KONTEXT}
+            made[kind] = tiny, whole(tiny, tmp_path_factory.mktemp(kind), **told)
+        return made[kind]
+
+    return whole_of
 
 
 def make(kind: str) -> Tiny:
@@ -82,6 +107,7 @@ def make(kind: str) -> Tiny:
         "schnell": lambda: dit_models.make_flux(is_guided=False),
         "chroma": dit_models.make_chroma,
         "fill": lambda: dit_models.make_flux(in_channels=384, out_channels=64),
+        KONTEXT: dit_models.make_flux,
     }
     return makers[kind]()
 
@@ -111,11 +137,8 @@ def in_folder(tiny: Tiny, folder: Path) -> Model:
     return Model(info=_info(path, ModelKind.CHECKPOINT, tiny.family), parts={})
 
 
-LAYOUTS: Mapping[str, Callable[[Tiny, Path], Model]] = {
-    "whole": whole,
-    "split": split,
-    "folder": in_folder,
-}
+LAYOUTS: Mapping[str, Callable[[Tiny, Path], Model]] = {"split": split, "folder": in_folder}
+"""Beside one whole file."""
 
 
 def paint(
@@ -140,7 +163,6 @@ def paint(
     )
     with torch.inference_mode():
         ready = [event for event in painter.paint(batch) if isinstance(event, ImageReady)]
-    painter.manager.release()
     return ready[0].image
 
 
@@ -153,9 +175,12 @@ def fresh(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_layout_makes_the_same_picture(kind: str, painter: Painter, fresh: Path) -> None:
-    tiny = make(kind)
-    made = [paint(painter, write(tiny, fresh)) for write in LAYOUTS.values()]
+def test_each_layout_makes_the_same_picture(
+    kind: str, painter: Painter, wholes: Wholes, fresh: Path
+) -> None:
+    tiny, one = wholes(kind)
+    models = [one, *(write(tiny, fresh) for write in LAYOUTS.values())]
+    made = [paint(painter, model) for model in models]
     assert len({image.tobytes() for image in made}) == 1
     assert np.ptp(pixels(made[0])) > 30
 
@@ -167,16 +192,16 @@ LIBRARY_CALLS: Mapping[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", ["sd3", "flux", "schnell"])
+@pytest.mark.parametrize("kind", ["sd3", "flux", pytest.param("schnell", marks=SLOW)])
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_own_steps_equal_the_librarys(kind: str, painter: Painter, fresh: Path) -> None:
+def test_own_steps_equal_the_librarys(kind: str, painter: Painter, wholes: Wholes) -> None:
     """Euler over the same times. The library begins at t = 1, whose noise level has no end; ours
     is 9999 there, so the first step is off by one in ten thousand."""
     import torch
 
-    tiny, steps = make(kind), 5
+    (tiny, model), steps = wholes(kind), 5
     guidance = {"guidance_scale": 4.0 if kind == "sd3" else 1.0}
-    ours = paint(painter, whole(tiny, fresh), steps=steps, prompt="a cat", **guidance)
+    ours = paint(painter, model, steps=steps, prompt="a cat", **guidance)
     theirs = tiny.library()(
         "a cat",
         sigmas=np.linspace(1, 1 / steps, steps),
@@ -189,13 +214,13 @@ def test_own_steps_equal_the_librarys(kind: str, painter: Painter, fresh: Path) 
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-def test_chromas_steps_equal_the_librarys(painter: Painter, fresh: Path) -> None:
+def test_chromas_steps_equal_the_librarys(painter: Painter, wholes: Wholes) -> None:
     """The library is given the words without the padding that it means to hide: its mask of
     numbers is added to the attention instead."""
     import torch
 
-    tiny, steps = make("chroma"), 5
-    ours = paint(painter, whole(tiny, fresh), steps=steps, prompt="a cat", guidance_scale=4.0)
+    (tiny, model), steps = wholes("chroma"), 5
+    ours = paint(painter, model, steps=steps, prompt="a cat", guidance_scale=4.0)
     library = tiny.library()
     words, unwanted = (library._get_t5_prompt_embeds(text) for text in ("a cat", ""))
     counts = [int(mask.sum()) for _, mask in (words, unwanted)]
@@ -227,9 +252,9 @@ def inputs(tmp_path: Path) -> dict[InputId, Path]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_source_is_painted_over(
-    kind: str, painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+    kind: str, painter: Painter, wholes: Wholes, inputs: dict[InputId, Path]
 ) -> None:
-    model = whole(make(kind), fresh)
+    model = wholes(kind)[1]
     anew, red, teal = (
         paint(painter, model, inputs, source=source)
         for source in (None, Source(image=SOURCE), Source(image=OTHER))
@@ -239,9 +264,9 @@ def test_a_source_is_painted_over(
 
 @pytest.mark.parametrize("kind", [*KINDS, "fill"])
 def test_what_a_mask_keeps_is_the_sources(
-    kind: str, painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+    kind: str, painter: Painter, wholes: Wholes, inputs: dict[InputId, Path]
 ) -> None:
-    model = whole(make(kind), fresh)
+    model = wholes(kind)[1]
     image = paint(
         painter, model, inputs, source=Source(image=SOURCE, denoising_strength=1.0), mask=HALF
     )
@@ -251,10 +276,10 @@ def test_what_a_mask_keeps_is_the_sources(
 
 
 def test_fill_sees_what_is_beside_the_mask(
-    painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+    painter: Painter, wholes: Wholes, inputs: dict[InputId, Path]
 ) -> None:
     """Even where all that is painted begins as the same noise."""
-    model = whole(make("fill"), fresh)
+    model = wholes("fill")[1]
     strong = {"denoising_strength": 1.0}
     red, teal = (
         paint(painter, model, inputs, source=Source(image=image, **strong), mask=HALF)
@@ -264,11 +289,10 @@ def test_fill_sees_what_is_beside_the_mask(
 
 
 def test_kontext_looks_at_the_source_and_begins_with_noise(
-    painter: Painter, fresh: Path, inputs: dict[InputId, Path]
+    painter: Painter, wholes: Wholes, inputs: dict[InputId, Path]
 ) -> None:
     """So how much shall be painted over says nothing."""
-    tiny, said = make("flux"), {"modelspec.architecture": "flux-1-kontext-dev"}
-    model = whole(tiny, fresh, metadata=said, variant="kontext")
+    model = wholes(KONTEXT)[1]
     red, again, teal, alone = (
         paint(painter, model, inputs, source=source)
         for source in (
@@ -283,16 +307,21 @@ def test_kontext_looks_at_the_source_and_begins_with_noise(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layout", ["split", "folder"])
+@pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_layout_paints_over_and_within(
-    kind: str, layout: str, painter: Painter, tmp_path: Path, inputs: dict[InputId, Path]
+    kind: str,
+    layout: str,
+    painter: Painter,
+    wholes: Wholes,
+    fresh: Path,
+    inputs: dict[InputId, Path],
 ) -> None:
-    tiny = make(kind)
-    folders = [tmp_path / name for name in ("one", "other")]
-    for folder in folders:
-        folder.mkdir()
-    models = [whole(tiny, folders[0]), LAYOUTS[layout](tiny, folders[1])]
+    tiny, one = wholes(kind)
+    other = LAYOUTS[layout](tiny, fresh)
     for source, mask in ((Source(image=SOURCE), None), (Source(image=SOURCE), HALF)):
-        one, other = (paint(painter, model, inputs, source=source, mask=mask) for model in models)
-        assert one.tobytes() == other.tobytes()
+        made = [
+            paint(painter, model, inputs, source=source, mask=mask).tobytes()
+            for model in (one, other)
+        ]
+        assert made[0] == made[1]
