@@ -142,7 +142,7 @@ def _gpu(backend: Backend, device_id: str, threads: int) -> Device:
     is_nvidia = backend is Backend.CUDA and torch.version.hip is None
     capability = torch.cuda.get_device_capability(device) if is_nvidia else None
     dtype = choose_gpu_dtype(name, capability)
-    placement = Placement(device=device, dtype=dtype, is_channels_last=dtype == torch.float16)
+    placement = Placement(device=device, dtype=dtype)
     return Device(label=name, placement=placement, threads=threads)
 
 

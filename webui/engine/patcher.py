@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -23,7 +24,7 @@ from webui.core.model import ModelInfo
 from webui.engine.architectures.text import Vectors
 from webui.engine.network_change import Share, changed_bias, changed_weight, live_patch
 from webui.engine.network_fit import Fit, fit
-from webui.engine.network_layers import BASE, Target, layers_of
+from webui.engine.network_layers import BASE, Layers, Target, layers_of
 from webui.engine.weights.master import master, restored, working_device
 from webui.families.components import Components
 from webui.families.quantised.layers import form, is_quantised, patch
@@ -65,12 +66,17 @@ class Patcher:
     """The networks on one model. Used by the engine's thread only."""
 
     def __init__(self, components: Components) -> None:
-        self._targets: Final = layers_of(components)
+        self._components: Final = components
         self._uses: tuple[tuple[_Source, NetworkTag], ...] = ()
         self._fits: dict[_Source, Fit] = {}
         self._applied: dict[Target, _Shares] = {}
         self._backups: dict[Target, Mapping[str, Tensor]] = {}
         self._told: tuple[object, ...] = ({}, frozenset())
+
+    @cached_property
+    def _targets(self) -> Layers:
+        """Looked up when the first network comes."""
+        return layers_of(self._components)
 
     @property
     def is_in_use(self) -> bool:

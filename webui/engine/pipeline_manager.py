@@ -127,7 +127,7 @@ class PipelineManager:
         self._store: Final = WeightStore(placement.device)
         ask = None if available is None else partial(available, self._store)
         self._residence: Final = Residence(self._store, ask)
-        self._deferred: Final = replace(placement, defer=self._store.defer)
+        self._deferred: Final = replace(placement, defer=self._store.defer, reuse=self._store.reuse)
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
         self._decoder: tuple[Stamp, SmallDecoder | None] | None = None
@@ -164,7 +164,7 @@ class PipelineManager:
             self._keep({model.path, *(each.path for each in beside)})
             lacking = _lacking(model, vae, parts)
             if not self._is_complete(model, lacking):
-                self._held.pop(model.path, None)
+                self._drop(model.path)
                 loaded = self._load(model, lacking)
                 held = _Held(stamp=_stamp(model), parts=lacking, pipeline=loaded)
                 self._held[model.path] = held
@@ -279,10 +279,15 @@ class PipelineManager:
     def _keep(self, paths: set[Path]) -> None:
         superfluous = self._held.keys() - paths
         for path in superfluous:
-            for module in self._held.pop(path).modules:
-                self._store.of(module).release()
+            self._drop(path)
         if superfluous:
             free_memory()
+
+    def _drop(self, path: Path) -> None:
+        """Forget a model; what it is built of serves the next one."""
+        held = self._held.pop(path, None)
+        for module in () if held is None else held.modules:
+            self._store.retire(module)
 
     def _bring_all(self, pipeline: Pipeline) -> None:
         """All of a pipeline where there is room, as on a CPU; there nothing comes later."""

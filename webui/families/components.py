@@ -46,6 +46,9 @@ class Placement:
     defer: Callable[[nn.Module, WeightTable], None] | None = None
     """Told of each model that is built, which then has no weights yet, and what they are made of:
     someone else brings them in. None: they are read at once."""
+    reuse: Callable[[str], nn.Module | None] | None = None
+    """Gives a model of this build, see WeightTable.build, that nobody uses any more, without
+    weights: to make one anew takes longer than to read its weights."""
 
     @property
     def for_vae(self) -> Placement:

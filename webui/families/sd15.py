@@ -37,7 +37,12 @@ class StableDiffusion15(UNetFamily):
 
     def __init__(self, config: Path = CONFIG) -> None:
         super().__init__(
-            Plan(architecture="sd", description=config, readers=(CLIP_L,)),
+            Plan(
+                architecture="sd",
+                description=config,
+                readers=(CLIP_L,),
+                is_mostly_convolutions=True,
+            ),
             Defaults(width=512, height=512, steps=20, guidance_scale=7.0, sampler="dpmpp_2m"),
         )
         self.config: Final = config

@@ -6,7 +6,7 @@ can't be read, and keep weights mapped to the file. torch is imported inside the
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -67,6 +67,11 @@ class Plan:
     is_mostly_convolutions: bool = False
     """On a GPU its UNet is then 15 % faster with the channels last; others and VAEs are slower."""
 
+    def architecture_of(self, words: Iterable[str]) -> str:
+        """Which architecture asks a model with these words (see sd_variants)."""
+        is_told = sd_variants.TOLD_LCM in words
+        return f"{self.architecture}_lcm" if is_told else self.architecture
+
     def unet_placement(self, placement: Placement) -> Placement:
         """How the UNet lies in memory."""
         if placement.device.type == "cpu" or not self.is_mostly_convolutions:
@@ -88,7 +93,8 @@ def load_folder(folder: Path, plan: Plan, placement: Placement) -> Components:
     config = partial(read_config, name, folder)
     schedule = config("scheduler", "scheduler_config.json")
     index = config("", "model_index.json")
-    sd_variants.check_words(name, sd_variants.folder_words(config("unet"), schedule, index))
+    words = sd_variants.folder_words(config("unet"), schedule, index)
+    sd_variants.check_words(name, words)
     training = read_training(name, schedule)
     with TensorFiles(name, folder_files(name, folder / "unet")) as files:
         unet = _unet(
@@ -106,7 +112,7 @@ def load_folder(folder: Path, plan: Plan, placement: Placement) -> Components:
                 files, config(each.name), placement, has_projection=each.has_projection
             )
     return Components(
-        architecture=plan.architecture,
+        architecture=plan.architecture_of(words),
         diffusion_model=unet,
         vae=vae,
         text_encoders=encoders,
@@ -146,7 +152,7 @@ def load_file(
             for each in plan.readers
         }
     return Components(
-        architecture=plan.architecture,
+        architecture=plan.architecture_of(words),
         diffusion_model=unet,
         vae=vae,
         text_encoders=encoders,

@@ -72,6 +72,9 @@ class WeightTable:
     name: str
     weights: tuple[Weight, ...]
     device: torch.device
+    build: str = ""
+    """The same for models that differ in nothing but their weights; empty where that is not
+    known."""
 
     @property
     def size_bytes(self) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeVar
@@ -19,6 +20,7 @@ from webui.core.model import TensorHeader
 from webui.families.components import Placement
 from webui.families.gguf_file import is_gguf, read_gguf_table
 from webui.families.quantised.grouping import Grouped, group
+from webui.families.quantised.layers import is_quantised
 from webui.families.quantised.packed import Packed, keep_packed
 from webui.families.safetensors_file import read_table
 from webui.families.stored import Stored, WeightFile
@@ -172,9 +174,15 @@ def build(make: Callable[[], M], names: NameOf, files: TensorFiles, placement: P
     memory twice. Where the placement defers reading, it is left without weights, and who defers is
     given the table of them. Raises ModelUnreadable.
     """
-    with empty_weights():
-        model = make()
+    name = _name_of(make)
+    used: Any = placement.reuse(name) if name and placement.reuse is not None else None
+    if used is None:
+        with empty_weights():
+            used = make()
+    model: M = used
     table = tabulate(model, names, files, placement)
+    if not any(map(is_quantised, model.modules())):  # those were changed for their files
+        table = replace(table, build=name)
     _move_buffers(model, table, placement)
     model.eval().requires_grad_(False)
     if placement.defer is not None:
@@ -182,6 +190,13 @@ def build(make: Callable[[], M], names: NameOf, files: TensorFiles, placement: P
     else:
         _fill(model, table, files)
     return model
+
+
+def _name_of(make: Callable[[], Any]) -> str:
+    """What a model is made by: its class and its settings."""
+    if not isinstance(make, partial):
+        return ""
+    return f"{make.func!r} {make.args!r} {make.keywords!r}"
 
 
 def tabulate(
@@ -200,24 +215,33 @@ def tabulate(
     return WeightTable(name=files.name, weights=tuple(weights), device=placement.device)
 
 
+FILLING: Final = frozenset(
+    {
+        *("kaiming_uniform_", "xavier_uniform_", "uniform_", "normal_", "trunc_normal_"),
+        *("constant_", "ones_", "zeros_", "fill_", "zero_"),
+    }
+)
+"""Functions by name, because transformers puts others in the place of PyTorch's."""
+
+
 @contextmanager
 def empty_weights() -> Iterator[None]:
     """Models made meanwhile have weights without storage; what they compute, such as tables of
     positions that are in no file, is there."""
     import torch
-    from torch import nn
     from torch.overrides import TorchFunctionMode
 
     unfilled = (torch.empty, torch.rand, torch.randn)
-    filling = (nn.init.kaiming_uniform_, torch.Tensor.uniform_, torch.Tensor.normal_)
 
     class WithoutStorage(TorchFunctionMode):
         def __torch_function__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
             kwargs = kwargs or {}
-            if func in filling and (args or tuple(kwargs.values()))[0].is_meta:
-                return (args or tuple(kwargs.values()))[0]  # half of the time, for nothing
+            if getattr(func, "__name__", "") in FILLING:
+                filled = (args or tuple(kwargs.values()))[0]
+                if filled.is_meta:  # would take half of the time, for nothing
+                    return filled
             if func in unfilled and kwargs.get("device") is None:
                 kwargs = {**kwargs, "device": "meta"}
             return func(*args, **kwargs)

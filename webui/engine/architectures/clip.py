@@ -58,7 +58,7 @@ class ClipReader:
         self._vocabulary: Final = Vocabulary(
             tokenize=self._tokenize,
             size=self._length - 2,
-            comma=self._tokenizer.get_vocab().get(COMMA),
+            comma=id_of(self._tokenizer, COMMA),
         )
 
     def read(self, text: str, manner: Manner, field: str) -> ClipReading:
@@ -148,6 +148,12 @@ class ClipReader:
         rows = [torch.tensor([token.weight for token in chunk]) for chunk in chunks]
         framed = [pad(row, (1, self._length - 1 - len(row)), value=1.0) for row in rows]
         return torch.stack(framed).to(self._device)
+
+
+def id_of(tokenizer: Any, word: str) -> int | None:
+    """The id of a word of a tokenizer's own; None if it has no such word."""
+    found = tokenizer.convert_tokens_to_ids(word)  # for others that of the unknown word
+    return found if tokenizer.convert_ids_to_tokens(found) == word else None
 
 
 def weigh(hidden: Tensor, weights: Tensor, emphasis: Emphasis) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from webui.core.request import Emphasis
-from webui.engine.architectures.clip import weigh
+from webui.engine.architectures.clip import id_of, weigh
 from webui.engine.architectures.text import Manner
 from webui.prompting.chunks import Chunk
 from webui.prompting.tokens import Reading, Vocabulary, chunk_text
@@ -44,7 +44,7 @@ class T5Reader:
         self._vocabulary: Final = Vocabulary(
             tokenize=self._tokenize,
             size=window - 2,
-            comma=tokenizer.get_vocab().get(COMMA),
+            comma=id_of(tokenizer, COMMA),
         )
 
     def read_filled(self, text: str, manner: Manner, field: str) -> Tensor:

@@ -83,6 +83,11 @@ class PartWeights:
         return 0 if self._layout is None else self._layout.host_bytes
 
     @property
+    def build(self) -> str:
+        """See WeightTable.build."""
+        return self._table.build
+
+    @property
     def is_placed(self) -> bool:
         """Whether the model can run."""
         return self._layout is not None

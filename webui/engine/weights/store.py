@@ -22,6 +22,10 @@ from webui.engine.weights.order import KnownOrders
 from webui.engine.weights.part import PartWeights
 from webui.families.weight_table import WeightTable
 
+KEPT_BUILDS: Final = 12
+KEPT_OF_A_BUILD: Final = 2
+"""As many as a batch with a refiner or a second checkpoint uses at a time."""
+
 
 class WeightStore:
     """Knows the weights of each part that was built for it, as long as the part lives."""
@@ -38,6 +42,7 @@ class WeightStore:
         self.host: Final = HostMemory(device)
         self._carrier: Final = Carrier(device, self.host, threads, grain.block)
         self._parts: Final[WeakKeyDictionary[nn.Module, PartWeights]] = WeakKeyDictionary()
+        self._retired: Final[dict[str, list[nn.Module]]] = {}
 
     @cached_property
     def link_bytes_per_s(self) -> float:
@@ -58,6 +63,24 @@ class WeightStore:
         # the pinned memory of a model that nobody holds any more serves the next one
         finalize(model, weights.release).atexit = False
 
+    def reuse(self, build: str) -> nn.Module | None:
+        """A model of this build that was retired: `Placement.reuse`."""
+        models = self._retired.get(build)
+        return models.pop() if models else None
+
+    def retire(self, model: nn.Module) -> None:
+        """Take a model's weights away; without them it serves the next of its build. Nobody may
+        use it any more."""
+        weights = self._parts[model]
+        weights.release()
+        if not weights.build:
+            return
+        models = self._retired.pop(weights.build, [])
+        models = [*models, model][-KEPT_OF_A_BUILD:]
+        self._retired[weights.build] = models
+        while len(self._retired) > KEPT_BUILDS:
+            del self._retired[next(iter(self._retired))]
+
     def of(self, model: nn.Module) -> PartWeights:
         """The weights of a part. Raises KeyError for one that was not built for this store."""
         return self._parts[model]
@@ -69,6 +92,7 @@ class WeightStore:
 
     def release(self) -> None:
         """Give all memory back, pinned memory that waits for its next use included."""
+        self._retired.clear()
         for part in tuple(self._parts.values()):
             part.release()
         self.host.release()
