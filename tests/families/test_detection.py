@@ -5,6 +5,7 @@ The headers are of full size, in the layouts of real files; nothing has weights.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from tests.model_files import safetensors
 from webui.catalog.homes import better_home
 from webui.catalog.recognise import recognise
 from webui.core.model import ModelInfo, ModelKind, TensorHeader
-from webui.families import load_families
+from webui.families import load_families, sd15
 from webui.families.ldm_layout import UNET, VAE
 
 pytestmark = pytest.mark.torch
@@ -104,7 +105,7 @@ SD15: Final = {
     "sd15 lcm": case(
         lambda: unet("sd15") | {"time_embedding.cond_proj.weight": COND},
         "sd15",
-        "lcm",
+        "told-lcm",
         NO_SD15,
     ),
     "sd15 lcm by its title": case(lambda: whole("sd15"), "sd15", "lcm", said="Dream LCM v1"),
@@ -149,7 +150,7 @@ SDXL: Final = {
     "sdxl hyper": case(lambda: whole("sdxl"), "sdxl", "hyper", said="Hyper-SDXL"),
     "sdxl dmd2": case(lambda: whole("sdxl"), "sdxl", "dmd2", said="big DMD2 mix"),
     "sdxl lcm": case(
-        lambda: whole("sdxl") | {f"{UNET}time_embed.cond_proj.weight": COND}, "sdxl", "lcm"
+        lambda: whole("sdxl") | {f"{UNET}time_embed.cond_proj.weight": COND}, "sdxl", "told-lcm"
     ),
     "sdxl called after turbot": case(lambda: whole("sdxl"), "sdxl", said="turbots and hypernyms"),
     "sdxl unet": case(lambda: original_unet("sdxl"), "sdxl", missing=NO_XL),
@@ -309,6 +310,7 @@ def test_no_file_is_of_two_families() -> None:
     [
         ("sd15", "", (512, 20, 7.0, "dpmpp_2m", "automatic")),
         ("sd15", "lcm", (512, 6, 1.5, "lcm", "sgm_uniform")),
+        ("sd15", "told-lcm", (512, 6, 1.0, "lcm", "sgm_uniform")),
         ("sd2", "v", (768, 20, 5.0, "euler", "automatic")),
         ("sd2", "512px", (512, 20, 7.0, "dpmpp_2m", "automatic")),
         ("sd2", "turbo 512px", (512, 4, 1.0, "euler_a", "turbo")),
@@ -343,3 +345,25 @@ def test_the_headers_hold_what_the_library_reads(family: str) -> None:
         model = UNet2DConditionModel.from_config(config(family, "unet"))
     converted = convert_ldm_unet_checkpoint(tensors, dict(model.config))
     assert {key: tuple(each.shape) for key, each in converted.items()} == unet(family)
+
+
+@pytest.mark.parametrize("family", ["sd15", "sd2", "sdxl", "sdxl_refiner"])
+def test_a_folder_is_of_one_family(family: str) -> None:
+    """The shipped descriptions are folders of diffusers without weights."""
+    folder = sd15.CONFIG.parent / family
+    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    owners = [each.id for each in FAMILIES if each.detect_folder(index, folder) is not None]
+    assert owners == [family]
+
+
+def test_a_folder_tells_its_variant(tmp_path: Path) -> None:
+    index = json.loads((sd15.CONFIG.parent / "sdxl" / "model_index.json").read_text("utf-8"))
+    for part, file, said in (
+        ("unet", "config.json", {"in_channels": 9, "cross_attention_dim": 2048}),
+        ("scheduler", "scheduler_config.json", {"prediction_type": "v_prediction"}),
+    ):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / file).write_text(json.dumps(said))
+    told = FAMILIES["sdxl"].detect_folder(index, tmp_path)
+    assert told is not None
+    assert told.variant == "inpaint v"

@@ -41,7 +41,7 @@ from webui.core.model import ModelInfo, ModelKind
 from webui.core.request import InputId, Mask, MaskArea, Refiner, Source
 from webui.engine.architectures.architecture import Frame, load_architectures
 from webui.engine.architectures.sdxl_refiner import ARCHITECTURE
-from webui.engine.architectures.text import Manner, TextEncoder
+from webui.engine.architectures.text import Manner, Text, TextEncoder
 from webui.engine.device import Device
 from webui.engine.painter import Painter
 from webui.families import Families
@@ -204,7 +204,7 @@ def test_a_model_that_edits_looks_at_the_picture(
         loud = {LAST_LAYER: tinies["sd15"].whole[LAST_LAYER] * LOUDER}
         written = write_whole(tinies["sd15"], tmp_path / str(seed), **wide, **loud)
         drawn.append(draw(painter, batch("sd15", written, inputs, **MODES[mode])))
-    assert np.array_equal(*drawn) == (mode == "txt2img")
+    assert np.array_equal(drawn[0], drawn[1]) == (mode == "txt2img")
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -269,6 +269,32 @@ def test_the_refiner_is_told_what_the_library_tells_it(
         found = (told["encoder_hidden_states"], added["text_embeds"], added["time_ids"])
         for ours, theirs in zip(found, expected, strict=True):
             torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_an_lcm_is_told_the_guidance_as_the_library_tells_it(
+    painter: Painter, tinies: Mapping[str, TinyModel], tmp_path: Path, family: str
+) -> None:
+    """And draws otherwise when it is told otherwise."""
+    time_width = len(tinies[family].parts["unet"]["time_embedding.linear_1.weight"][0])
+    told = torch.randn(time_width, 256, generator=torch.Generator().manual_seed(0))
+    more = {
+        f"{UNET}time_embed.cond_proj.weight": told,
+        LAST_LAYER: tinies[family].whole[LAST_LAYER] * LOUDER,
+    }
+    written = write_whole(tinies[family], tmp_path, **more)
+    pictures = [
+        draw(painter, batch(family, written, {}, distilled_guidance=scale)) for scale in (2.0, 8.0)
+    ]
+    assert not np.array_equal(pictures[0], pictures[1])
+    architecture = load_architectures()[tinies[family].load(written).architecture]
+    text = Text(tokens=torch.zeros(2, 77, 8), pooled=torch.zeros(2, 8))
+    frame = Frame(width=64, height=64, distilled_guidance=8.0)
+    found = architecture.arguments(torch.zeros(2, 4, 8, 8), torch.tensor(9.0), text, frame)
+    expected = StableDiffusionPipeline.get_guidance_scale_embedding(
+        None, torch.tensor([7.0, 7.0]), embedding_dim=256
+    )
+    torch.testing.assert_close(found["timestep_cond"], expected)
 
 
 def drawn_by(

@@ -23,6 +23,8 @@ EDIT: Final = "edit"
 VELOCITY: Final = "v"
 ZERO_SNR: Final = "ztsnr"
 LCM: Final = "lcm"
+TOLD_LCM: Final = "told-lcm"
+"""It is told the guidance, beside the time."""
 
 PLAIN_CHANNELS: Final = 4
 CHANNELS: Final[Mapping[int, str]] = MappingProxyType(
@@ -61,6 +63,13 @@ SUITS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         },
         "hyper": {"steps": 8, "guidance_scale": 1.0, "sampler": "euler", "schedule": "sgm_uniform"},
         "dmd2": {"steps": 4, "guidance_scale": 1.0, "sampler": "lcm", "schedule": "sgm_uniform"},
+        TOLD_LCM: {
+            "steps": 6,
+            "guidance_scale": 1.0,
+            "distilled_guidance": 8.0,
+            "sampler": "lcm",
+            "schedule": "sgm_uniform",
+        },
         LCM: {"steps": 6, "guidance_scale": 1.5, "sampler": "lcm", "schedule": "sgm_uniform"},
     }
 )
@@ -109,7 +118,7 @@ def folder_words(
     if str(index.get("_class_name")).startswith("StableUnCLIP"):
         words.append("unclip")
     if config.get("time_cond_proj_dim"):
-        words.append(LCM)
+        words.append(TOLD_LCM)
     return tuple(filter(None, words))
 
 
@@ -136,6 +145,6 @@ def _input_word(channels: int) -> str:
 
 def _distilled(shapes: Shapes, unet: UNetFile, metadata: Mapping[str, str]) -> str:
     if unet.name("time_embedding.cond_proj.weight") in shapes:
-        return LCM  # it is told the guidance that it was trained with
+        return TOLD_LCM
     said = " ".join(metadata.get(key, "") for key in TITLES)
     return next((word for word, pattern in DISTILLED if pattern.search(said)), "")
