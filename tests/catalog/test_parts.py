@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Final
 
@@ -243,3 +245,33 @@ def test_parts_of_a_model_in_several_files_are_told_once(catalog: Catalog, folde
     assert not catalog.models(ModelKind.TEXT_ENCODER)
     (problem,) = catalog.problems()
     assert "first of 3 parts" in problem.why
+
+
+def write_gguf(path: Path, shapes: Shapes, architecture: str) -> None:
+    """A GGUF file of zeros, half precision."""
+    entry = word("general.architecture") + struct.pack("<I", 8) + word(architecture)
+    rows, end = b"", 0
+    for key, shape in shapes.items():
+        sides = struct.pack(f"<I{len(shape)}Q", len(shape), *reversed(shape))
+        rows += word(key) + sides + struct.pack("<IQ", 1, end)
+        end += -(-2 * prod(shape) // 32) * 32
+    front = b"GGUF" + struct.pack("<IQQ", 3, len(shapes), 1) + entry + rows
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(front)
+        file.truncate(-(-len(front) // 32) * 32 + end)
+
+
+def word(text: str) -> bytes:
+    """A text as GGUF has it."""
+    return struct.pack("<Q", len(text)) + text.encode()
+
+
+def test_gguf_files_are_recognised_like_others(catalog: Catalog, folder: Path) -> None:
+    names: Shapes = {"enc.blk.0.attn_norm.weight": [512], "token_embd.weight": [32128, 512]}
+    write_gguf(folder / "unet" / "t5-small-f16.gguf", names, "t5encoder")
+    write_gguf(folder / "vae.gguf", decoder(16), "vae")
+    catalog.refresh()
+    assert [model.variant for model in catalog.models(ModelKind.TEXT_ENCODER)] == ["t5small"]
+    assert [model.variant for model in catalog.models(ModelKind.VAE)] == ["flux16"]
+    assert not catalog.problems()
