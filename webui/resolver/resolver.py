@@ -11,7 +11,7 @@ from webui import __version__
 from webui.catalog.catalog import Catalog
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.model import Defaults, ModelInfo, ModelKind
-from webui.core.recipe import ModelRef, Recipe
+from webui.core.recipe import ModelRef, PromptPair, Recipe
 from webui.core.request import CELL, MAX_SEED, Extras, GenerationRequest, Hires, Noise, Refiner
 from webui.families import Families
 from webui.gallery.inputs import InputStore
@@ -75,11 +75,8 @@ class Resolver:
         width, height = self._pictures.size(request, defaults)
         sampling = request.sampling
         sampler, implied = self._sampler("sampling.sampler", sampling.sampler or defaults.sampler)
+        pairs, template = self._filled(request)
         files = Files(self._catalog)
-        pairs, template = self._words.fill(request)
-        for pair in pairs:
-            parse(pair.prompt)
-            parse(pair.negative_prompt, "negative_prompt", is_negative=True)
         files.take_networks(pairs)
         files.take_parts(model)
         return Recipe(
@@ -114,6 +111,14 @@ class Resolver:
             files=files.refs,
             version=__version__,
         )
+
+    def _filled(self, request: GenerationRequest) -> tuple[tuple[PromptPair, ...], PromptPair]:
+        """The prompts of each picture, which are well formed, and as they were typed."""
+        pairs, template = self._words.fill(request)
+        for pair in pairs:
+            parse(pair.prompt)
+            parse(pair.negative_prompt, "negative_prompt", is_negative=True)
+        return pairs, template
 
     def model(self, ref: str | None) -> ModelInfo:
         """The checkpoint with this id, name or hash; without one, the one for blanks.
