@@ -237,7 +237,7 @@ def _graphed(told: Told, network: Any, given: dict[str, Any], name: str) -> dict
 
 
 def _vae(told: Told) -> Mapping[str, Any]:
-    """Decoding one latent to a picture in memory."""
+    """Decoding one latent to a picture in memory: as the engine does it, at once, in strips."""
     found: dict[str, Any] = {}
     cells = told.pixels(told.kind) // 8
     draw = torch.Generator().manual_seed(3)
@@ -245,7 +245,7 @@ def _vae(told: Told) -> Mapping[str, Any]:
     for layout in ("contiguous", "channels_last"):
         vae = told.load(told.kind, is_channels_last=layout == "channels_last").vae
         free()
-        for tile in (None, 64, 32, 16):
+        for tile in (None, 4096, 64, 32, 16):
             name = f"{layout}_tile_{tile}"
             run = partial(decode, vae, latent, tile)
             figures = with_peak(partial(seconds, run, 1 if told.is_tiny else 3))

@@ -27,6 +27,10 @@ KEPT_VALUES: Final = 4
 """Of the same, what is kept of whole layers when decoding goes by rows."""
 SMALL_VALUES: Final = 6
 """Values for each cell and channel of the layers of low resolution."""
+LARGEST_AT_ONCE: Final = 2 * 2**30
+"""A GPU decodes what needs more in strips, room or not: they cost hardly any time, and what is
+taken once is missing elsewhere, in the next picture's graph for one."""
+OWN_TILE: Final = 64
 FIXED_BYTES: Final = 64 * 2**20
 """Working memory of the libraries."""
 
@@ -57,8 +61,9 @@ def decode(vae: AutoencoderKL, latent: Tensor, tile: int | None = None) -> Image
 
     `tile`: the VAE's large layers go over the picture in strips of so many cells times so many,
     which takes less memory and gives the same but for rounding: 1e-6 of the values in float32,
-    1.3e-3 in float16, where the whole decode is 2.7e-3 off by itself. None: all at once. VAEs of
-    unknown build, and seamless pictures, are always decoded at once.
+    1.3e-3 in float16, where the whole decode is 2.7e-3 off by itself. None: all at once, but for
+    large pictures on a GPU. VAEs of unknown build, and seamless pictures, are always decoded at
+    once.
 
     A VAE whose numbers grow beyond what half precision can hold is brought to float32 and stays
     so; `note_of` tells it.
@@ -108,6 +113,7 @@ def decode_bytes(
 def _encoded(vae: AutoencoderKL, pixels: Tensor, tile: int | None) -> Tensor:
     seen = pixels.to(vae.device, vae.dtype)
     height, width = (side // scale_of(vae) for side in seen.shape[-2:])
+    tile = tile or _own_tile(vae, height, width)
     rows = _rows(tile, height, width)
     if rows is not None and can_go_by_rows(vae):
         moments = encode_by_rows(vae, seen, rows, _store(vae, height, width, tile))
@@ -123,6 +129,7 @@ def _decoded(vae: AutoencoderKL, latent: Tensor, tile: int | None) -> Tensor:
         plain = plain + shift
     plain = plain.to(vae.device, vae.dtype)
     height, width = latent.shape[-2:]
+    tile = tile or _own_tile(vae, height, width)
     rows = _rows(tile, height, width)
     if rows is not None and can_go_by_rows(vae):
         return decode_by_rows(vae, plain, rows, _store(vae, height, width, tile)).float()
@@ -137,17 +144,23 @@ def _rows(tile: int | None, height: int, width: int) -> int | None:
     return max(1, tile * tile // width)
 
 
+def _own_tile(vae: AutoencoderKL, height: int, width: int) -> int | None:
+    """The strips of a picture of so many cells for which none were asked."""
+    is_large = _need(vae, height, width, None) > LARGEST_AT_ONCE
+    return OWN_TILE if is_large and vae.device.type == "cuda" else None
+
+
 def _store(vae: AutoencoderKL, height: int, width: int, tile: int | None) -> torch.device:
     """Where whole layers of a picture of so many cells are kept: on the device if it has room."""
-    scale, free = scale_of(vae), free_bytes(vae.device)
-    need = decode_bytes(
-        width * scale,
-        height * scale,
-        value_bytes=vae.dtype.itemsize,
-        blocks=tuple(vae.config.block_out_channels),
-        tile=tile,
-    )
-    return vae.device if free is None or need <= free else torch.device("cpu")
+    free = free_bytes(vae.device)
+    has_room = free is None or _need(vae, height, width, tile) <= free
+    return vae.device if has_room else torch.device("cpu")
+
+
+def _need(vae: AutoencoderKL, height: int, width: int, tile: int | None) -> int:
+    scale, blocks = scale_of(vae), tuple(vae.config.block_out_channels)
+    size = width * scale, height * scale
+    return decode_bytes(*size, value_bytes=vae.dtype.itemsize, blocks=blocks, tile=tile)
 
 
 def _shift_of(vae: AutoencoderKL) -> float:
