@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from tests.engine.work import RECIPE, pixels
 from webui.core.engine import UsedFile, Work
+from webui.core.errors import InvalidRequest
 from webui.core.events import ImageReady
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import ModelRef, Recipe
@@ -304,6 +305,20 @@ def test_kontext_looks_at_the_source_and_begins_with_noise(
     )
     assert red.tobytes() == again.tobytes()
     assert len({image.tobytes() for image in (red, teal, alone)}) == 3
+
+
+def test_sd3_refuses_a_size_that_it_has_no_places_for(painter: Painter, wholes: Wholes) -> None:
+    """The tiny one knows 16 tokens of 16 pixels along each side."""
+    assert paint(painter, wholes("sd3")[1], width=256, height=64).size == (256, 64)
+    with pytest.raises(InvalidRequest, match=r"Width 264 .* Try 256"):
+        paint(painter, wholes("sd3")[1], width=264, height=64)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sides_of_half_a_token_are_painted(kind: str, painter: Painter, wholes: Wholes) -> None:
+    image = paint(painter, wholes(kind)[1], width=72, height=88)
+    assert image.size == (72, 88)
+    assert np.ptp(pixels(image)) > 30
 
 
 @pytest.mark.slow

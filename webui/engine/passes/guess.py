@@ -6,9 +6,12 @@ from typing import Final
 
 from torch import Tensor
 
+from webui.core.errors import InvalidRequest
 from webui.core.model import ModelInfo
+from webui.core.recipe import Recipe
 from webui.core.request import Tiling
 from webui.engine.architectures.architecture import Frame
+from webui.engine.autoencoder import scale_of
 from webui.engine.canvas import Canvas
 from webui.engine.denoise import Asked, Denoiser
 from webui.engine.inpaint import extra_channels, image_guidance
@@ -65,6 +68,7 @@ def _denoiser(
 
 def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift, references: tuple[Tensor, ...]) -> Asked:
     recipe = this.recipe
+    _check_size(pipeline, recipe)
     return Asked(
         components=pipeline.components,
         architecture=pipeline.architecture,
@@ -79,6 +83,21 @@ def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift, references: tuple[Ten
         thrift=thrift,
         is_hooked=recipe.tiling is not Tiling.NONE,
     )
+
+
+def _check_size(pipeline: Pipeline, recipe: Recipe) -> None:
+    """Some networks have a table of places, and know none beyond it."""
+    config = pipeline.components.diffusion_model.config
+    if (places := getattr(config, "pos_embed_max_size", None)) is None:
+        return
+    largest = places * int(config.patch_size) * scale_of(pipeline.components.vae)
+    for field, side in (("width", recipe.width), ("height", recipe.height)):
+        if side > largest:
+            raise InvalidRequest(
+                field,
+                f"{field.capitalize()} {side} is more than this model knows places for. "
+                f"Try {largest} or less, and enlarge the picture after that.",
+            )
 
 
 def _references(bench: Bench, pipeline: Pipeline, canvas: Canvas) -> tuple[Tensor, ...]:
