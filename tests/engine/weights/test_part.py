@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from functools import partial
 from pathlib import Path
+from weakref import ref
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from tests.engine.weights.parts import CPU, SMALL, Net, answer, deferred, net_file
+from tests.engine.weights.parts import CPU, SMALL, Net, answer, deferred, net_file, same_names
 from webui.core.errors import ModelUnreadable
 from webui.engine.weights.master import master
 from webui.engine.weights.store import WeightStore
+from webui.families.components import Placement
+from webui.families.weights import TensorFiles, build
 
 pytestmark = pytest.mark.torch
 
@@ -175,6 +180,22 @@ def test_the_next_part_uses_the_pinned_memory_of_the_last(store: WeightStore, fi
         weights.release()
         sizes.append(store.host.idle_bytes)
     assert sizes == [sizes[0]] * 3
+
+
+def test_a_model_that_is_used_again_forgets_its_former_weights(
+    store: WeightStore, file: Path
+) -> None:
+    model, weights = deferred(store, file)
+    former = ref(weights)
+    del weights
+    placement = Placement(
+        device=CPU, dtype=torch.float32, defer=store.defer, reuse=lambda build: model
+    )
+    with TensorFiles("tiny", [file]) as files:
+        again = build(partial(Net, 12), same_names, files, placement)
+    assert again is model
+    gc.collect()
+    assert former() is None
 
 
 def test_pinned_memory_that_nobody_needs_is_given_back(store: WeightStore, file: Path) -> None:

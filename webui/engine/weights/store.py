@@ -8,7 +8,7 @@ store.of(components.diffusion_model).place(resident_bytes)
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from weakref import WeakKeyDictionary, finalize
 
 import torch
@@ -42,6 +42,7 @@ class WeightStore:
         self.host: Final = HostMemory(device)
         self._carrier: Final = Carrier(device, self.host, threads, grain.block)
         self._parts: Final[WeakKeyDictionary[nn.Module, PartWeights]] = WeakKeyDictionary()
+        self._endings: Final[WeakKeyDictionary[nn.Module, Any]] = WeakKeyDictionary()
         self._retired: Final[dict[str, list[nn.Module]]] = {}
 
     @cached_property
@@ -60,8 +61,11 @@ class WeightStore:
             orders=self._orders,
         )
         self._parts[model] = weights
+        if model in self._endings:  # it is used again: nobody needs its former weights
+            self._endings.pop(model).detach()
         # the pinned memory of a model that nobody holds any more serves the next one
-        finalize(model, weights.release).atexit = False
+        self._endings[model] = finalize(model, weights.release)
+        self._endings[model].atexit = False
 
     def reuse(self, build: str) -> nn.Module | None:
         """A model of this build that was retired: `Placement.reuse`."""
