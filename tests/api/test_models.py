@@ -69,6 +69,20 @@ def test_hashes_are_computed_on_demand_and_show_duplicates(client: Client, folde
     assert client.site.ask("DELETE", f"{MODELS}/hashes", [], b"").status == 200
 
 
+def test_folders_of_other_programs_are_looked_through_as_soon_as_they_are_named(
+    client: Client, tmp_path: Path
+) -> None:
+    network(tmp_path / "ComfyUI" / "models" / "loras" / "far.safetensors")
+    (tmp_path / "ComfyUI" / "main.py").write_text("")
+    named = f"{tmp_path / 'ComfyUI'}; Old={tmp_path / 'gone'}"
+    client.studio.settings.update({"extra_model_folders": named})
+    page = until(lambda: (now := client.json(f"{MODELS}/table?search=far"))["total"] and now)
+    assert page["rows"][0]["card"]["id"] == "@ComfyUI/loras/far.safetensors"
+    problems = client.json(f"{MODELS}/problems")
+    assert [problem["name"] for problem in problems["problems"]] == ["Old"]
+    assert str(tmp_path) not in json.dumps([page, problems])
+
+
 def test_what_is_not_there_or_not_known_is_refused(client: Client) -> None:
     assert error_of(client.get(f"{MODELS}/row?id=gone"))[0] == 404
     assert error_of(client.get(f"{MODELS}/table?order=mood"))[:2] == (422, "order")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ class Scanner:
 
 def _gone(paths: Iterable[str], roots: Iterable[Root]) -> list[str]:
     """The files that are to be forgotten: not those on a disk that will be there again."""
-    away = tuple(str(root.path) for root in roots if not root.is_there)
+    away = tuple(f"{root.path}{os.sep}" for root in roots if not root.is_there)
     return [path for path in paths if not (away and path.startswith(away))]
 
 
