@@ -25,7 +25,7 @@ SD15_KEYS = {
     "model.diffusion_model.middle_block.1.proj_in.weight": [1280, 1280, 1, 1],
     "model.diffusion_model.out.2.weight": [4, 320, 3, 3],
     "first_stage_model.decoder.conv_in.weight": [512, 4, 3, 3],
-    "cond_stage_model.transformer.text_model.final_layer_norm.weight": [768],
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight": [1, 768],
 }
 
 

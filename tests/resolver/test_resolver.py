@@ -139,6 +139,46 @@ def test_a_vae_a_refiner_and_a_second_checkpoint_go_by_name(studio: Studio) -> N
     assert ", VAE: bright, " in studio.infotext(recipe)
 
 
+LACKING = {key: shape for key, shape in SD15_KEYS.items() if key.startswith("model.")}
+CLIP_KEYS = {
+    "text_model.embeddings.token_embedding.weight": [1, 768],
+    "text_model.encoder.layers.0.self_attn.q_proj.weight": [768, 1],
+}
+
+
+def test_what_a_checkpoint_lacks_comes_from_other_files(studio: Studio, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    write(models / "alone.safetensors", LACKING)
+    studio.catalog.refresh()
+    request = GenerationRequest(prompt="a cat", checkpoint="alone")
+    field, message = refused(studio, request)
+    assert field == "checkpoint"
+    assert "no CLIP-L text encoder" in message
+    assert str(models / "text_encoders") in message
+    write(models / "text_encoders" / "small.safetensors", CLIP_KEYS)
+    write(models / "clip" / "large.safetensors", CLIP_KEYS | {"another": [100]})
+    studio.catalog.refresh()
+    recipe = studio.resolve(request)
+    files = {(file.kind, file.ref): file.name for file in recipe.files}
+    assert files == {
+        (ModelKind.TEXT_ENCODER, "clip_l"): "large",
+        (ModelKind.VAE, "VAE/bright.safetensors"): "bright",
+    }
+    assert recipe.vae == "VAE/bright.safetensors"
+    assert studio.resolve(replace(request, vae=OWN_VAE)).vae == recipe.vae
+
+
+def test_a_checkpoint_without_any_vae_names_one(studio: Studio, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    (models / "VAE" / "bright.safetensors").unlink()
+    write(models / "alone.safetensors", LACKING)
+    write(models / "text_encoders" / "small.safetensors", CLIP_KEYS)
+    studio.catalog.refresh()
+    field, message = refused(studio, GenerationRequest(checkpoint="alone"))
+    assert field == "vae"
+    assert "vae-ft-mse" in message
+
+
 def test_the_vae_noted_for_a_checkpoint_is_taken(studio: Studio, tmp_path: Path) -> None:
     other = GenerationRequest(checkpoint="other")
     before = studio.resolve(other)
