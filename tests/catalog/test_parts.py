@@ -103,6 +103,10 @@ TEXT_ENCODERS: Final[dict[str, tuple[str, Shapes]]] = {
     "qwen25vl of 3B": ("qwen25vl_3b", language(151936, 2048, QUERY_BIAS)),
     "qwen3": ("qwen3", language(151936, 2560, QUERY_NORM)),
     "qwen3 with GGUF's names": ("qwen3", gguf_names(151936, 2560, "attn_q_norm.weight")),
+    "qwen3 that sees": ("qwen3vl", {
+        **language(151936, 2560, QUERY_NORM, "model.language_model."),
+        "model.visual.blocks.0.attn.qkv.weight": [3, 3],
+    }),
     "qwen3 of 8B": ("qwen3_8b", language(151936, 4096, QUERY_NORM)),
 }  # fmt: skip
 

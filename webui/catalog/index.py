@@ -14,7 +14,7 @@ from webui.core.database import transaction
 
 log = logging.getLogger(__name__)
 
-RULES: Final = 4
+RULES: Final = 5
 """Raise this when files are recognised differently: what was kept is looked at again then."""
 
 

@@ -57,6 +57,7 @@ LABELS: Final[Mapping[str, str]] = MappingProxyType(
         "qwen25vl": "Qwen2.5-VL 7B",
         "qwen25vl_3b": "Qwen2.5-VL 3B",
         "qwen3": "Qwen3 4B",
+        "qwen3vl": "Qwen3-VL",
         "qwen3_8b": "Qwen3 8B",
         "qwen3_1.7b": "Qwen3 1.7B",
         "qwen3_0.6b": "Qwen3 0.6B",
@@ -98,7 +99,8 @@ def _language_model(header: Header) -> str | None:
     if any(key.endswith(GEMMA_NORMS) for key in first):
         return "gemma3" if has_query_norm else GEMMA_WIDTHS.get(width)
     if has_query_norm:
-        return QWEN3_WIDTHS.get(width)
+        has_eyes = any("visual." in key for key in header)
+        return "qwen3vl" if has_eyes else QWEN3_WIDTHS.get(width)
     if any(key.endswith(QUERY_BIASES) for key in first):
         return QWEN25_WIDTHS.get(width)
     return None
