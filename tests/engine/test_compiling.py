@@ -3,7 +3,7 @@ here; what is compiled is the graph that torch finds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -127,8 +127,20 @@ def test_a_hooked_call_runs_the_networks_own_code(unet: nn.Module) -> None:
     assert len(seen) == 1
 
 
-def test_a_network_whose_weights_come_by_hooks_is_not_compiled(unet: nn.Module) -> None:
-    unet.get_submodule("conv_in").register_forward_pre_hook(lambda *_: None)
+def stream(layer: nn.Module) -> None:
+    layer.register_forward_pre_hook(lambda *_: None)
+
+
+def pack(layer: nn.Module) -> None:
+    plain = layer.forward
+    setattr(layer, "forward", lambda x: plain(x))  # noqa: B010 - not for mypy
+
+
+@pytest.mark.parametrize("keep", [stream, pack])
+def test_a_network_whose_weights_come_otherwise_is_not_compiled(
+    unet: nn.Module, keep: Callable[[nn.Module], None]
+) -> None:
+    keep(unet.get_submodule("conv_in"))
     runner = compiling(unet)
     for _ in range(3):
         runner(given(), is_hooked=False)

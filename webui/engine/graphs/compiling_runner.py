@@ -19,6 +19,8 @@ CALLS_BEFORE: Final = 40
 """Calls of one form before its blocks are compiled: two pictures. A size that is used once is not
 worth minutes of a busy processor."""
 NOTE: Final = "compiled blocks"
+OWN_CODE: Final = "forward"
+"""What a module has itself, not from its class, when other code runs in place of its own."""
 
 
 class CompilingRunner:
@@ -39,6 +41,7 @@ class CompilingRunner:
         self._calls_before: Final = calls_before
         self._calls: Final[Counter[Hashable]] = Counter()
         self._jobs: Final[dict[Hashable, Job]] = {}
+        self._own: Final = [vars(each) for each in module.modules()]
         self._stand_ins: Final[dict[nn.Module, Any]] = {}
         self._is_swapped_in = False
 
@@ -59,7 +62,7 @@ class CompilingRunner:
 
     def __call__(self, arguments: Arguments, *, is_hooked: bool) -> Tensor:
         """What the network answers."""
-        form = None if is_hooked else form_of(arguments)
+        form = form_of(arguments) if not is_hooked and self._is_plain() else None
         job = None if form is None else self._jobs.get(form)
         self._swap(is_in=job is not None and job.is_ready)
         if form is not None and job is None and self._is_due(form):
@@ -72,7 +75,15 @@ class CompilingRunner:
 
     def _is_due(self, form: Hashable) -> bool:
         self._calls[form] += 1
-        return self._calls[form] > self._calls_before and not _has_hooks(self._module)
+        return self._calls[form] > self._calls_before
+
+    def _is_plain(self) -> bool:
+        """Whether layers run their own code: weights that are streamed come by hooks, those in
+        fewer bits by code of their own, and neither can be compiled for good."""
+        return not any(
+            each["_forward_pre_hooks"] or each["_forward_hooks"] or OWN_CODE in each
+            for each in self._own
+        )
 
     def _begin(self, form: Hashable, arguments: Arguments) -> Tensor:
         """One more call of the network itself, which shows how it calls its blocks."""
@@ -89,8 +100,3 @@ class CompilingRunner:
         for block, stand_in in self._stand_ins.items():
             setattr(block, STAND_IN, stand_in if is_in else None)
         self._is_swapped_in = is_in
-
-
-def _has_hooks(network: nn.Module) -> bool:
-    """Weights that are streamed come by hooks, with which blocks can't be compiled."""
-    return any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())
