@@ -68,7 +68,7 @@ def test_each_layout_holds_the_same_weights(
     assert components.text_encoders.keys() == components.tokenizers.keys()
 
 
-@pytest.mark.parametrize("family", ["sd2", "sdxl"])
+@pytest.mark.parametrize("family", [pytest.param("sd2", marks=pytest.mark.slow), "sdxl"])
 def test_files_of_half_precision_load_in_the_precision_asked_for(
     tinies: Mapping[str, TinyModel], family: str, tmp_path: Path
 ) -> None:

@@ -186,7 +186,9 @@ def test_every_family_draws_in_every_mode_offline(
         assert np.abs(picture[:, : SIDE // 2 - 8] - teal).max() <= 1
 
 
-@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize(
+    "mode", ["txt2img", "img2img", pytest.param("inpaint", marks=pytest.mark.slow)]
+)
 def test_a_model_that_edits_looks_at_the_picture(
     painter: Painter,
     tinies: Mapping[str, TinyModel],
@@ -271,7 +273,7 @@ def test_the_refiner_is_told_what_the_library_tells_it(
             torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+@pytest.mark.parametrize("family", [pytest.param("sd15", marks=pytest.mark.slow), "sdxl"])
 def test_an_lcm_is_told_the_guidance_as_the_library_tells_it(
     painter: Painter, tinies: Mapping[str, TinyModel], tmp_path: Path, family: str
 ) -> None:
