@@ -6,13 +6,23 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from tests.engine.work import STARTER, work
+from webui.core.events import ImageReady
+from webui.engine.device import choose_device
 from webui.engine.graphs.arguments import form_of, tensors_of, with_tensors
 from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.graph_runner import GraphRunner
 from webui.engine.graphs.recorder import RehearsingRecorder
+from webui.engine.graphs.replayed_encoder import AllLayers, ReplayedEncoder, is_replayable
 from webui.engine.graphs.runner import EagerRunner
+from webui.engine.options import Options
+from webui.engine.painter import Painter
+from webui.families import load_families
+from webui.samplers import load_samplers
+from webui.schedules import load_schedules
 
 pytestmark = pytest.mark.torch
 
@@ -213,3 +223,49 @@ def test_a_device_without_graphs_calls_the_network() -> None:
     runner = make_runner(Network(), make_recorder(torch.device("cpu")))
     assert isinstance(runner, EagerRunner)
     assert runner(given(), is_hooked=False).shape == (2, 4)
+
+
+def test_a_replayed_text_encoder_answers_as_it_does_itself() -> None:
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=32,
+        projection_dim=8,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        max_position_embeddings=10,
+    )
+    ids = torch.randint(0, 49, (2, 10))
+    for kind in (CLIPTextModel, CLIPTextModelWithProjection):
+        encoder = kind(config).eval()
+        assert is_replayable(encoder)
+        runner = GraphRunner(AllLayers(encoder), RehearsingRecorder(), eager_calls=1)
+        with torch.inference_mode():
+            wanted = encoder(ids, output_hidden_states=True)
+            for _ in range(3):
+                found = ReplayedEncoder(encoder, runner)(ids, output_hidden_states=True)
+                assert all(map(torch.equal, found.hidden_states, wanted.hidden_states))
+                assert len(found.hidden_states) == 4
+                if kind is CLIPTextModelWithProjection:
+                    assert torch.equal(found.text_embeds, wanted.text_embeds)
+        assert runner.kept_recordings == 1
+
+
+def test_a_picture_is_the_same_when_its_network_is_replayed() -> None:
+    device = choose_device(Options(use_cpu=True, threads=1))
+    with torch.inference_mode():
+        painter = Painter(device, load_families(), load_samplers(), load_schedules())
+        (called,) = painted(painter)
+        pipeline, recorder = painter.manager.get(STARTER), RehearsingRecorder()
+        pipeline.runner = GraphRunner(pipeline.components.diffusion_model, recorder)
+        (replayed,) = painted(painter)
+        painter.manager.release()
+    assert recorder.recorded == 1
+    assert replayed.tobytes() == called.tobytes()
+
+
+def painted(painter: Painter) -> list[Image.Image]:
+    events = painter.paint(work(width=64, height=64))
+    return [event.image for event in events if isinstance(event, ImageReady)]

@@ -22,6 +22,8 @@ from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.compiler import Compiler
+from webui.engine.graphs.graph_runner import GraphRunner
+from webui.engine.graphs.replayed_encoder import AllLayers, ReplayedEncoder, is_replayable
 from webui.engine.graphs.runner import Runner
 from webui.engine.memory.residence import Residence
 from webui.engine.memory.shortage import free_memory
@@ -59,6 +61,8 @@ class Pipeline:
     encoder: PromptEncoder
     patcher: Patcher
     runner: Runner
+    readers: tuple[ReplayedEncoder, ...] = ()
+    """What stands in for text encoders."""
     seconds_per_call: float = 0.0
     """How long the network took for one call, last time; 0 before the first."""
 
@@ -251,13 +255,27 @@ class PipelineManager:
         log.info("Loaded %s in %.1f s.", model.name, time.monotonic() - started)
         self._attention.prepare(components.diffusion_model)
         architecture = self._architectures[components.architecture]
+        readers = self._readers(components)
+        spoken_to = replace(components, text_encoders={**components.text_encoders, **readers})
         return Pipeline(
             components=components,
             architecture=architecture,
-            encoder=PromptEncoder(architecture.make_encoder(components)),
+            encoder=PromptEncoder(architecture.make_encoder(spoken_to)),
             patcher=Patcher(components),
             runner=make_runner(components.diffusion_model, self._recorder, self._compiler),
+            readers=tuple(readers.values()),
         )
+
+    def _readers(self, components: Components) -> dict[str, ReplayedEncoder]:
+        """What stands in for the text encoders that can be replayed here."""
+        recorder, encoders = self._recorder, components.text_encoders
+        if recorder is None:
+            return {}
+        return {
+            name: ReplayedEncoder(encoder, GraphRunner(AllLayers(encoder), recorder))
+            for name, encoder in encoders.items()
+            if is_replayable(encoder)
+        }
 
     def _is_complete(self, model: ModelInfo, lacking: Mapping[str, Path]) -> bool:
         """Whether a model is in memory with the files that it needs beside its own; another VAE
@@ -311,6 +329,8 @@ class PipelineManager:
     def _forget_graphs(self) -> None:
         for held in self._held.values():
             held.pipeline.runner.forget()
+            for reader in held.pipeline.readers:
+                reader.forget()
 
 
 def _lacking(
