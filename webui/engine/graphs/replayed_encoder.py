@@ -1,4 +1,4 @@
-"""A text encoder that is replayed: its many small layers keep the driver busy longer than the GPU."""
+"""A text encoder that is replayed: its many small layers keep the driver busier than the GPU."""
 
 from __future__ import annotations
 
