@@ -36,7 +36,7 @@ def expect_restored(page: StudioPage, prompt: str, seed: int) -> None:
     expect(page.number("txt2img_seed")).to_have_value(str(seed))
 
 
-@pytest.mark.parametrize("how", ["drop", "paste"])
+@pytest.mark.parametrize("how", ["drop", pytest.param("paste", marks=pytest.mark.slow)])
 def test_a_picture_on_the_prompt_restores_everything(
     page: StudioPage, site: Site, made: Path, how: str, request: pytest.FixtureRequest
 ) -> None:

@@ -35,7 +35,7 @@ def test_a_picture_of_another_program_is_explained_and_used(page: StudioPage, co
     expect(page.number("txt2img_height")).to_have_value("768")
 
 
-@pytest.mark.parametrize("mode", ["img2img", "inpaint"])
+@pytest.mark.parametrize("mode", ["img2img", pytest.param("inpaint", marks=pytest.mark.slow)])
 def test_a_picture_goes_from_there_to_a_tab(page: StudioPage, comfy: Path, mode: str) -> None:
     page.tab("pnginfo")
     page.page.locator("#pnginfo_image").set_input_files(comfy)

@@ -221,7 +221,10 @@ def test_a_shortage_that_passes_costs_no_picture(
     assert made.image.tobytes() == wanted.image.tobytes()
 
 
-@pytest.mark.parametrize("stage", ["text", "steps", "encode", "decode"])
+@pytest.mark.parametrize(
+    "stage",
+    ["steps", "decode", *(pytest.param(s, marks=pytest.mark.slow) for s in ("text", "encode"))],
+)
 def test_a_shortage_that_stays_is_a_clear_refusal_and_the_engine_goes_on(
     stage: str, painter: Painter, tmp_path: Path
 ) -> None:
@@ -229,6 +232,22 @@ def test_a_shortage_that_stays_is_a_clear_refusal_and_the_engine_goes_on(
     painter.manager.release()
     with short_of(painter, stage, 1000), pytest.raises(OutOfMemory, match="Try a smaller size"):
         paint(painter, **given)
+    assert len(paint(painter, **given)) == 1
+
+
+@pytest.mark.slow
+def test_the_engine_outlives_a_hundred_shortages(painter: Painter, tmp_path: Path) -> None:
+    given = {"steps": 2, "width": 64, "height": 64, **source(tmp_path)}
+    made = refused = 0
+    for number in range(100):
+        stage = ("text", "steps", "encode", "decode")[number % 4]
+        with short_of(painter, stage, number % 9):
+            try:
+                made += len(paint(painter, **given, prompt=f"an apple {number}"))
+            except OutOfMemory:
+                refused += 1
+    assert made + refused == 100
+    assert min(made, refused) > 0
     assert len(paint(painter, **given)) == 1
 
 
