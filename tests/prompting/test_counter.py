@@ -119,3 +119,25 @@ def test_the_engine_reads_the_same_tokens(folder: Path) -> None:
 
 def test_a_count_is_data() -> None:
     assert count_tokens("a cat", CLIP) == TokenCount(tokens=2, limit=75)
+
+
+@pytest.mark.parametrize(
+    ("family", "variant", "prompt", "expected"),
+    [
+        ("flux", "dev", "a photo of a (cat:1.2)", (7, 510)),
+        ("flux", "schnell", "a photo of a cat", (7, 254)),
+        ("chroma", "", "a cat BREAK a cat", (513, 1020)),
+        ("sd3", "medium", "", (0, 254)),
+    ],
+)
+def test_models_that_read_with_t5_are_counted_by_its_tokens(
+    family: str, variant: str, prompt: str, expected: tuple[int, int]
+) -> None:
+    from webui.families import load_families
+    from webui.families.dit_family import TransformerFamily
+
+    found = load_families()[family]
+    assert isinstance(found, TransformerFamily)
+    folder, size = found.reading(variant)
+    made = count_tokens(prompt, folder, size=size)
+    assert (made.tokens, made.limit) == expected

@@ -12,9 +12,13 @@ from webui.families import dit_loading
 from webui.families.components import NO_PARTS, Components, Placement
 from webui.families.dit_loading import Kind, Plan, missing_parts
 from webui.families.sd_loading import read_metadata
+from webui.families.t5 import TOKENIZER as T5_TOKENIZER
 
 NAMING: Final = ("modelspec.architecture", "modelspec.title", "general.name", "general.basename")
 """Where makers write what a model is, in safetensors and in GGUF."""
+LONG: Final = 510
+SHORT: Final = 254
+"""Tokens that a T5 takes at once, without two marks: in models that read much, and others."""
 
 
 class TransformerFamily:
@@ -38,6 +42,11 @@ class TransformerFamily:
     def kind(self, variant: str) -> Kind:
         """What this variant is run with. Raises ValueError with a reason where it can't be run."""
         raise NotImplementedError
+
+    def reading(self, variant: str) -> tuple[Path, int]:
+        """The folder of the tokenizer by which prompts are measured, and how many tokens are read
+        at once, without marks."""
+        return T5_TOKENIZER, LONG
 
     def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
         """A file with this family's network, alone or with the other parts."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
-from webui.families.dit_family import TransformerFamily, said
+from webui.families.dit_family import LONG, SHORT, TransformerFamily, said
 from webui.families.dit_loading import (
     T5,
     Kind,
@@ -25,6 +25,7 @@ from webui.families.flux_layout import (
     flux_config,
     flux_names,
 )
+from webui.families.t5 import TOKENIZER as T5_TOKENIZER
 
 DEV: Final = "dev"
 SCHNELL: Final = "schnell"
@@ -133,6 +134,10 @@ class Flux(TransformerFamily):
             case "kontext":
                 return Kind(architecture="flux_kontext", shift=DEV_SHIFT)
         return Kind(architecture="flux", shift=DEV_SHIFT)
+
+    def reading(self, variant: str) -> tuple[Path, int]:
+        """By T5."""
+        return T5_TOKENIZER, SHORT if variant == SCHNELL else LONG
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """What suits the variant; all but schnell were trained to guide themselves."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.clip_file import OPEN_CLIP_PAD
 from webui.families.components import Shift
-from webui.families.dit_family import TransformerFamily, said
+from webui.families.dit_family import SHORT, TransformerFamily, said
 from webui.families.dit_loading import (
     T5,
     Kind,
@@ -21,6 +21,7 @@ from webui.families.dit_loading import (
     read_settings,
 )
 from webui.families.sd3_layout import DIFFUSERS_MARKS, MARKS, sd3_config, sd3_names
+from webui.families.t5 import TOKENIZER as T5_TOKENIZER
 
 MEDIUM: Final = "medium"
 MEDIUM_35: Final = "3.5-medium"
@@ -107,6 +108,10 @@ class StableDiffusion3(TransformerFamily):
     def kind(self, variant: str) -> Kind:
         """All of them are asked in one way."""
         return Kind(architecture="sd3", shift=SHIFT)
+
+    def reading(self, variant: str) -> tuple[Path, int]:
+        """By T5."""
+        return T5_TOKENIZER, SHORT
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """What suits the variant."""

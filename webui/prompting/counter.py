@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +23,8 @@ from webui.prompting.tokens import COMMA, Reading, Vocabulary, chunk_text
 
 CHUNK: Final = 75
 """Tokens that the text encoders of Stable Diffusion take at once, without two marks."""
+COMMAS: Final = (COMMA, ",")
+"""A comma in the vocabularies of CLIP and T5."""
 KEPT_TOKENIZERS: Final = 4
 NO_VECTORS: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -34,8 +36,8 @@ _WORDS: Final = (
 
 @dataclass(frozen=True, kw_only=True)
 class TokenCount:
-    """How full a prompt is: `tokens` of `limit`, a multiple of 75. A chunk that a BREAK or the
-    comma rule left before it was full counts as full, as in A1111."""
+    """How full a prompt is: `tokens` of `limit`, a multiple of what the model reads at once. A
+    chunk that a BREAK or the comma rule left before it was full counts as full, as in A1111."""
 
     tokens: int
     limit: int
@@ -45,6 +47,7 @@ def count_tokens(
     prompt: str,
     tokenizer_folder: Path,
     *,
+    size: int = CHUNK,
     steps: int = 20,
     emphasis: Emphasis = Emphasis.ORIGINAL,
     vectors: Mapping[str, int] = NO_VECTORS,
@@ -52,11 +55,12 @@ def count_tokens(
 ) -> TokenCount:
     """The count at the step and in the part between ANDs where it is largest.
 
-    `vectors`: how many tokens each embedding takes. Raises InvalidRequest where the prompt is
-    wrong, OSError or ValueError when the tokenizer can't be read.
+    `size`: how many tokens the model reads at once. `vectors`: how many each embedding takes.
+    Raises InvalidRequest where the prompt is wrong, OSError or ValueError when the tokenizer can't
+    be read.
     """
     field = NEGATIVE_PROMPT if is_negative else PROMPT
-    vocabulary = read_vocabulary(tokenizer_folder)
+    vocabulary = replace(read_vocabulary(tokenizer_folder), size=size)
     reading = Reading(emphasis=emphasis, vectors=vectors)
     parts = parse(prompt, field, is_negative=is_negative).parts
     texts = {stage.text for part in parts for stage in schedule(part.nodes, steps)}
@@ -65,7 +69,7 @@ def count_tokens(
         for chunks in (chunk_text(text, vocabulary, reading, field) for text in sorted(texts))
     ]
     full, last = max(counts)
-    return TokenCount(tokens=full * CHUNK + last, limit=(full + 1) * CHUNK)
+    return TokenCount(tokens=full * size + last, limit=(full + 1) * size)
 
 
 def read_vocabulary(folder: Path) -> Vocabulary:
@@ -84,9 +88,11 @@ def _read(folder: Path, stamp: int) -> Vocabulary:
     tokenizer.no_padding()
 
     def tokenize(text: str) -> list[int]:
-        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+        # a space behind a text is a token to T5, and none where the model reads it
+        return list(tokenizer.encode(text.strip(), add_special_tokens=False).ids)
 
-    return Vocabulary(tokenize=tokenize, size=CHUNK, comma=tokenizer.token_to_id(COMMA))
+    comma = next((id for id in map(tokenizer.token_to_id, COMMAS) if id is not None), None)
+    return Vocabulary(tokenize=tokenize, size=CHUNK, comma=comma)
 
 
 def _from_json(path: Path) -> Tokenizer:

@@ -16,6 +16,7 @@ from webui.api.known_fields import refuse_unknown_fields
 from webui.core.errors import InvalidRequest, ModelUnreadable, NotFound
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.request import Emphasis, Name, Prompt, Steps
+from webui.families.dit_family import TransformerFamily
 from webui.gate.access import Access, needs
 from webui.modelfiles.front import read_front
 from webui.prompting import parse
@@ -137,10 +138,12 @@ def _count(studio: Studio, asked: PromptQuestion, prompt: str) -> TokenCount:
         model = studio.catalog.find(asked.checkpoint or "")
     except NotFound:
         model = studio.current_model()
+    folder, size = _reading(studio, model)
     try:
         return count_tokens(
             prompt,
-            _tokenizer_folder(model),
+            folder,
+            size=size,
             steps=asked.steps,
             emphasis=asked.emphasis,
             vectors=_vectors(studio, prompt),
@@ -148,14 +151,18 @@ def _count(studio: Studio, asked: PromptQuestion, prompt: str) -> TokenCount:
         )
     except (OSError, ValueError) as error:
         log.warning("The tokenizer of %s can't be used (%s).", model.name, error)
-        return TokenCount(tokens=0, limit=CHUNK)
+        return TokenCount(tokens=0, limit=size)
 
 
-def _tokenizer_folder(model: ModelInfo) -> Path:
-    """Of the model itself, or its family's for a single file."""
+def _reading(studio: Studio, model: ModelInfo) -> tuple[Path, int]:
+    """The folder of a tokenizer, and how many tokens are read at once: of the model itself, or its
+    family's for a single file. Of several encoders the one that reads most counts."""
+    family = studio.families.get(model.family)
+    if isinstance(family, TransformerFamily):
+        return family.reading(model.variant)
     families = Path(webui.families.__file__).parent
     folder = model.path if model.path.is_dir() else families / "configs" / model.family
-    return folder / "tokenizer"
+    return folder / "tokenizer", CHUNK
 
 
 def _vectors(studio: Studio, prompt: str) -> Mapping[str, int]:
