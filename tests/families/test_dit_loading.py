@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from webui.core.errors import ModelUnreadable
+from webui.core.model import Detected
 from webui.families import load_families
 
 if TYPE_CHECKING:
@@ -176,3 +178,30 @@ def test_a_folders_scheduler_says_how_steps_lean(
     (tmp_path / "scheduler").mkdir()
     (tmp_path / "scheduler" / "scheduler_config.json").write_text(json.dumps(told), "utf-8")
     assert folder_shift(tmp_path, Shift()).at(4096) == pytest.approx(at_1024, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "variant"),
+    [("", "dev"), ("FluxKontextPipeline", "kontext"), ("FluxFillPipeline", "fill")],
+)
+def test_a_folder_is_told_by_its_pipeline(
+    pipeline: str, variant: str, flux: Tiny, tmp_path: Path
+) -> None:
+    from tests.families.dit_models import write_folder
+
+    folder = write_folder(flux, tmp_path / "flux", pipeline)
+    index = json.loads((folder / "model_index.json").read_text("utf-8"))
+    told = {each.id: each.detect_folder(index, folder) for each in load_families()}
+    found = {id: detected for id, detected in told.items() if detected is not None}
+    assert found == {"flux": Detected(variant=variant)}
+
+
+def test_a_folder_without_a_text_encoder_is_refused(
+    flux: Tiny, placement: Placement, tmp_path: Path
+) -> None:
+    from tests.families.dit_models import write_folder
+
+    folder = write_folder(flux, tmp_path / "flux")
+    shutil.rmtree(folder / "text_encoder_2")
+    with pytest.raises(ModelUnreadable, match="text_encoder_2 is missing, the T5"):
+        load(folder, placement, {})

@@ -67,6 +67,7 @@ class TransformerFamily:
     ) -> Components:
         """The model in a single file or a diffusers folder. Raises ModelUnreadable."""
         if path.is_dir():
+            _check_encoders(path, self.plan)
             variant = self.folder_variant(dit_loading.read_index(path), path) or ""
             return dit_loading.load_folder(path, self.plan, self._kind(path, variant), placement)
         variant = self.variant(dit_loading.read_shapes(path), read_metadata(path))
@@ -82,3 +83,13 @@ class TransformerFamily:
 def said(metadata: Mapping[str, str]) -> str:
     """What the maker wrote of a model's kind, in small letters."""
     return " ".join(str(metadata.get(key, "")) for key in NAMING).lower()
+
+
+def _check_encoders(folder: Path, plan: Plan) -> None:
+    for each in plan.readers:
+        if not each.is_optional and not (folder / each.name).is_dir():
+            raise ModelUnreadable(
+                folder.name,
+                f"its folder {each.name} is missing, the {each.label} text encoder. "
+                "Download the model again.",
+            )
