@@ -31,7 +31,8 @@ SOURCE, OTHER, MASK = InputId("1" * 64), InputId("2" * 64), InputId("3" * 64)
 HALF = Mask(image=MASK, blur=0)
 KONTEXT = "kontext"
 SLOW = pytest.mark.slow
-KINDS = ("flux", *(pytest.param(kind, marks=SLOW) for kind in ("sd3", "chroma", "schnell")))
+MORE_KINDS = ("sd3", "chroma", "schnell", "zimage")
+KINDS = ("flux", *(pytest.param(kind, marks=SLOW) for kind in MORE_KINDS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +101,7 @@ def wholes(tmp_path_factory: pytest.TempPathFactory) -> Wholes:
 
 def make(kind: str) -> Tiny:
     """A tiny model of a kind."""
-    from tests.families import dit_models
+    from tests.families import dit_models, language_dits
 
     makers: Mapping[str, Callable[[], Tiny]] = {
         "sd3": dit_models.make_sd3,
@@ -109,6 +110,7 @@ def make(kind: str) -> Tiny:
         "chroma": dit_models.make_chroma,
         "fill": lambda: dit_models.make_flux(in_channels=384, out_channels=64),
         KONTEXT: dit_models.make_flux,
+        "zimage": language_dits.make_zimage,
     }
     return makers[kind]()
 
@@ -190,10 +192,12 @@ LIBRARY_CALLS: Mapping[str, dict[str, Any]] = {
     "sd3": {"guidance_scale": 4.0},
     "flux": {"guidance_scale": 3.5},
     "schnell": {"guidance_scale": 0.0, "max_sequence_length": 256},
+    "zimage": {"guidance_scale": 3.0},  # counted from 0
 }
+GUIDANCE: Mapping[str, float] = {"sd3": 4.0, "zimage": 4.0}
 
 
-@pytest.mark.parametrize("kind", ["sd3", "flux", pytest.param("schnell", marks=SLOW)])
+@pytest.mark.parametrize("kind", ["sd3", "flux", pytest.param("schnell", marks=SLOW), "zimage"])
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_own_steps_equal_the_librarys(kind: str, painter: Painter, wholes: Wholes) -> None:
     """Euler over the same times. The library begins at t = 1, whose noise level has no end; ours
@@ -201,8 +205,8 @@ def test_own_steps_equal_the_librarys(kind: str, painter: Painter, wholes: Whole
     import torch
 
     (tiny, model), steps = wholes(kind), 5
-    guidance = {"guidance_scale": 4.0 if kind == "sd3" else 1.0}
-    ours = paint(painter, model, steps=steps, prompt="a cat", **guidance)
+    guidance_scale = GUIDANCE.get(kind, 1.0)
+    ours = paint(painter, model, steps=steps, prompt="a cat", guidance_scale=guidance_scale)
     theirs = tiny.library()(
         "a cat",
         sigmas=np.linspace(1, 1 / steps, steps),

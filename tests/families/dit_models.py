@@ -59,6 +59,7 @@ SHIFTED: Final = {"use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 
 PARTS: Final = MappingProxyType(
     {"clip_l": "clip_l.safetensors", "clip_g": "clip_g.safetensors", "t5xxl": "t5xxl.safetensors"}
 )
+"""Files of text encoders, by their ids."""
 VAE_FILE: Final = "ae.safetensors"
 
 
@@ -94,7 +95,7 @@ def make_sd3(**changes: Any) -> Tiny:
     from diffusers import StableDiffusion3Pipeline
     from diffusers.models.transformers.transformer_sd3 import SD3Transformer2DModel
 
-    network, vae = seeded(partial(SD3Transformer2DModel, **SD3_NETWORK | changes)), _vae(SD3)
+    network, vae = seeded(partial(SD3Transformer2DModel, **SD3_NETWORK | changes)), picture_vae(SD3)
     encoders = {
         "text_encoder": _clip("clip_l", has_projection=True),
         "text_encoder_2": _clip("clip_g", has_projection=True, activation="gelu"),
@@ -121,7 +122,7 @@ def make_flux(*, is_guided: bool = True, **changes: Any) -> Tiny:
     from diffusers.models.transformers.transformer_flux import FluxTransformer2DModel
 
     settings = {**FLUX_SETTINGS, "guidance_embeds": is_guided, **changes}
-    network, vae = seeded(partial(FluxTransformer2DModel, **settings)), _vae(FLUX)
+    network, vae = seeded(partial(FluxTransformer2DModel, **settings)), picture_vae(FLUX)
     encoders = {"text_encoder": _clip("clip_l"), "text_encoder_2": _t5()}
     given = {"tokenizer": _clip_tokenizer(), "tokenizer_2": _t5_tokenizer(), **encoders}
 
@@ -149,7 +150,7 @@ def make_chroma() -> Tiny:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # the library's own parts are old
         network = seeded(partial(ChromaTransformer2DModel, **CHROMA_SETTINGS))
-    vae, encoder = _vae(CHROMA), _t5()
+    vae, encoder = picture_vae(CHROMA), _t5()
 
     def pipeline(scheduler: Any) -> Any:
         return ChromaPipeline(
@@ -169,7 +170,7 @@ def make_chroma() -> Tiny:
 def write_whole(tiny: Tiny, file: Path, metadata: Mapping[str, str] | None = None) -> Path:
     """Everything in one file, as checkpoints for sharing are."""
     encoders = {
-        f"text_encoders.{each.part}.transformer.{key}": tensor
+        f"{each.starts[0]}{key}": tensor
         for each in tiny.plan.readers
         for key, tensor in encoder_tensors(tiny.encoders[each.name]).items()
     }
@@ -193,7 +194,10 @@ def write_parts(tiny: Tiny, folder: Path) -> dict[str, Path]:
     """All but the network, each in a file of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {
-        each.part: _save(encoder_tensors(tiny.encoders[each.name]), folder / PARTS[each.part])
+        each.part: _save(
+            encoder_tensors(tiny.encoders[each.name], "model."),
+            folder / PARTS.get(each.part, f"{each.part}.safetensors"),
+        )
         for each in tiny.plan.readers
     }
     return {**files, "vae": _save(vae_tensors(tiny, ""), folder / VAE_FILE)}
@@ -225,9 +229,12 @@ def vae_tensors(tiny: Tiny, start: str) -> dict[str, Tensor]:
     }
 
 
-def encoder_tensors(encoder: nn.Module) -> dict[str, Tensor]:
-    """A text encoder's tensors as its own file has them."""
+def encoder_tensors(encoder: nn.Module, start: str = "") -> dict[str, Tensor]:
+    """A text encoder's tensors as its own file has them, where language models begin with
+    `start`."""
     tensors = encoder.state_dict()
+    if "layers.0.input_layernorm.weight" in tensors:
+        return {start + key: value for key, value in tensors.items()}
     if any(key.startswith("encoder.block.") for key in tensors):
         return {key: value for key, value in tensors.items() if "embed_tokens" not in key}
     return {
@@ -283,7 +290,7 @@ def _t5() -> Any:
     return seeded(partial(T5EncoderModel, config))
 
 
-def _vae(plan: Plan) -> Any:
+def picture_vae(plan: Plan) -> Any:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     kinds = {"down": "DownEncoderBlock2D", "up": "UpDecoderBlock2D"}

@@ -24,6 +24,15 @@ from webui.families.clip_file import (
 )
 from webui.families.components import TEXT_ENCODER, Components, Placement, Prediction, Shift
 from webui.families.dit_layout import start_of
+from webui.families.language_model import (
+    KINDS as LANGUAGE_MODELS,
+)
+from webui.families.language_model import (
+    checkpoint_starts,
+    find_language_model,
+    load_language_model,
+)
+from webui.families.language_tokenizer import load_language_tokenizer
 from webui.families.t5 import (
     CHECKPOINT_STARTS,
     find_t5,
@@ -60,6 +69,8 @@ class Network:
     """(keys, width, start) -> the original file's name of each key."""
     width: str
     """The tensor that is as long as the network is wide."""
+    inner: str = "inner_dim"
+    """What the library's class calls that width."""
 
     def start(self, names: Container[str]) -> str | None:
         """What stands before its names in an original file; None where it is not in it."""
@@ -97,6 +108,8 @@ class Reader:
     @property
     def starts(self) -> tuple[str, ...]:
         """What stands before its names in whole checkpoints."""
+        if self.part in LANGUAGE_MODELS:
+            return checkpoint_starts(self.part)
         return (
             CHECKPOINT_STARTS if self.part == T5 else (f"text_encoders.{self.part}.transformer.",)
         )
@@ -108,6 +121,8 @@ class Reader:
 
     def is_in(self, names: Container[str]) -> bool:
         """Whether a whole checkpoint has it."""
+        if self.part in LANGUAGE_MODELS:
+            return find_language_model(names, self.starts) is not None
         find = find_t5 if self.part == T5 else find_clip
         return find(names, self.starts) is not None
 
@@ -165,7 +180,7 @@ def load_file(
             found = _encoder_of(files, each, placement, parts)
             encoders |= {} if found is None else {each.name: found}
     tokenizers = {
-        each.name: _tokenizer(path.name, each, None)
+        each.name: _tokenizer(path.name, each, None, parts.get(each.part, path))
         for each in plan.readers
         if each.name in encoders
     }
@@ -288,7 +303,7 @@ def _components(
         prediction=Prediction.FLOW,
         shift=kind.shift,
         notes=(*kind.notes, *notes),
-        original_names=partial(plan.network.names, width=int(network.inner_dim)),
+        original_names=partial(plan.network.names, width=int(getattr(network, plan.network.inner))),
     )
 
 
@@ -372,6 +387,8 @@ def _encoder(
 ) -> Any:
     """`has_projection`: None asks the file for one that its model may do without."""
     given: dict[str, Any] = {"starts": starts} if starts else {}
+    if reader.part in LANGUAGE_MODELS:
+        return load_language_model(files, reader.part, placement, **given)
     if reader.part == T5:
         return load_t5(files, placement, **given)
     if has_projection is None:
@@ -381,7 +398,10 @@ def _encoder(
     return load_clip(files, config, placement, has_projection=projects, **given)
 
 
-def _tokenizer(name: str, reader: Reader, folder: Path | None) -> Any:
+def _tokenizer(name: str, reader: Reader, folder: Path | None, beside: Path | None = None) -> Any:
+    """From a folder of its own; `beside` is the file of its text encoder, where there is none."""
+    if reader.part in LANGUAGE_MODELS:
+        return load_language_tokenizer(name, reader.part, folder or beside)
     if reader.part == T5:
         return load_t5_tokenizer(name, folder)
     return load_tokenizer(name, folder or TOKENIZER, None if folder else reader.pad)

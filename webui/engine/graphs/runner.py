@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+import torch
 from torch import Tensor, nn
 
 Arguments = Mapping[str, Any]
@@ -56,6 +57,7 @@ class EagerRunner:
 
 
 def run(module: nn.Module, arguments: Arguments) -> Tensor:
-    """One eager call of a network that answers a tuple when asked not to answer a dict."""
-    answer: Tensor = module(**arguments, return_dict=False)[0]
-    return answer
+    """One eager call of a network that answers a tuple when asked not to answer a dict. Some answer
+    each picture by itself."""
+    answer: Tensor | list[Tensor] = module(**arguments, return_dict=False)[0]
+    return torch.stack(answer) if isinstance(answer, list) else answer

@@ -1,0 +1,90 @@
+"""What models with a language model are told of a prompt, beside the library's encoding of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from webui.core.errors import InvalidRequest
+from webui.prompting.faults import PROMPT
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tests.families.dit_models import Tiny
+    from webui.engine.architectures.text import Text
+    from webui.families.components import Components
+
+pytestmark = pytest.mark.torch
+
+Loaded = tuple["Tiny", "Components"]
+
+
+@pytest.fixture(scope="module")
+def zimage(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """A tiny Z-Image, and as it is loaded from one file."""
+    from tests.families.language_dits import make_zimage
+
+    return loaded(make_zimage(), tmp_path_factory.mktemp("zimage"))
+
+
+def loaded(tiny: Tiny, folder: Path) -> Loaded:
+    """It, and as it is loaded from one file."""
+    import torch
+
+    from tests.families.dit_models import write_whole
+    from webui.families import load_families
+    from webui.families.components import Placement
+
+    placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
+    file = write_whole(tiny, folder / "model.safetensors")
+    return tiny, load_families()[tiny.family].load(file, placement)
+
+
+def told(components: Components, prompt: str, **manner: Any) -> Text:
+    """What the network is told of a prompt."""
+    import torch
+
+    from webui.engine.architectures import load_architectures
+    from webui.engine.architectures.text import Manner
+
+    encoder = load_architectures()[components.architecture].make_encoder(components)
+    with torch.inference_mode():
+        return encoder.encode(prompt, Manner(**manner), PROMPT, is_negative=False)
+
+
+def close(ours: Tensor, theirs: Tensor) -> bool:
+    """Whether they are the same but for rounding."""
+    import torch
+
+    return ours.shape == theirs.shape and torch.allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("prompt", ["a cat", "", "Кот 猫, “quoted”"])
+def test_zimage_is_told_what_the_library_tells_it(zimage: Loaded, prompt: str) -> None:
+    tiny, components = zimage
+    words, _ = tiny.library().encode_prompt(prompt)
+    assert close(told(components, prompt).tokens[0], words[0])
+
+
+def test_brackets_change_nothing_and_are_not_read(zimage: Loaded) -> None:
+    components = zimage[1]
+    assert close(told(components, "a (red:1.3) cat").tokens, told(components, "a red cat").tokens)
+
+
+def test_a_text_beyond_what_it_reads_is_refused_with_numbers(zimage: Loaded) -> None:
+    with pytest.raises(InvalidRequest, match=r"2\d\d\d tokens.*1024 at most.*shorter"):
+        told(zimage[1], "a cat, " * 700)
+
+
+def test_qwens_vocabulary_is_the_published_one() -> None:
+    """Numbers that the library's own page of Qwen 2.5 shows, and the marks of Qwen 3."""
+    from webui.families.language_model import QWEN3
+    from webui.families.language_tokenizer import load_language_tokenizer
+
+    tokenizer = load_language_tokenizer("", QWEN3, None)
+    assert tokenizer("Hello world").input_ids == [9707, 1879]
+    assert tokenizer("<|im_start|>user\n<think>").input_ids == [151644, 872, 198, 151667]
+    assert tokenizer.pad_token_id == 151643

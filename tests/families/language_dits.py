@@ -1,0 +1,86 @@
+"""Tiny random models of the families that read prompts with a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final
+
+from tests.families.dit_models import Tiny, picture_vae, seeded
+from webui.families.language_model import KINDS, QWEN3
+from webui.families.language_tokenizer import load_language_tokenizer
+from webui.families.zimage import PLAN as ZIMAGE
+
+QWEN_WORDS: Final = 151_680
+"""All that the tokenizer knows."""
+TEXT_WIDTH: Final = 32
+TALK: Final = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
+    "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
+"""What Qwen 3's own template makes of one question."""
+ZIMAGE_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "dim": 64,
+        "n_layers": 2,
+        "n_refiner_layers": 1,
+        "n_heads": 2,
+        "n_kv_heads": 2,
+        "cap_feat_dim": TEXT_WIDTH,
+        "axes_dims": [8, 12, 12],
+        "axes_lens": [1536, 512, 512],
+    }
+)
+
+
+def make_zimage() -> Tiny:
+    """A Z-Image Turbo."""
+    from diffusers import ZImagePipeline
+    from diffusers.models.transformers.transformer_z_image import ZImageTransformer2DModel
+
+    network = seeded(partial(ZImageTransformer2DModel, **ZIMAGE_NETWORK))
+    vae, encoder = picture_vae(ZIMAGE), language_model(QWEN3)
+
+    def pipeline(scheduler: Any) -> Any:
+        return ZImagePipeline(scheduler, vae, encoder, qwen_tokenizer(), network)
+
+    return Tiny(
+        family="zimage",
+        plan=ZIMAGE,
+        network=network,
+        vae=vae,
+        encoders={"text_encoder": encoder},
+        pipeline=pipeline,
+    )
+
+
+def language_model(part: str, words: int = QWEN_WORDS, **given: Any) -> Any:
+    """A language model of three layers and two heads."""
+    import transformers
+
+    kind = KINDS[part]
+    config = getattr(transformers, f"{kind.model}Config")(
+        vocab_size=words,
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=48,
+        num_hidden_layers=given.pop("num_hidden_layers", 3),
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=kind.head,
+        rope_parameters={"rope_type": "default", "rope_theta": kind.theta},
+        use_cache=False,
+        pad_token_id=None,
+        **given,
+    )
+    return seeded(partial(getattr(transformers, f"{kind.model}Model"), config))
+
+
+def qwen_tokenizer() -> Any:
+    """Qwen's, with the template that the library asks it for."""
+    from copy import copy
+
+    tokenizer = copy(load_language_tokenizer("", QWEN3, None))
+    tokenizer.chat_template = TALK
+    return tokenizer

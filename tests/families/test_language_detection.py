@@ -1,0 +1,134 @@
+"""Which files are of the families that read prompts with a language model. The headers are of full
+width and a block or two deep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.families.dit_layouts import original
+from webui.core.model import Defaults, Detected, Header, ModelInfo, ModelKind, TensorHeader
+from webui.families import load_families
+from webui.families.zimage_layout import zimage_names
+
+pytestmark = pytest.mark.torch
+
+Shapes = dict[str, tuple[int, ...]]
+WHOLE = "model.diffusion_model."
+ZIMAGE: Mapping[str, Any] = {"n_layers": 1, "n_refiner_layers": 1}
+VAE = {"first_stage_model.decoder.conv_in.weight": (512, 16, 3, 3)}
+
+
+def reader(checkpoint: str) -> Shapes:
+    """What whole checkpoints have of a language model."""
+    start = f"text_encoders.{checkpoint}.transformer.model."
+    return {f"{start}layers.0.self_attn.q_proj.weight": (9, 9)}
+
+
+@cache
+def network(kind: str, **settings: Any) -> Shapes:
+    """By diffusers' names; `kind` is "module:class" below its models."""
+    import torch
+
+    module, name = kind.split(":")
+    made = getattr(import_module(f"diffusers.models.transformers.{module}"), name)
+    with torch.device("meta"):
+        model = made(**settings)
+    return {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+
+
+def as_file(shapes: Shapes, names: Callable[..., Any], width: int, start: str = "") -> Shapes:
+    """By the names of original files."""
+    import torch
+
+    tensors = {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}
+    named = names(shapes, width=width, start=start)
+    return {key: tuple(tensor.shape) for key, tensor in original(tensors, named).items()}
+
+
+zimage = partial(network, "transformer_z_image:ZImageTransformer2DModel", **ZIMAGE)
+zimage_file = partial(as_file, names=zimage_names, width=3840)
+
+NO_ZIMAGE_PARTS = ("qwen3", "vae")
+KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tuple[str, ...]]] = {
+    "z-image": (lambda: zimage_file(zimage()), {}, "zimage", "turbo", NO_ZIMAGE_PARTS),
+    "z-image, diffusers": (zimage, {}, "zimage", "turbo", NO_ZIMAGE_PARTS),
+    "z-image base": (
+        lambda: zimage_file(zimage()),
+        {"modelspec.title": "Z-Image"},
+        "zimage",
+        "base",
+        NO_ZIMAGE_PARTS,
+    ),
+    "z-image, whole": (
+        lambda: {**zimage_file(zimage(), start=WHOLE), **VAE, **reader("qwen3_4b")},
+        {},
+        "zimage",
+        "turbo",
+        (),
+    ),
+}
+
+
+def claims(shapes: Shapes, metadata: Mapping[str, str]) -> dict[str, Detected]:
+    """What each family says that claims a file."""
+    header: Header = {key: TensorHeader(dtype="BF16", shape=shape) for key, shape in shapes.items()}
+    told = {each.id: each.detect(header, metadata) for each in load_families()}
+    return {id: found for id, found in told.items() if found is not None}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_file_is_of_one_family_and_variant(name: str) -> None:
+    make, metadata, family, variant, missing = KNOWN[name]
+    assert claims(make(), metadata) == {family: Detected(variant=variant, missing=missing)}
+
+
+def lora_of(shapes: Shapes) -> Shapes:
+    """A network for it, by the original names."""
+    return {
+        f"{WHOLE}{key.removesuffix('.weight')}.lora_{half}.weight": (16, 16)
+        for key in shapes
+        for half in "AB"
+    }
+
+
+STRANGERS: Mapping[str, Callable[[], Shapes]] = {
+    "lora of z-image": lambda: lora_of(zimage_file(zimage())),
+    "qwen 3": lambda: {
+        "model.embed_tokens.weight": (151936, 2560),
+        "model.layers.0.self_attn.q_proj.weight": (4096, 2560),
+        "model.layers.0.self_attn.q_norm.weight": (128,),
+    },
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_looks_like_it_is_not_taken_for_it(name: str) -> None:
+    assert claims(STRANGERS[name](), {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("family", "variant", "steps", "guidance_scale", "size"),
+    [
+        ("zimage", "turbo", 8, 1.0, 1024),
+        ("zimage", "base", 28, 5.0, 1024),
+    ],
+)
+def test_each_variant_has_what_suits_it(
+    family: str, variant: str, steps: int, guidance_scale: float, size: int
+) -> None:
+    info = partial(ModelInfo, id="a", name="a", kind=ModelKind.CHECKPOINT, size_bytes=1)
+    found = load_families()[family].defaults(info(family=family, path=Path("a"), variant=variant))
+    assert found == Defaults(
+        width=size,
+        height=size,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        sampler="euler",
+        schedule="simple",
+    )
