@@ -41,8 +41,10 @@ CLIP_L = {"text_encoders.clip_l.transformer.text_model.embeddings.token_embeddin
 CLIP_G = {
     "text_encoders.clip_g.transformer.text_model.embeddings.token_embedding.weight": (9, 1280)
 }
-T5 = {"text_encoders.t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q.weight": (9, 9)}
-VAE = {"first_stage_model.decoder.conv_in.weight": (512, 16, 3, 3)}
+T5: Shapes = {
+    "text_encoders.t5xxl.transformer.encoder.block.0.layer.0.SelfAttention.q.weight": (9, 9)
+}
+VAE: Shapes = {"first_stage_model.decoder.conv_in.weight": (512, 16, 3, 3)}
 OTHER_VAE = {"vae.decoder.conv_in.weight": (512, 16, 3, 3)}
 NO_FLUX_PARTS = ("clip_l", "t5xxl", "vae")
 NO_SD3_PARTS = ("clip_l", "clip_g", "t5xxl", "vae")
