@@ -78,6 +78,18 @@ class Settings:
         "On a GPU, compile parts of a network in the background, for sizes that come often. "
         "Pictures come sooner then and differ in fine detail.",
     )
+    hugging_face: str = _setting(
+        "https://huggingface.co",
+        "Where models named owner/name are downloaded from when somebody asks for one.",
+    )
+    civitai: str = _setting(
+        "https://civitai.com", "Where models with a number are downloaded from when asked for."
+    )
+    download_hosts: str = _setting(
+        "",
+        "Hosts in the own network that models may be downloaded from, as host:port with commas "
+        "between; plain http is allowed there. All others must be public and use https.",
+    )
 
     checkpoint: str = _setting(
         "",
@@ -99,6 +111,12 @@ class Settings:
         "without the others. Always so on a processor.",
         group="Models",
         label="Exact batches",
+    )
+    downloads_at_once: Annotated[int, Ge(1), Le(4)] = _setting(
+        1, "Models that are downloaded at the same time.", group="Models", label="Downloads at once"
+    )
+    download_most_gb: Annotated[int, Ge(1), Le(10_000)] = _setting(
+        100, "No download may be larger than this.", group="Models", label="Largest download (GB)"
     )
     picture_format: str = _setting(
         "png",

@@ -13,6 +13,7 @@ from webui.catalog.cards import Cards
 from webui.catalog.catalog import Catalog
 from webui.catalog.hashing import Hasher
 from webui.catalog.roots import Root, read_roots
+from webui.catalog.shelf import CatalogShelf
 from webui.catalog.table import ModelTable
 from webui.core.codec import check
 from webui.core.engine import Engine, EngineState, EngineStatus, UsedFile, Work
@@ -21,6 +22,8 @@ from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo, ModelKind
 from webui.core.recipe import FileRef, Recipe
 from webui.core.request import GenerationRequest, InputId
+from webui.downloads.download import Options
+from webui.downloads.downloads import Downloads, Surroundings
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
@@ -97,6 +100,8 @@ class Studio:
             data / "plans.sqlite", self._doors(), gallery=self.gallery, bus=self.bus
         )
 
+        self.downloads: Final = self._make_downloads()
+
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
         self.gallery.recover()
@@ -104,9 +109,11 @@ class Studio:
         self.settings.on_change(self._follow_folders(self._other_folders()))
         self.dispatcher.start()
         self.plans.start()
+        self.downloads.start()
 
     def close(self) -> None:
         """End in order: the running job goes back to the queue, engines end, files close."""
+        self.downloads.close()
         self.plans.close()
         self.dispatcher.close()
         self.gallery.close()
@@ -194,6 +201,28 @@ class Studio:
             inputs=self.inputs,
             words=Words(self.styles, self.wildcards),
             chosen=lambda: self.settings.current.checkpoint,
+        )
+
+    def _make_downloads(self) -> Downloads:
+        now = self.settings.current
+        return Downloads(
+            Surroundings(
+                data=now.data,
+                shelf=CatalogShelf(self.catalog, self.families),
+                options=self._download_options,
+                tell=self.bus.publish,
+                allowed_hosts=list(filter(None, map(str.strip, now.download_hosts.split(",")))),
+            )
+        )
+
+    def _download_options(self) -> Options:
+        now = self.settings.current
+        return Options(
+            hugging_face=now.hugging_face.rstrip("/"),
+            civitai=now.civitai.rstrip("/"),
+            at_once=now.downloads_at_once,
+            most_bytes=now.download_most_gb * 10**9,
+            keep_free_bytes=now.keep_free_mb * 10**6,
         )
 
     def _lookups(self) -> Lookups:

@@ -16,7 +16,7 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 
 from webui.core.codec import encode, to_json
-from webui.core.events import JobProgress, Message, PreviewReady
+from webui.core.events import DownloadChanged, JobProgress, Message, PreviewReady
 from webui.core.job import PersonId
 from webui.jobs.bus import EventBus
 
@@ -98,4 +98,6 @@ def _key(message: Message) -> object:
     """Equal for messages of which only the newest counts."""
     if isinstance(message.event, JobProgress | PreviewReady):
         return type(message.event), message.job_id
+    if isinstance(message.event, DownloadChanged):
+        return type(message.event), message.event.download_id
     return message.seq

@@ -132,6 +132,19 @@ class EngineChanged:
     engine: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class DownloadChanged:
+    """A download went on, or changed its `state` ("removed" when it is gone); not about a job.
+    `total_bytes` and `seconds_left` are None when nobody knows."""
+
+    download_id: str
+    state: str
+    received_bytes: int
+    total_bytes: int | None
+    bytes_per_s: float
+    seconds_left: float | None
+
+
 JobEvent = (
     Queued
     | Started
@@ -143,6 +156,7 @@ JobEvent = (
     | Failed
     | Cancelled
     | EngineChanged
+    | DownloadChanged
 )
 
 

@@ -71,10 +71,16 @@ def container_of(path: Path) -> Container:
             start = file.read(SNIFFED)
     except OSError as error:
         raise ModelUnreadable(path.name, f"it can't be read ({error.strerror}).") from error
+    return container_told(path.name, start)
+
+
+def container_told(name: str, start: bytes) -> Container:
+    """The form of a file that begins with `start`, its first 512 bytes. Raises as
+    `container_of`."""
     found = _sniffed(start)
     if isinstance(found, Container):
         return found
-    raise ModelUnreadable(path.name, found)
+    raise ModelUnreadable(name, found)
 
 
 def _sniffed(start: bytes) -> Container | str:
