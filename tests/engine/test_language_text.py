@@ -30,6 +30,14 @@ def zimage(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return loaded(make_zimage(), tmp_path_factory.mktemp("zimage"))
 
 
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """A tiny Qwen-Image, and as it is loaded from one file."""
+    from tests.families.language_dits import make_qwen
+
+    return loaded(make_qwen(), tmp_path_factory.mktemp("qwen"))
+
+
 def loaded(tiny: Tiny, folder: Path) -> Loaded:
     """It, and as it is loaded from one file."""
     import torch
@@ -67,6 +75,13 @@ def test_zimage_is_told_what_the_library_tells_it(zimage: Loaded, prompt: str) -
     tiny, components = zimage
     words, _ = tiny.library().encode_prompt(prompt)
     assert close(told(components, prompt).tokens[0], words[0])
+
+
+@pytest.mark.parametrize("prompt", ["a cat", ""])
+def test_qwen_is_told_what_the_library_tells_it(qwen: Loaded, prompt: str) -> None:
+    tiny, components = qwen
+    words, _ = tiny.library().encode_prompt(prompt)
+    assert close(told(components, prompt).tokens, words)
 
 
 def test_brackets_change_nothing_and_are_not_read(zimage: Loaded) -> None:

@@ -16,6 +16,7 @@ from webui.families.chroma import PLAN as CHROMA
 from webui.families.clip_file import OPEN_CLIP_PAD, TOKENIZER
 from webui.families.dit_loading import Plan
 from webui.families.flux import PLAN as FLUX
+from webui.families.qwen_vae import qwen_vae_names
 from webui.families.sd3 import PLAN as SD3
 from webui.families.t5 import TOKENIZER as T5_TOKENIZER
 
@@ -222,6 +223,8 @@ def network_tensors(tiny: Tiny, start: str = "") -> dict[str, Tensor]:
 def vae_tensors(tiny: Tiny, start: str) -> dict[str, Tensor]:
     """The VAE's tensors by their original names, attention as 1x1 convolutions."""
     tensors = tiny.vae.state_dict()
+    if "z_dim" in tiny.vae.config:
+        return {qwen_vae_names([key], start or "vae.")[key]: each for key, each in tensors.items()}
     names = ldm_layout.vae_names(tensors, start)
     return {
         names[key]: tensor[..., None, None] if "attentions" in key and tensor.ndim == 2 else tensor

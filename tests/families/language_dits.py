@@ -7,9 +7,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
-from tests.families.dit_models import Tiny, picture_vae, seeded
-from webui.families.language_model import KINDS, QWEN3
+from tests.families.dit_models import SHIFTED, Tiny, picture_vae, seeded
+from webui.families.language_model import KINDS, QWEN3, QWEN25
 from webui.families.language_tokenizer import load_language_tokenizer
+from webui.families.qwen import PLAN as QWEN
 from webui.families.zimage import PLAN as ZIMAGE
 
 QWEN_WORDS: Final = 151_680
@@ -31,6 +32,15 @@ ZIMAGE_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
         "cap_feat_dim": TEXT_WIDTH,
         "axes_dims": [8, 12, 12],
         "axes_lens": [1536, 512, 512],
+    }
+)
+QWEN_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "num_layers": 2,
+        "attention_head_dim": 32,
+        "num_attention_heads": 2,
+        "joint_attention_dim": TEXT_WIDTH,
+        "axes_dims_rope": [4, 14, 14],
     }
 )
 
@@ -56,6 +66,30 @@ def make_zimage() -> Tiny:
     )
 
 
+def make_qwen() -> Tiny:
+    """A Qwen-Image."""
+    from diffusers import QwenImagePipeline
+    from diffusers.models.autoencoders.autoencoder_kl_qwenimage import AutoencoderKLQwenImage
+    from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
+
+    network = seeded(partial(QwenImageTransformer2DModel, **QWEN_NETWORK))
+    vae = seeded(partial(AutoencoderKLQwenImage, base_dim=8))
+    encoder = language_model(QWEN25)
+
+    def pipeline(scheduler: Any) -> Any:
+        return QwenImagePipeline(scheduler, vae, encoder, qwen_tokenizer(), network)
+
+    return Tiny(
+        family="qwen",
+        plan=QWEN,
+        network=network,
+        vae=vae,
+        encoders={"text_encoder": encoder},
+        pipeline=pipeline,
+        schedule={**SHIFTED, "max_shift": 0.9, "max_image_seq_len": 8192},
+    )
+
+
 def language_model(part: str, words: int = QWEN_WORDS, **given: Any) -> Any:
     """A language model of three layers and two heads."""
     import transformers
@@ -68,10 +102,10 @@ def language_model(part: str, words: int = QWEN_WORDS, **given: Any) -> Any:
         num_hidden_layers=given.pop("num_hidden_layers", 3),
         num_attention_heads=2,
         num_key_value_heads=1,
-        head_dim=kind.head,
         rope_parameters={"rope_type": "default", "rope_theta": kind.theta},
         use_cache=False,
         pad_token_id=None,
+        head_dim=kind.head,
         **given,
     )
     return seeded(partial(getattr(transformers, f"{kind.model}Model"), config))

@@ -30,6 +30,11 @@ def reader(checkpoint: str) -> Shapes:
     return {f"{start}layers.0.self_attn.q_proj.weight": (9, 9)}
 
 
+def prefixed(shapes: Shapes) -> Shapes:
+    """As whole checkpoints have it."""
+    return {WHOLE + key: shape for key, shape in shapes.items()}
+
+
 @cache
 def network(kind: str, **settings: Any) -> Shapes:
     """By diffusers' names; `kind` is "module:class" below its models."""
@@ -54,6 +59,10 @@ def as_file(shapes: Shapes, names: Callable[..., Any], width: int, start: str = 
 zimage = partial(network, "transformer_z_image:ZImageTransformer2DModel", **ZIMAGE)
 zimage_file = partial(as_file, names=zimage_names, width=3840)
 
+QWEN: Mapping[str, Any] = {"num_layers": 1}
+qwen = partial(network, "transformer_qwenimage:QwenImageTransformer2DModel", **QWEN)
+QWEN_VAE = {"vae.decoder.conv1.weight": (384, 16, 3, 3, 3)}
+NO_QWEN_PARTS = ("qwen25vl", "vae")
 NO_ZIMAGE_PARTS = ("qwen3", "vae")
 KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tuple[str, ...]]] = {
     "z-image": (lambda: zimage_file(zimage()), {}, "zimage", "turbo", NO_ZIMAGE_PARTS),
@@ -70,6 +79,28 @@ KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tup
         {},
         "zimage",
         "turbo",
+        (),
+    ),
+    "qwen-image": (qwen, {}, "qwen", "", NO_QWEN_PARTS),
+    "qwen-image edit": (
+        qwen,
+        {"modelspec.title": "Qwen-Image-Edit"},
+        "qwen",
+        "edit",
+        NO_QWEN_PARTS,
+    ),
+    "qwen-image layered": (
+        lambda: qwen(use_additional_t_cond=True),
+        {},
+        "qwen",
+        "layered",
+        NO_QWEN_PARTS,
+    ),
+    "qwen-image, whole": (
+        lambda: {**prefixed(qwen()), **QWEN_VAE, **reader("qwen25_7b")},
+        {},
+        "qwen",
+        "",
         (),
     ),
 }
@@ -99,6 +130,8 @@ def lora_of(shapes: Shapes) -> Shapes:
 
 STRANGERS: Mapping[str, Callable[[], Shapes]] = {
     "lora of z-image": lambda: lora_of(zimage_file(zimage())),
+    "lora of qwen-image": lambda: lora_of(qwen()),
+    "qwen-image's vae": lambda: QWEN_VAE,
     "qwen 3": lambda: {
         "model.embed_tokens.weight": (151936, 2560),
         "model.layers.0.self_attn.q_proj.weight": (4096, 2560),
@@ -117,6 +150,7 @@ def test_what_looks_like_it_is_not_taken_for_it(name: str) -> None:
     [
         ("zimage", "turbo", 8, 1.0, 1024),
         ("zimage", "base", 28, 5.0, 1024),
+        ("qwen", "", 30, 2.5, 1328),
     ],
 )
 def test_each_variant_has_what_suits_it(

@@ -11,6 +11,14 @@ from PIL import Image
 from torch import Tensor
 
 from webui.engine.device_memory import free_bytes
+from webui.engine.latent_format import (
+    blocks_of,
+    mean_of,
+    pixels_of,
+    scale_of,
+    told,
+    untold,
+)
 from webui.engine.vae_rows import can_go_by_rows, decode_by_rows, encode_by_rows
 
 if TYPE_CHECKING:
@@ -35,11 +43,6 @@ FIXED_BYTES: Final = 64 * 2**20
 """Working memory of the libraries."""
 
 
-def scale_of(vae: AutoencoderKL) -> int:
-    """Pixels along one side of a latent cell."""
-    return int(2 ** (len(vae.config.block_out_channels) - 1))
-
-
 def encode(vae: AutoencoderKL, picture: Image.Image, tile: int | None = None) -> Tensor:
     """The latent of an RGB picture whose sides are multiples of the scale: float32, (1, C, h, w).
 
@@ -52,8 +55,7 @@ def encode(vae: AutoencoderKL, picture: Image.Image, tile: int | None = None) ->
     mean = _encoded(vae, pixels, tile)
     if not _is_finite(mean) and _widen(vae):
         mean = _encoded(vae, pixels, tile)
-    shift = _shift_of(vae)
-    return (mean - shift if shift else mean) * float(vae.config.scaling_factor)
+    return told(vae, mean)
 
 
 def decode(vae: AutoencoderKL, latent: Tensor, tile: int | None = None) -> Image.Image:
@@ -118,23 +120,18 @@ def _encoded(vae: AutoencoderKL, pixels: Tensor, tile: int | None) -> Tensor:
     if rows is not None and can_go_by_rows(vae):
         moments = encode_by_rows(vae, seen, rows, _store(vae, height, width, tile))
         return moments.chunk(2, dim=1)[0].float()
-    mean: Tensor = vae.encode(seen).latent_dist.mean.float()
-    return mean
+    return mean_of(vae, seen)
 
 
 def _decoded(vae: AutoencoderKL, latent: Tensor, tile: int | None) -> Tensor:
     """(1, 3, H, W), about -1..1."""
-    plain = latent[None] / vae.config.scaling_factor
-    if shift := _shift_of(vae):
-        plain = plain + shift
-    plain = plain.to(vae.device, vae.dtype)
+    plain = untold(vae, latent[None]).to(vae.device, vae.dtype)
     height, width = latent.shape[-2:]
     tile = tile or _own_tile(vae, height, width)
     rows = _rows(tile, height, width)
     if rows is not None and can_go_by_rows(vae):
         return decode_by_rows(vae, plain, rows, _store(vae, height, width, tile)).float()
-    pixels: Tensor = vae.decode(plain, return_dict=False)[0].float()
-    return pixels
+    return pixels_of(vae, plain)
 
 
 def _rows(tile: int | None, height: int, width: int) -> int | None:
@@ -158,14 +155,9 @@ def _store(vae: AutoencoderKL, height: int, width: int, tile: int | None) -> tor
 
 
 def _need(vae: AutoencoderKL, height: int, width: int, tile: int | None) -> int:
-    scale, blocks = scale_of(vae), tuple(vae.config.block_out_channels)
+    scale, blocks = scale_of(vae), blocks_of(vae)
     size = width * scale, height * scale
     return decode_bytes(*size, value_bytes=vae.dtype.itemsize, blocks=blocks, tile=tile)
-
-
-def _shift_of(vae: AutoencoderKL) -> float:
-    """What the latents' mean was moved by, in the families of SD 3 and Flux; 0 for none."""
-    return float(getattr(vae.config, "shift_factor", None) or 0.0)
 
 
 def _is_finite(values: Tensor) -> bool:

@@ -16,8 +16,9 @@ from torch.nn.functional import interpolate, pixel_unshuffle
 
 from webui.core.recipe import Recipe
 from webui.core.request import MaskContent, ResizeMode, SoftInpainting
-from webui.engine.autoencoder import encode, scale_of
+from webui.engine.autoencoder import encode
 from webui.engine.canvas import Canvas
+from webui.engine.latent_format import scale_of
 from webui.imaging.fit import fit
 from webui.imaging.masks import latent_mask
 from webui.samplers.sampler import Denoise

@@ -18,13 +18,13 @@ from webui.core.model import ModelInfo
 from webui.core.recipe import Recipe
 from webui.engine.architectures import Architecture, load_architectures
 from webui.engine.attention import Attention
-from webui.engine.autoencoder import scale_of
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.compiler import Compiler
 from webui.engine.graphs.graph_runner import GraphRunner
 from webui.engine.graphs.replayed_encoder import AllLayers, ReplayedEncoder, is_replayable
 from webui.engine.graphs.runner import Runner
+from webui.engine.latent_format import scale_of
 from webui.engine.memory.residence import Residence
 from webui.engine.memory.shortage import free_memory
 from webui.engine.patcher import Patcher
@@ -211,8 +211,9 @@ class PipelineManager:
         ModelUnreadable, torch.OutOfMemoryError."""
         wanted = [self._store.of(module) for module in modules]
         seconds = pipeline.seconds_per_call
-        if self._residence.bring(wanted, self._others(wanted, pipeline), working_bytes, seconds):
-            self._forget_graphs()
+        before = self._generations()
+        self._residence.bring(wanted, self._others(wanted, pipeline), working_bytes, seconds)
+        self._forget_moved(before)
 
     @property
     def available_bytes(self) -> float:
@@ -243,6 +244,7 @@ class PipelineManager:
             self._upscalers.clear()
             self._keep(set())
             self._store.release()
+            free_memory()
 
     def _load(self, model: ModelInfo, parts: Mapping[str, Path]) -> Pipeline:
         started = time.monotonic()
@@ -298,8 +300,6 @@ class PipelineManager:
         superfluous = self._held.keys() - paths
         for path in superfluous:
             self._drop(path)
-        if superfluous:
-            free_memory()
 
     def _drop(self, path: Path) -> None:
         """Forget a model; what it is built of serves the next one."""
@@ -310,8 +310,12 @@ class PipelineManager:
     def _bring_all(self, pipeline: Pipeline) -> None:
         """All of a pipeline where there is room, as on a CPU; there nothing comes later."""
         total = sum(self._store.of(module).total_bytes for module in pipeline.modules)
-        if total + WORKING_BYTES <= self._residence.available_bytes:
+        if total + WORKING_BYTES > self._residence.available_bytes:
+            return
+        try:
             self.bring(pipeline, pipeline.modules)
+        except torch.OutOfMemoryError:  # it is there, but in too many pieces
+            free_memory()
 
     def _others(
         self, wanted: Sequence[PartWeights], pipeline: Pipeline | None
@@ -325,6 +329,19 @@ class PipelineManager:
         chosen = {id(part) for part in wanted}
         last = [part for part in map(self._store.of, own) if id(part) not in chosen]
         return [*first, *last]
+
+    def _generations(self) -> dict[Path, int]:
+        """Of each network's place in memory."""
+        return {
+            path: self._store.of(held.pipeline.components.diffusion_model).generation
+            for path, held in self._held.items()
+        }
+
+    def _forget_moved(self, before: Mapping[Path, int]) -> None:
+        """Recordings of networks that are elsewhere now, or nowhere."""
+        for path, generation in self._generations().items():
+            if before.get(path) != generation:
+                self._held[path].pipeline.runner.forget()
 
     def _forget_graphs(self) -> None:
         for held in self._held.values():

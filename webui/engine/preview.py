@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from webui.engine.autoencoder import encode, scale_of
+from webui.engine.autoencoder import encode
+from webui.engine.latent_format import scale_of
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from webui.core.errors import ModelUnreadable
 from webui.families.clip_file import (
@@ -40,6 +40,7 @@ from webui.families.t5 import (
     load_t5_tokenizer,
 )
 from webui.families.vae_file import folder_names, load_vae, vae_in, vae_prefix
+from webui.families.vae_kinds import is_plain, load_other_vae
 from webui.families.weights import Piece, TensorFiles, build, folder_files
 from webui.modelfiles.config import harmless_config
 
@@ -135,6 +136,8 @@ class Plan:
     readers: tuple[Reader, ...]
     vae: Config
     """The settings of its VAE that no file tells."""
+    vae_file: str = "ae.safetensors or another VAE with 16 channels"
+    """What VAEs for it are called, for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +178,7 @@ def load_file(
     encoders: dict[str, Any] = {}
     with TensorFiles(path.name, [path]) as files:
         network = load_network(files, plan.network, placement)
-        vae = _vae_of(files, plan.vae, placement, parts)
+        vae = _vae_of(files, plan, placement, parts)
         for each in plan.readers:
             found = _encoder_of(files, each, placement, parts)
             encoders |= {} if found is None else {each.name: found}
@@ -194,7 +197,7 @@ def load_folder(folder: Path, plan: Plan, kind: Kind, placement: Placement) -> C
         config = read_config(name, folder / "transformer" / "config.json")
         network = _built(files, plan.network, config, _same_names, placement)
     with TensorFiles(name, folder_files(name, folder / VAE)) as files:
-        config = plan.vae | read_config(name, folder / VAE / "config.json")
+        config = dict(plan.vae) | read_config(name, folder / VAE / "config.json")
         vae = _vae(config, files, placement)
     readers = [each for each in plan.readers if (folder / each.name).is_dir()]
     encoders = {}
@@ -340,22 +343,24 @@ def _keys(files: TensorFiles, start: str) -> set[str]:
 
 
 def _vae_of(
-    files: TensorFiles, like: Config, placement: Placement, parts: Mapping[str, Path]
+    files: TensorFiles, plan: Plan, placement: Placement, parts: Mapping[str, Path]
 ) -> AutoencoderKL:
     if vae_prefix(files) is not None:
-        return vae_in(files, like, placement)
+        return vae_in(files, plan.vae, placement)
     if VAE in parts:
-        return load_vae(parts[VAE], like, placement)
+        return load_vae(parts[VAE], plan.vae, placement)
     raise ModelUnreadable(
         files.name,
-        "it has no VAE, the part that turns the result into pixels. Put ae.safetensors or another "
-        "VAE with 16 channels into models/vae.",
+        "it has no VAE, the part that turns the result into pixels. "
+        f"Put {plan.vae_file} into models/vae.",
     )
 
 
 def _vae(config: Config, files: TensorFiles, placement: Placement) -> AutoencoderKL:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
+    if not is_plain(config):
+        return cast("AutoencoderKL", load_other_vae(files, config, placement))
     make = partial(AutoencoderKL.from_config, config)
     return build(make, partial(folder_names, files), files, placement)
 

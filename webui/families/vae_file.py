@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from webui.core.errors import ModelUnreadable
 from webui.families import ldm_layout
 from webui.families.components import Placement
+from webui.families.qwen_vae import qwen_vae_prefix
+from webui.families.vae_kinds import is_plain, load_other_vae
 from webui.families.weights import TensorFiles, build, folder_files
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ def vae_in(files: TensorFiles, like: Mapping[str, Any], placement: Placement) ->
     """
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
+    if not is_plain(like):
+        other: AutoencoderKL = load_other_vae(files, like, placement.for_vae)
+        return other
     blocks, layers = _blocks(files)
     kinds = {"down": "DownEncoderBlock2D", "up": "UpDecoderBlock2D"}
     config = {
@@ -64,7 +69,8 @@ def vae_in(files: TensorFiles, like: Mapping[str, Any], placement: Placement) ->
 
 def vae_prefix(names: Container[str]) -> str | None:
     """What stands before the names of the VAE in a checkpoint; None where it has none."""
-    return next((prefix for prefix in PREFIXES if prefix + FIRST_DECODING in names), None)
+    found = next((prefix for prefix in PREFIXES if prefix + FIRST_DECODING in names), None)
+    return qwen_vae_prefix(names) if found is None else found
 
 
 def folder_names(files: TensorFiles, keys: Iterable[str]) -> dict[str, str]:

@@ -11,10 +11,10 @@ from webui.core.model import ModelInfo
 from webui.core.recipe import Recipe
 from webui.core.request import Tiling
 from webui.engine.architectures.architecture import Frame
-from webui.engine.autoencoder import scale_of
 from webui.engine.canvas import Canvas
 from webui.engine.denoise import Asked, Denoiser
 from webui.engine.inpaint import extra_channels, image_guidance
+from webui.engine.latent_format import channels_of, scale_of
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.pixels import encoded, make_room
@@ -127,7 +127,7 @@ class _Patched:
 
 def _extra_channels(bench: Bench, pipeline: Pipeline, canvas: Canvas, this: Pass) -> Tensor | None:
     channels = _channels(pipeline)
-    if channels != int(pipeline.components.vae.config.latent_channels):
+    if channels != channels_of(pipeline.components.vae):
         make_room(bench, pipeline, *latent_shape(this, pipeline)[1:])
     return extra_channels(channels, pipeline.components.vae, canvas, this.recipe)
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 from PIL import Image
 from torch import Tensor
 
-from webui.engine.autoencoder import decode, decode_bytes, encode, scale_of
+from webui.engine.autoencoder import decode, decode_bytes, encode
+from webui.engine.latent_format import blocks_of, scale_of
 from webui.engine.memory.thrift import TILES
 from webui.engine.passes.bench import Bench
 from webui.engine.pipeline_manager import Pipeline
@@ -30,7 +31,7 @@ def encoded(bench: Bench, pipeline: Pipeline, picture: Image.Image) -> Tensor:
 def make_room(bench: Bench, pipeline: Pipeline, height: int, width: int) -> None:
     """Bring the VAE, and choose the largest strips that have room, before one finds out."""
     vae, manager = pipeline.components.vae, bench.manager
-    scale, blocks = scale_of(vae), tuple(vae.config.block_out_channels)
+    scale, blocks = scale_of(vae), blocks_of(vae)
 
     def need(tile: int | None) -> int:
         value_bytes = bench.device.placement.dtype.itemsize

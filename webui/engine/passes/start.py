@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from webui.engine.autoencoder import scale_of
 from webui.engine.canvas import Canvas
 from webui.engine.inpaint import begin, mask_latent
+from webui.engine.latent_format import channels_of, scale_of
 from webui.engine.noise import PictureNoise, Shape
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.pixels import encoded
@@ -45,7 +45,7 @@ def latent_shape(this: Pass, pipeline: Pipeline) -> Shape:
     """Of one picture of a pass."""
     vae, recipe = pipeline.components.vae, this.recipe
     scale = scale_of(vae)
-    return int(vae.config.latent_channels), recipe.height // scale, recipe.width // scale
+    return channels_of(vae), recipe.height // scale, recipe.width // scale
 
 
 def first_latents(

@@ -9,9 +9,10 @@ from collections.abc import Generator
 from torch import Tensor
 
 from webui.core.events import EngineEvent
-from webui.engine.autoencoder import scale_of
+from webui.engine.device_memory import forget_peak, peak_bytes
 from webui.engine.graphs.pace import Pace
 from webui.engine.inpaint import masked, settle
+from webui.engine.latent_format import scale_of
 from webui.engine.noise import PictureNoise
 from webui.engine.passes.bench import Bench, Group
 from webui.engine.passes.guess import make_denoise
@@ -42,12 +43,15 @@ def walk_pass(
         with bench.walking(this):
             denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)
             started = time.monotonic()
+            forget_peak(bench.manager.device)
             for step in sampler.sample(denoise, x, run):
                 x = step.x
                 pace.step()
                 yield meter.advance(step.index)
                 if meter.wants_preview():
                     yield from bench.previews(pipeline, group, step.denoised)
+        taken = peak_bytes(bench.manager.device) - bench.manager.weights_bytes
+        bench.thrift.steps_bytes = max(bench.thrift.steps_bytes, taken)
         calls = walk.steps * sampler.calls_per_step
         pipeline.seconds_per_call = (time.monotonic() - started) / calls
     meter.end_pass(walk.steps)

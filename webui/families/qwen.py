@@ -1,0 +1,133 @@
+"""Qwen-Image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from webui.core.model import Defaults, ModelInfo
+from webui.families.components import Shift
+from webui.families.dit_family import TransformerFamily, said
+from webui.families.dit_loading import Kind, Network, Plan, Reader
+from webui.families.language_model import QWEN25
+from webui.families.qwen_vae import SETTINGS
+
+PLAIN: Final = ""
+EDIT: Final = "edit"
+LAYERED: Final = "layered"
+SHIFT: Final = Shift(small=0.5, large=0.9, large_tokens=8192)
+MARKS: Final = (
+    "txt_norm.weight",
+    "transformer_blocks.0.img_mod.1.weight",
+    "transformer_blocks.0.attn.add_q_proj.weight",
+    "proj_out.weight",
+)
+"""Of files of all makers: they have the library's names."""
+LAYERED_MARK: Final = "addition_t_embedding.weight"
+"""What is told of a layer."""
+CELLS: Final = 4
+"""Of a token."""
+NOTES: Final = (
+    "Qwen-Image reads brackets around words, as in (red:1.2), as if they were not there, and has "
+    "no clip skip.",
+)
+
+
+def _make(config: dict[str, Any]) -> Any:
+    from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
+
+    return QwenImageTransformer2DModel.from_config(config)
+
+
+def _settings(shape: Callable[[str], tuple[int, ...]], keys: Collection[str]) -> dict[str, Any]:
+    (width,), (head,) = shape("img_in.bias"), shape("transformer_blocks.0.attn.norm_q.weight")
+    blocks = {key.split(".")[1] for key in keys if key.startswith("transformer_blocks.")}
+    return {
+        "in_channels": shape("img_in.weight")[1],
+        "out_channels": shape("proj_out.weight")[0] // CELLS,
+        "num_layers": len(blocks),
+        "attention_head_dim": head,
+        "num_attention_heads": width // head,
+        "joint_attention_dim": shape("txt_norm.weight")[0],
+        # an eighth says which picture it is, the rest where in it: 16, 56, 56 of 128
+        "axes_dims_rope": [head // 8, head * 7 // 16, head * 7 // 16],
+    }
+
+
+def _names(keys: Collection[str], width: int, start: str = "") -> Mapping[str, str]:
+    return {key: start + key for key in keys}
+
+
+PLAN: Final = Plan(
+    network=Network(
+        marks=MARKS,
+        diffusers_marks=MARKS,
+        make=_make,
+        settings=_settings,
+        names=_names,
+        width="img_in.bias",
+    ),
+    readers=(
+        Reader(
+            name="text_encoder",
+            part=QWEN25,
+            label="Qwen2.5-VL 7B",
+            files="qwen_2.5_vl_7b.safetensors or qwen_2.5_vl_7b_fp8_scaled.safetensors",
+        ),
+    ),
+    vae=dict(SETTINGS),
+    vae_file="qwen_image_vae.safetensors",
+)
+
+
+class QwenImage(TransformerFamily):
+    """The family."""
+
+    id = "qwen"
+    label = "Qwen-Image"
+    latents = "qwen"
+
+    def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
+        """By what its maker wrote, for models that edit have the same shapes."""
+        if any(key.endswith(LAYERED_MARK) for key in header):
+            return LAYERED
+        return EDIT if EDIT in said(metadata) else PLAIN
+
+    def folder_variant(self, model_index: Mapping[str, object], folder: Path) -> str | None:
+        """By its pipeline."""
+        pipeline = str(model_index.get("_class_name"))
+        if not pipeline.startswith("QwenImage"):
+            return None
+        if "Layered" in pipeline:
+            return LAYERED
+        return EDIT if "Edit" in pipeline else PLAIN
+
+    def kind(self, variant: str) -> Kind:
+        """How it is asked."""
+        if variant == EDIT:
+            raise ValueError(
+                "it is a Qwen-Image that changes pictures by words (Edit), for which its text "
+                "encoder must see them; this version can't do that yet. Choose Qwen-Image, or "
+                "Flux Kontext for changes by words."
+            )
+        if variant == LAYERED:
+            raise ValueError(
+                "it is a Qwen-Image that takes pictures apart into layers, which this version "
+                "can't run. Choose Qwen-Image."
+            )
+        return Kind(architecture="qwen", shift=SHIFT, notes=NOTES)
+
+    def defaults(self, model: ModelInfo) -> Defaults:
+        """As its makers advise, but for the guidance scale: theirs is 4 and is weakened again."""
+        return Defaults(
+            width=1328,
+            height=1328,
+            steps=30,
+            guidance_scale=2.5,
+            sampler="euler",
+            schedule="simple",
+        )
+
+
+FAMILY: Final = QwenImage(PLAN)
