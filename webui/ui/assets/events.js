@@ -15,6 +15,9 @@ const TYPES = [
   "cancelled",
   "engine_changed",
 ];
+/** What the document is told of a download; of none in particular after a break. */
+export const DOWNLOAD_CHANGED = "gesso-download";
+
 const RETRY_MS = 1500;
 const OFFLINE_AFTER_MS = 1500;
 const SLEEP_AFTER_MS = 60_000;
@@ -38,13 +41,21 @@ function connect() {
     offlineTimer = 0;
     store.setOnline(true);
     store.takeState(JSON.parse(event.data));
-    if (wasConnected) store.catchUp();
+    if (wasConnected) {
+      store.catchUp();
+      tellDownload(null);
+    }
     wasConnected = true;
   });
   for (const type of TYPES) {
     source.addEventListener(type, (event) => store.takeEvent(type, JSON.parse(event.data)));
   }
+  source.addEventListener("download_changed", (event) => tellDownload(JSON.parse(event.data)));
   source.addEventListener("error", onError);
+}
+
+function tellDownload(detail) {
+  document.dispatchEvent(new CustomEvent(DOWNLOAD_CHANGED, { detail }));
 }
 
 function onError() {

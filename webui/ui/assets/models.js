@@ -4,6 +4,7 @@ import { CardEditor } from "./cards_edit.js";
 import { CardList } from "./cards_list.js";
 import { chosenCheckpoint } from "./checkpoint.js";
 import { button, el, setText } from "./dom.js";
+import { ModelDownloads } from "./downloads.js";
 import { ModelDetails } from "./models_details.js";
 import { ModelProblems } from "./models_problems.js";
 import { ModelRow } from "./models_row.js";
@@ -50,8 +51,10 @@ customElements.define(
       });
       this.work = new ModelWork({ onChange: () => this.#follow() });
       this.problems = new ModelProblems();
+      this.downloads = new ModelDownloads({ onDone: () => this.work.follow() });
       this.append(
         this.#tools(),
+        this.downloads.element,
         el(
           "div",
           { class: "columns" },

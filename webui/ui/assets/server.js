@@ -111,6 +111,30 @@ export const computeHashes = (isOnlyAlike) =>
 /** Compute no more of them. */
 export const cancelHashes = () => call("DELETE", "/models/hashes");
 
+/** What lies at an address or id: `{title, licence, files}`. */
+export const lookUpModel = (question) =>
+  call("POST", "/downloads/look-up", JSON.stringify(question), "application/json");
+
+/** All downloads. */
+export const getDownloads = () => call("GET", "/downloads");
+
+/** Fetch a model; the download. */
+export const addDownload = (wish) =>
+  call("POST", "/downloads", JSON.stringify(wish), "application/json");
+
+/** "pause" or "resume" a download; the download. */
+export const changeDownload = (id, verb) => call("POST", `/downloads/${encodeURIComponent(id)}/${verb}`);
+
+/** Cancel a download, or clear one that is over. */
+export const removeDownload = (id) => call("DELETE", `/downloads/${encodeURIComponent(id)}`);
+
+/** For which services a token is kept. */
+export const getTokens = () => call("GET", "/downloads/tokens");
+
+/** Keep a token, or forget it when it is empty. */
+export const putToken = (service, token) =>
+  call("PUT", `/downloads/tokens/${encodeURIComponent(service)}`, JSON.stringify({ token }), "application/json");
+
 /** The address of a card; the id of a model holds its folders. */
 const cardPath = (id, what, checkpoint) =>
   `/cards/${id.split("/").map(encodeURIComponent).join("/")}${what}?${new URLSearchParams({ checkpoint })}`;
