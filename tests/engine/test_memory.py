@@ -276,17 +276,48 @@ def small_card(megabytes: int) -> Painter:
     return Painter(device, load_families(), load_samplers(), load_schedules(), None, available)
 
 
+@pytest.fixture(scope="module")
+def roomy() -> Iterator[Painter]:
+    """A device that has never been short."""
+    made = small_card(10_000)
+    yield made
+    made.manager.release()
+
+
 @pytest.mark.parametrize("megabytes", [60, 30, 1])
 def test_on_a_small_card_the_picture_is_the_same(
-    megabytes: int, painter: Painter, tmp_path: Path
+    megabytes: int, roomy: Painter, tmp_path: Path
 ) -> None:
     given = {"steps": 2, "width": 64, "height": 64, **source(tmp_path)}
-    (wanted,) = paint(painter, **given)
+    (wanted,) = paint(roomy, **given)
     small = small_card(megabytes)
     for _ in range(2):
         (made,) = paint(small, **given)
         assert made.image.tobytes() == wanted.image.tobytes()
     network = small.manager.get(STARTER).components.diffusion_model
-    assert small.manager.weights_bytes < painter.manager.weights_bytes
+    assert small.manager.weights_bytes < roomy.manager.weights_bytes
     assert next(network.parameters()).device.type == "cpu"
+    small.manager.release()
+
+
+def test_a_network_that_lost_its_place_gets_it_back(roomy: Painter) -> None:
+    given = {"steps": 2, "width": 64, "height": 64}
+    (wanted,) = paint(roomy, **given)
+    small = small_card(60)
+    with torch.inference_mode():
+        network = small.manager.get(STARTER).components.diffusion_model
+    weights = small.manager.weights_of(network)
+    lost: list[bool] = []
+
+    def lose(*_: object) -> None:
+        if not lost:
+            lost.append(True)
+            weights.release()
+            raise out_of_memory()
+
+    handle = network.register_forward_hook(lose)
+    (made,) = paint(small, **given)
+    handle.remove()
+    assert lost
+    assert made.image.tobytes() == wanted.image.tobytes()
     small.manager.release()

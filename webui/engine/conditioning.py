@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -57,6 +57,7 @@ class PromptEncoder:
 
     def __init__(self, encoder: TextEncoder) -> None:
         self._encoder: Final = encoder
+        self._begin: Callable[[], None] | None = None
         self._known: Final[OrderedDict[tuple[object, ...], Text]] = OrderedDict()
 
     def plan(
@@ -72,13 +73,16 @@ class PromptEncoder:
         is_hires: bool = False,
         first_pass_steps: int = 0,
         embeddings: Mapping[str, Vectors] = NO_EMBEDDINGS,
+        begin: Callable[[], None] | None = None,
     ) -> ConditioningPlan:
         """What the prompts say at each call of a run, all of it encoded now.
 
         `calls_per_step` is 2 for samplers of second order. `first_pass_steps` counts the calls of
         the first pass (its steps times its sampler's calls per step). `embeddings` by name.
-        `clip_skip` counts as A1111 does: 1 is the last layer. Raises InvalidRequest.
+        `clip_skip` counts as A1111 does: 1 is the last layer. `begin` is called before the first
+        text that is not known yet, if there is one. Raises InvalidRequest.
         """
+        self._begin = begin
         manner = Manner(clip_skip=clip_skip, emphasis=emphasis, embeddings=embeddings)
         calls, before = steps * calls_per_step, first_pass_steps if is_hires else None
         parts = parse(prompt, PROMPT).parts
@@ -121,6 +125,9 @@ class PromptEncoder:
         is_negative = field == NEGATIVE_PROMPT
         key = (*manner.key(text), is_negative)
         if key not in self._known:
+            if self._begin is not None:
+                self._begin()
+                self._begin = None
             self._known[key] = self._encoder.encode(text, manner, field, is_negative=is_negative)
         self._known.move_to_end(key)
         while len(self._known) > KEPT_PROMPTS:

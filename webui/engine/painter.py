@@ -22,7 +22,6 @@ from webui.engine.attention import choose_attention
 from webui.engine.autoencoder import note_of
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
-from webui.engine.device_memory import forget_peak, peak_bytes
 from webui.engine.extras import work_on
 from webui.engine.graphs.choice import make_compiler
 from webui.engine.hires import enlarged, upscaling_steps
@@ -111,7 +110,6 @@ class Painter:
         key = batch_key(passes, work)
         known = self._history.of(key)
         thrift, peak = Thrift(self.manager, known.frugality), known.peak_bytes
-        forget_peak(self.device.placement.device)
         bench = make_bench(
             self.device, self.manager, self._samplers, self._schedules, work, passes, thrift, peak
         )
@@ -128,8 +126,7 @@ class Painter:
             start = start_on_canvas(bench, passes[0], canvas, pipeline)
         for group in groups:
             yield from self._paint_group(bench, meter, group, start)
-        taken = peak_bytes(self.device.placement.device) - self.manager.weights_bytes
-        self._history.learn(key, max(0, taken), thrift.frugality)
+        self._history.learn(key, thrift.steps_bytes, thrift.frugality)
 
     def _work_on_pictures(self, work: Work) -> Iterator[EngineEvent]:
         for index, recipe in enumerate(work.recipes):

@@ -220,6 +220,10 @@ class PipelineManager:
         """What may still be taken of the device's memory; infinite on a CPU."""
         return self._residence.available_bytes
 
+    def weights_of(self, module: Any) -> PartWeights:
+        """Of a pipeline's module."""
+        return self._store.of(module)
+
     @property
     def weights_bytes(self) -> int:
         """What the models take of the device now."""
@@ -230,6 +234,7 @@ class PipelineManager:
         """Free what is kept for later only: recorded graphs, unused memory."""
         self._forget_graphs()
         free_memory()
+        self._residence.restore()
 
     def stream_more(self) -> bool:
         """Send parts away that do not work now, then more and more of those that do."""

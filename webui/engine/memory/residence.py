@@ -63,6 +63,14 @@ class Residence:
                 log.info("%.0f %% of a part has room on the device.", 100 * share)
         return bool(missing)
 
+    def restore(self) -> None:
+        """Bring back what works now and has lost its place: moving it may have found no room."""
+        for part in self._working:
+            if not part.is_placed:
+                room = self.available_bytes * SMALLER
+                fits = part.total_bytes <= room
+                part.place(None if fits else max(int(room), part.least_bytes))
+
     def take_less(self, others: Sequence[PartWeights]) -> bool:
         """Send a part away that does not work, or stream more of those that do. False when there
         is nothing left to send."""

@@ -64,6 +64,8 @@ class Thrift:
         self._room: Final = room
         self.frugality = start or Frugality()
         self.has_streamed_more = False
+        self.steps_bytes = 0
+        """The most that a network's steps took beside the weights."""
 
     def rows(self, count: int, call: Callable[[int, int], Tensor]) -> Tensor:
         """What `call(start, stop)` gives for all rows, in as few calls as memory has room for."""

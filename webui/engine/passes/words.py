@@ -20,7 +20,7 @@ def tell(bench: Bench, this: Pass, model: ModelInfo) -> ConditioningPlan:
     uses = _uses(this, bench.work)
     if uses or pipeline.patcher.is_in_use:
         bench.bring_network(this, model)
-    bench.bring_words(pipeline)
+        bench.bring_words(pipeline)
     if pipeline.patcher.apply(uses):
         pipeline.encoder.forget()
     recipe, calls_before = this.recipe, 0
@@ -38,6 +38,7 @@ def tell(bench: Bench, this: Pass, model: ModelInfo) -> ConditioningPlan:
         is_hires=this.is_hires,
         first_pass_steps=calls_before,
         embeddings={**pipeline.patcher.embeddings, **bench.embeddings},
+        begin=partial(bench.bring_words, pipeline),
     )
     return bench.thrift.whole(plan)
 

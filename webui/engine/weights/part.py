@@ -135,9 +135,9 @@ class PartWeights:
             self.release()
             raise
 
-    def release(self) -> None:
+    def release(self, *, keeps_room: bool = False) -> None:
         """Give all memory back; the model can't run until it is placed again. What pinned memory
-        it had waits in the pool for the next part."""
+        it had waits in the pool for the next part; with `keeps_room` so does the device's."""
         if self._layout is None:
             return
         model = self._model()
@@ -155,7 +155,7 @@ class PartWeights:
         self._hooks, self._blocks = [], []
         self._streamer = self._seen = self._layout = None
         self.generation += 1
-        if model is not None and self._table.device.type == "cuda":
+        if model is not None and not keeps_room and self._table.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _laid_out(self, resident_bytes: int | None) -> Layout:

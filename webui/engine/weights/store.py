@@ -76,7 +76,7 @@ class WeightStore:
         """Take a model's weights away; without them it serves the next of its build. Nobody may
         use it any more."""
         weights = self._parts[model]
-        weights.release()
+        weights.release(keeps_room=True)
         if not weights.build:
             return
         models = self._retired.pop(weights.build, [])
