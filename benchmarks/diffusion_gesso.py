@@ -70,6 +70,7 @@ def rows(told: Told) -> Iterator[Row]:
         yield Row(name=f"{told.kind}-vae", run=partial(_vae, told))
         if told.has_compiler:
             yield Row(name=f"{told.kind}-compiled", run=partial(_compiled, told))
+            yield Row(name=f"{told.kind}-b1-compiled", run=partial(_compiled_pictures, told))
             if is_possible():
                 yield Row(name=f"{told.kind}-fp8", run=partial(_compiled, told, is_fp8=True))
 
@@ -281,6 +282,21 @@ def _compiled(told: Told, *, is_fp8: bool = False) -> Mapping[str, Any]:
         "recordings": inner.kept_recordings,
         "graph_compiled_ms_n2": on_gpu(partial(runner, given, is_hooked=False), groups=3),
     }
+
+
+def _compiled_pictures(told: Told) -> Mapping[str, Any]:
+    """Whole pictures, when the background job is done; an earlier row may have left its work."""
+    backend = told.folder / "compiled"
+    painter = Painter(
+        told.device, told.families, load_samplers(), load_schedules(), backend, compiles=True
+    )
+    work = _work(told, told.kind, 1)
+    while not (jobs := painter.manager.get(work.model).runner.jobs):
+        _paint(painter, _work(told, told.kind, 1))
+    started = time.perf_counter()
+    is_done = jobs[0].is_over.wait(300)
+    waited = time.perf_counter() - started
+    return {"is_done": is_done, "waited_s": waited, **_pictures(told, painter, told.kind, 1)}
 
 
 def _step(marks: list[float]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import time
@@ -87,5 +88,6 @@ def _make_painter(options: Options) -> Painter:
         state,
         compiles=options.compile_models,
     )
+    gc.freeze()  # libraries' objects stay for good: no need to look through them again and again
     log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)
     return painter
