@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.catalog.test_cards import network
+
+PACE_S = 0.02
 
 
 @dataclass
@@ -30,6 +33,8 @@ class Served:
     cuts: list[int] = field(default_factory=list)
     gate: threading.Event | None = None
     held_at: int = 0
+    paced_bytes: int = 0
+    """So many at a time, with a wait between."""
     token: str = ""
     """Without it the answer is 401."""
 
@@ -133,7 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(body[: served.held_at])
                 served.gate.wait(30)
                 body, cut = body[served.held_at :], cut - served.held_at
-            self.wfile.write(body[: max(0, cut)])
+            step = served.paced_bytes if served.paced_bytes and not is_probe else max(1, cut)
+            for start in range(0, max(0, cut), step):
+                self.wfile.write(body[start : min(cut, start + step)])
+                if step < cut:
+                    time.sleep(PACE_S)
         except OSError:
             pass
         self.close_connection = True

@@ -121,17 +121,21 @@ class Transfer:
 
     def _pieces(self, file: BinaryIO, answer: Answer, at: int, line: Line) -> Iterator[int]:
         """How much is safe on disk, about twice a second and at the end."""
-        start, told = b"" if at == 0 else None, time.monotonic()
-        while not line.is_stopped and (piece := answer.read(CHUNK_BYTES)):
-            file.write(piece)
-            at += len(piece)
-            if start is not None and len(start := start + piece[:TELLING_BYTES]) >= TELLING_BYTES:
-                refuse_no_model(Path(file.name).name, start)
-                start = None
-            if time.monotonic() - told >= self.tick_s:
-                _make_safe(file)
-                yield at
-                told = time.monotonic()
+        start, told = b"" if at == 0 else None, 0.0
+        try:
+            while not line.is_stopped and (piece := answer.read(CHUNK_BYTES)):
+                file.write(piece)
+                at += len(piece)
+                if start is not None:
+                    start = _looked_at(start + piece[:TELLING_BYTES], file)
+                if time.monotonic() - told >= self.tick_s:
+                    _make_safe(file)
+                    yield at
+                    told = time.monotonic()
+        except DownloadCut:
+            _make_safe(file)
+            yield at
+            raise
         if start is not None and not line.is_stopped:
             refuse_no_model(Path(file.name).name, start or b"\0")
         _make_safe(file)
@@ -188,6 +192,15 @@ def _validator(answer: Answer) -> str:
     if etag and not etag.startswith("W/"):
         return etag
     return answer.header("Last-Modified")
+
+
+def _looked_at(start: bytes, file: BinaryIO) -> bytes | None:
+    """The first bytes while there are too few of them to tell a model, then None. Raises
+    DownloadRefused."""
+    if len(start) < TELLING_BYTES:
+        return start
+    refuse_no_model(Path(file.name).name, start)
+    return None
 
 
 def _make_safe(file: BinaryIO) -> None:

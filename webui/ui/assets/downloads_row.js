@@ -14,6 +14,8 @@ const STATES = {
   failed: "Did not work",
 };
 
+const came = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : fileSize(bytes));
+
 export class DownloadRow {
   /** `onChange()` is called after each change that the person made. */
   constructor({ onChange }) {
@@ -61,7 +63,7 @@ export class DownloadRow {
   progress({ received_bytes: received, total_bytes: total, bytes_per_s: speed, seconds_left: left }) {
     if (total) this.bar.value = received / total;
     else this.bar.removeAttribute("value");
-    const amount = this.state === "done" || !total ? fileSize(received) : `${fileSize(received)} of ${fileSize(total)}`;
+    const amount = received === total || !total ? came(received) : `${came(received)} of ${fileSize(total)}`;
     const isMoving = this.state === "running" && speed > 0;
     const pace = isMoving ? `${(speed / 1e6).toFixed(1)} MB/s` : "";
     const rest = isMoving && left != null ? `${duration(left)} left` : "";

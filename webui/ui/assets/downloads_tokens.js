@@ -41,9 +41,16 @@ export class Tokens {
         { class: "line" },
         input,
         el("button", { type: "submit", class: "gesso-button", text: "Keep", "aria-label": `Keep the token for ${label}` }),
-        isSet && button("Forget", () => this.#put(service, ""), { class: "gesso-button", "aria-label": `Forget the token for ${label}` }),
+        isSet ? this.#forget(service, label) : null,
       ),
     );
+  }
+
+  #forget(service, label) {
+    return button("Forget", () => this.#put(service, ""), {
+      class: "gesso-button",
+      "aria-label": `Forget the token for ${label}`,
+    });
   }
 
   async #put(service, token) {
