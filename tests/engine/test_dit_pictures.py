@@ -31,7 +31,7 @@ SOURCE, OTHER, MASK = InputId("1" * 64), InputId("2" * 64), InputId("3" * 64)
 HALF = Mask(image=MASK, blur=0)
 KONTEXT = "kontext"
 SLOW = pytest.mark.slow
-MORE_KINDS = ("sd3", "chroma", "schnell", "zimage", "qwen")
+MORE_KINDS = ("sd3", "chroma", "schnell", "zimage", "qwen", "lumina2")
 KINDS = ("flux", *(pytest.param(kind, marks=SLOW) for kind in MORE_KINDS))
 
 
@@ -112,6 +112,7 @@ def make(kind: str) -> Tiny:
         KONTEXT: dit_models.make_flux,
         "zimage": language_dits.make_zimage,
         "qwen": language_dits.make_qwen,
+        "lumina2": language_dits.make_lumina2,
     }
     return makers[kind]()
 
@@ -194,13 +195,14 @@ LIBRARY_CALLS: Mapping[str, dict[str, Any]] = {
     "flux": {"guidance_scale": 3.5},
     "schnell": {"guidance_scale": 0.0, "max_sequence_length": 256},
     "zimage": {"guidance_scale": 3.0},  # counted from 0
+    "lumina2": {"guidance_scale": 4.0, "cfg_normalization": False},
     "qwen": {},  # its guidance is weakened by a rule of the library's own
 }
-GUIDANCE: Mapping[str, float] = {"sd3": 4.0, "zimage": 4.0}
+GUIDANCE: Mapping[str, float] = {"sd3": 4.0, "zimage": 4.0, "lumina2": 4.0}
 
 
 @pytest.mark.parametrize(
-    "kind", ["sd3", "flux", pytest.param("schnell", marks=SLOW), "zimage", "qwen"]
+    "kind", ["sd3", "flux", "zimage", "qwen", "lumina2", pytest.param("schnell", marks=SLOW)]
 )
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_own_steps_equal_the_librarys(kind: str, painter: Painter, wholes: Wholes) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from webui.core.errors import InvalidRequest
+from webui.core.errors import InvalidRequest, ModelUnreadable
 from webui.prompting.faults import PROMPT
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ def qwen(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return loaded(make_qwen(), tmp_path_factory.mktemp("qwen"))
 
 
+@pytest.fixture(scope="module")
+def lumina2(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """A tiny Lumina 2, and as it is loaded from one file."""
+    from tests.families.language_dits import make_lumina2
+
+    return loaded(make_lumina2(), tmp_path_factory.mktemp("lumina2"))
+
+
 def loaded(tiny: Tiny, folder: Path) -> Loaded:
     """It, and as it is loaded from one file."""
     import torch
@@ -51,7 +60,7 @@ def loaded(tiny: Tiny, folder: Path) -> Loaded:
     return tiny, load_families()[tiny.family].load(file, placement)
 
 
-def told(components: Components, prompt: str, **manner: Any) -> Text:
+def told(components: Components, prompt: str, *, is_negative: bool = False, **manner: Any) -> Text:
     """What the network is told of a prompt."""
     import torch
 
@@ -60,7 +69,7 @@ def told(components: Components, prompt: str, **manner: Any) -> Text:
 
     encoder = load_architectures()[components.architecture].make_encoder(components)
     with torch.inference_mode():
-        return encoder.encode(prompt, Manner(**manner), PROMPT, is_negative=False)
+        return encoder.encode(prompt, Manner(**manner), PROMPT, is_negative=is_negative)
 
 
 def close(ours: Tensor, theirs: Tensor) -> bool:
@@ -82,6 +91,32 @@ def test_qwen_is_told_what_the_library_tells_it(qwen: Loaded, prompt: str) -> No
     tiny, components = qwen
     words, _ = tiny.library().encode_prompt(prompt)
     assert close(told(components, prompt).tokens, words)
+
+
+def test_lumina2_is_told_what_the_library_tells_it(lumina2: Loaded) -> None:
+    tiny, components = lumina2
+    words, mask, unwanted, unmask = tiny.library().encode_prompt(
+        "a cat, a red cat", negative_prompt="ed"
+    )
+    assert close(told(components, "a cat, a red cat").tokens, words[:, : mask.sum()])
+    ours = told(components, "ed", is_negative=True)
+    assert close(ours.tokens, unwanted[:, : unmask.sum()])
+
+
+def test_without_gemmas_tokenizer_the_person_is_told_where_to_find_one(
+    tmp_path: Path, lumina2: Loaded
+) -> None:
+    import torch
+
+    from tests.families.dit_models import write_network, write_parts
+    from webui.families.components import Placement
+    from webui.families.lumina2 import FAMILY
+
+    bare = replace(lumina2[0], carried={})
+    file, parts = write_network(bare, tmp_path / "lumina2.safetensors"), write_parts(bare, tmp_path)
+    placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
+    with pytest.raises(ModelUnreadable, match=r"without Gemma's tokenizer.*gemma_2_2b_fp16"):
+        FAMILY.load(file, placement, parts)
 
 
 def test_brackets_change_nothing_and_are_not_read(zimage: Loaded) -> None:

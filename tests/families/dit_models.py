@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -76,11 +77,13 @@ class Tiny:
     pipeline: Callable[..., Any]
     """Makes the library's pipeline of it, given a scheduler."""
     schedule: Mapping[str, Any] = field(default_factory=lambda: {"shift": 3.0})
+    carried: Mapping[str, Any] = field(default_factory=dict)
+    """What lies beside its text encoder's weights."""
 
     @property
     def width(self) -> int:
         """Of the network."""
-        return WIDTH
+        return int(attrgetter(self.plan.network.inner)(self.network))
 
     def library(self) -> Any:
         """The library's own pipeline with the same weights."""
@@ -176,7 +179,8 @@ def write_whole(tiny: Tiny, file: Path, metadata: Mapping[str, str] | None = Non
         for key, tensor in encoder_tensors(tiny.encoders[each.name]).items()
     }
     network = network_tensors(tiny, "model.diffusion_model.")
-    return _save({**network, **encoders, **vae_tensors(tiny, ldm_layout.VAE)}, file, metadata)
+    whole = {**network, **encoders, **tiny.carried, **vae_tensors(tiny, ldm_layout.VAE)}
+    return _save(whole, file, metadata)
 
 
 def write_network(
@@ -196,7 +200,7 @@ def write_parts(tiny: Tiny, folder: Path) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = {
         each.part: _save(
-            encoder_tensors(tiny.encoders[each.name], "model."),
+            {**encoder_tensors(tiny.encoders[each.name], "model."), **tiny.carried},
             folder / PARTS.get(each.part, f"{each.part}.safetensors"),
         )
         for each in tiny.plan.readers

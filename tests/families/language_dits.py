@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 from tests.families.dit_models import SHIFTED, Tiny, picture_vae, seeded
-from webui.families.language_model import KINDS, QWEN3, QWEN25
+from webui.families.language_model import GEMMA2, KINDS, QWEN3, QWEN25
 from webui.families.language_tokenizer import load_language_tokenizer
+from webui.families.lumina2 import PLAN as LUMINA2
 from webui.families.qwen import PLAN as QWEN
 from webui.families.zimage import PLAN as ZIMAGE
 
@@ -41,6 +43,18 @@ QWEN_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
         "num_attention_heads": 2,
         "joint_attention_dim": TEXT_WIDTH,
         "axes_dims_rope": [4, 14, 14],
+    }
+)
+LUMINA2_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "hidden_size": 72,
+        "num_layers": 2,
+        "num_refiner_layers": 1,
+        "num_attention_heads": 3,
+        "num_kv_heads": 1,
+        "cap_feat_dim": TEXT_WIDTH,
+        "axes_dim_rope": [8, 8, 8],
+        "axes_lens": [1024, 512, 512],
     }
 )
 
@@ -88,6 +102,66 @@ def make_qwen() -> Tiny:
         pipeline=pipeline,
         schedule={**SHIFTED, "max_shift": 0.9, "max_image_seq_len": 8192},
     )
+
+
+def make_lumina2() -> Tiny:
+    """A Lumina 2."""
+    from diffusers import Lumina2Pipeline
+    from diffusers.models.transformers.transformer_lumina2 import Lumina2Transformer2DModel
+
+    network = seeded(partial(Lumina2Transformer2DModel, **LUMINA2_NETWORK))
+    vae, encoder = picture_vae(LUMINA2), language_model(GEMMA2, len(gemma_pieces()))
+
+    def pipeline(scheduler: Any) -> Any:
+        return Lumina2Pipeline(network, scheduler, vae, encoder, gemma_tokenizer())
+
+    return Tiny(
+        family="lumina2",
+        plan=LUMINA2,
+        network=network,
+        vae=vae,
+        encoders={"text_encoder": encoder},
+        pipeline=pipeline,
+        schedule={"shift": 6.0},
+        carried={"spiece_model": gemma_bytes()},
+    )
+
+
+def gemma_pieces() -> list[tuple[str, float, int]]:
+    """A vocabulary as Gemma's is built, with a few words: text, likelihood and kind of each."""
+    marks = [("<pad>", 0.0, 3), ("<eos>", 0.0, 3), ("<bos>", 0.0, 3), ("<unk>", 0.0, 2)]
+    bytes_ = [(f"<0x{byte:02X}>", 0.0, 6) for byte in range(256)]
+    words = ["at", "ca", "cat", "\u2581a", "\u2581cat", "re", "red", "\u2581red", "ed"]
+    letters = ["\u2581", *"abcdefghijklmnopqrstuvwxyz,."]
+    likely = [(text, -float(place), 1) for place, text in enumerate([*words, *letters])]
+    return [*marks, *bytes_, *likely]
+
+
+def gemma_bytes() -> Any:
+    """The vocabulary as SentencePiece writes it, as a tensor."""
+    import torch
+
+    content = bytearray()
+    for text, score, kind in gemma_pieces():
+        said = text.encode()
+        piece = b"\x0a" + bytes([len(said)]) + said
+        piece += b"\x15" + struct.pack("<f", score) + b"\x18" + bytes([kind])
+        content += b"\x0a" + bytes([len(piece)]) + piece
+    return torch.frombuffer(content, dtype=torch.uint8)
+
+
+def gemma_tokenizer() -> Any:
+    """The library's own tokenizer of this vocabulary, its pairs written out."""
+    from transformers import GemmaTokenizer
+
+    pairs = ["a t", "c a", "ca t", "c at", "\u2581 a", "\u2581 cat", "r e", "re d", "\u2581 red"]
+    tokenizer = GemmaTokenizer(
+        vocab={text: place for place, (text, _, _) in enumerate(gemma_pieces())},
+        merges=[tuple(pair.split()) for pair in [*pairs, "r ed", "e d"]],
+        add_bos_token=True,
+    )
+    tokenizer.padding_side = "right"
+    return tokenizer
 
 
 def language_model(part: str, words: int = QWEN_WORDS, **given: Any) -> Any:

@@ -14,6 +14,7 @@ import pytest
 from tests.families.dit_layouts import original
 from webui.core.model import Defaults, Detected, Header, ModelInfo, ModelKind, TensorHeader
 from webui.families import load_families
+from webui.families.lumina2_layout import lumina2_names
 from webui.families.zimage_layout import zimage_names
 
 pytestmark = pytest.mark.torch
@@ -63,6 +64,15 @@ QWEN: Mapping[str, Any] = {"num_layers": 1}
 qwen = partial(network, "transformer_qwenimage:QwenImageTransformer2DModel", **QWEN)
 QWEN_VAE = {"vae.decoder.conv1.weight": (384, 16, 3, 3, 3)}
 NO_QWEN_PARTS = ("qwen25vl", "vae")
+lumina2 = partial(
+    network,
+    "transformer_lumina2:Lumina2Transformer2DModel",
+    num_layers=1,
+    num_refiner_layers=1,
+    cap_feat_dim=2304,
+)
+lumina2_file = partial(as_file, names=lumina2_names, width=2304)
+NO_LUMINA2_PARTS = ("gemma2", "vae")
 NO_ZIMAGE_PARTS = ("qwen3", "vae")
 KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tuple[str, ...]]] = {
     "z-image": (lambda: zimage_file(zimage()), {}, "zimage", "turbo", NO_ZIMAGE_PARTS),
@@ -79,6 +89,15 @@ KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tup
         {},
         "zimage",
         "turbo",
+        (),
+    ),
+    "lumina 2": (lambda: lumina2_file(lumina2()), {}, "lumina2", "", NO_LUMINA2_PARTS),
+    "lumina 2, diffusers": (lumina2, {}, "lumina2", "", NO_LUMINA2_PARTS),
+    "lumina 2, whole": (
+        lambda: {**lumina2_file(lumina2(), start=WHOLE), **VAE, **reader("gemma2_2b")},
+        {},
+        "lumina2",
+        "",
         (),
     ),
     "qwen-image": (qwen, {}, "qwen", "", NO_QWEN_PARTS),
@@ -130,6 +149,7 @@ def lora_of(shapes: Shapes) -> Shapes:
 
 STRANGERS: Mapping[str, Callable[[], Shapes]] = {
     "lora of z-image": lambda: lora_of(zimage_file(zimage())),
+    "lora of lumina 2": lambda: lora_of(lumina2_file(lumina2())),
     "lora of qwen-image": lambda: lora_of(qwen()),
     "qwen-image's vae": lambda: QWEN_VAE,
     "qwen 3": lambda: {
@@ -151,6 +171,7 @@ def test_what_looks_like_it_is_not_taken_for_it(name: str) -> None:
         ("zimage", "turbo", 8, 1.0, 1024),
         ("zimage", "base", 28, 5.0, 1024),
         ("qwen", "", 30, 2.5, 1328),
+        ("lumina2", "", 30, 4.0, 1024),
     ],
 )
 def test_each_variant_has_what_suits_it(

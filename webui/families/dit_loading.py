@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -306,7 +307,9 @@ def _components(
         prediction=Prediction.FLOW,
         shift=kind.shift,
         notes=(*kind.notes, *notes),
-        original_names=partial(plan.network.names, width=int(getattr(network, plan.network.inner))),
+        original_names=partial(
+            plan.network.names, width=int(attrgetter(plan.network.inner)(network))
+        ),
     )
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from webui.core.errors import ModelUnreadable
+from webui.families.gemma_tokenizer import load_gemma_tokenizer
 from webui.families.language_model import GEMMA2
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ MARKS: Final = (
 def load_language_tokenizer(name: str, part: str, beside: Path | None) -> TokenizersBackend:
     """The tokenizer of a language model. `beside`: the folder where the model keeps its own, of
     Gemma also the file of its weights. `name` is the model's. Raises ModelUnreadable."""
-    if part != GEMMA2:
-        return _qwen()
-    raise ModelUnreadable(name, "its Gemma tokenizer is missing.")
+    return load_gemma_tokenizer(name, beside) if part == GEMMA2 else _qwen()
 
 
 @cache  # the same for each model that is loaded; nobody changes it
