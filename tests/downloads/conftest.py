@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,17 +98,21 @@ def new_place(
 ) -> Iterator[Callable[..., Place]]:
     made: list[Place] = []
 
-    def make(waits_s: tuple[float, ...] = (0.0, 0.0)) -> Place:
+    def make(**around_it: Any) -> Place:
         catalog = Catalog(tmp_path / "models", tmp_path / "models.sqlite", families)
         now = Settings(options=Options(hugging_face=source.service, civitai=other.service))
         told: list[DownloadChanged] = []
+        given: dict[str, Any] = {
+            "allowed_hosts": [host for one in (source, other) for host in one.hosts],
+            "waits_s": (0.0, 0.0),
+            **around_it,
+        }
         around = Surroundings(
             data=tmp_path / "data",
             shelf=CatalogShelf(catalog, families),
             options=lambda: now.options,
             tell=told.append,
-            allowed_hosts=[host for one in (source, other) for host in one.hosts],
-            waits_s=waits_s,
+            **given,
         )
         made.append(Place(tmp_path, around, catalog, now, told))
         return made[-1]

@@ -147,6 +147,48 @@ def test_too_little_room_pauses(place: Place, source: Source, ink: bytes) -> Non
     assert place.state(paused.id, DONE)
 
 
+def test_a_disk_that_gets_full_on_the_way_pauses(place: Place, source: Source, ink: bytes) -> None:
+    gate = held(source, ink)
+    download = half_done(place, source, ink)
+    place.downloads.pause(download.id)
+    place.state(download.id, PAUSED)
+    gate.set()
+    place.set(keep_free_bytes=10**18)
+    place.downloads.resume(download.id)
+    until(lambda: "too little room" in place.state(download.id, PAUSED).note)
+    assert Path(download.part).stat().st_size > 0
+
+
+def test_a_folder_that_can_not_be_written_pauses(place: Place, source: Source, ink: bytes) -> None:
+    place.models.mkdir()
+    (place.models / "Lora").write_bytes(b"in the way")
+    paused = place.fetch(source.put("/ink.safetensors", ink))
+    assert (paused.state, "Check the disk" in paused.note) == (PAUSED, True)
+    (place.models / "Lora").unlink()
+    place.downloads.resume(paused.id)
+    assert place.state(paused.id, DONE)
+
+
+def test_a_source_that_says_nothing_is_given_up(
+    new_place: Callable[..., Place], source: Source, tmp_path: Path
+) -> None:
+    place = new_place(silence_s=0.2, waits_s=())
+    data = lora(tmp_path)
+    held(source, data)
+    paused = place.fetch(source.url("/ink.safetensors"))
+    assert (paused.state, paused.received_bytes) == (PAUSED, len(data) // 2)
+    assert "did not answer in time" in paused.note
+
+
+def test_a_failed_download_is_begun_anew_with_what_is_known_now(
+    place: Place, source: Source, ink: bytes
+) -> None:
+    url = source.put("/ink.safetensors", ink)
+    assert place.fetch(url, sha256="ab" * 32).state is FAILED
+    assert place.fetch(url, sha256=sha256(ink)).state is DONE
+    assert len(place.downloads.all()) == 1
+
+
 def test_more_than_is_wanted_is_refused(place: Place, source: Source, ink: bytes) -> None:
     place.set(most_bytes=1000)
     failed = place.fetch(source.put("/ink.safetensors", ink))

@@ -6,13 +6,19 @@ import json
 import logging
 import os
 import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.downloads.conftest import Place
 from tests.downloads.source import Source, lora, sha256
 from webui.core.errors import InvalidRequest
 from webui.core.model import ModelKind
+from webui.downloads.address import UrlRef, read_address
 from webui.downloads.download import DownloadState, Wish
 from webui.downloads.faults import DownloadRefused
 from webui.downloads.guard import Guard, is_public
@@ -223,6 +229,40 @@ def test_nonsense_from_a_service_is_no_crash(place: Place, other: Source, answer
     other.put("/api/v1/models/7", answer)
     with pytest.raises(InvalidRequest):
         place.downloads.look_up("7")
+
+
+WRONG = ({"siblings": 7, "tags": 5}, {"siblings": [{"rfilename": 9, "lfs": []}, 4], "sha": {}},
+         {"siblings": [{"rfilename": "\ud800.safetensors", "lfs": {"size": -1, "sha256": 8}}],
+          "cardData": [], "tags": [{}]})  # fmt: skip
+
+
+@pytest.mark.parametrize("answer", WRONG)
+def test_other_types_than_expected_are_no_crash(
+    place: Place, source: Source, answer: object
+) -> None:
+    source.put_json("/api/models/mia/ink/revision/main?blobs=true", answer)
+    with pytest.raises(InvalidRequest):
+        place.downloads.look_up("mia/ink")
+
+
+@given(text=st.text(max_size=60) | st.from_regex(r"https?://[^ ]{0,50}", fullmatch=True))
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_written_is_read_or_refused_in_words(text: str) -> None:
+    with suppress(DownloadRefused):
+        ref = read_address(text, "https://huggingface.co", "https://civitai.com")
+        if isinstance(ref, UrlRef):
+            Guard(resolve=lambda *_: ["1.1.1.1"]).target(ref.url)
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(
+    new_place: Callable[..., Place], source: Source, tmp_path: Path
+) -> None:
+    """No name server knows this host."""
+    host = f"models.example:{source.port}"
+    place = new_place(allowed_hosts=[host], resolve=lambda *_: ["127.0.0.1"])
+    source.put("/ink.safetensors", lora(tmp_path))
+    assert place.fetch(f"http://{host}/ink.safetensors").state is DownloadState.DONE
+    assert source.asked[-1][1]["Host"] == host
 
 
 @pytest.mark.parametrize("text", ["", "ink", "a/b/../c", "-", "?", "civitai:x", "../../etc/passwd"])

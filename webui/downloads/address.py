@@ -49,7 +49,7 @@ Ref = HuggingFaceRef | CivitaiRef | UrlRef
 def read_address(text: str, hugging_face: str, civitai: str) -> Ref:
     """What `text` names. The two are the addresses of the services that the settings name. Raises
     DownloadRefused."""
-    text = text.strip()
+    text = plain(text).strip()
     if "://" in text:
         return _read_url(text, _host(hugging_face), _host(civitai))
     if number := MODEL_NUMBER.fullmatch(text):
@@ -62,6 +62,11 @@ def read_address(text: str, hugging_face: str, civitai: str) -> Ref:
         f"“{text[:100]}” names no model. Write an address (https://…), owner/name for Hugging "
         "Face, or the number of a model at Civitai."
     )
+
+
+def plain(text: str) -> str:
+    """A text without halves of signs, which can't be written anywhere."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _is_dotted(text: str) -> bool:

@@ -22,7 +22,7 @@ from webui.core.shelf import Shelf
 from webui.downloads.address import CIVITAI, HUGGING_FACE
 from webui.downloads.download import Download, DownloadState, Offer, Options, Speed, Wish
 from webui.downloads.faults import DownloadCut, DownloadRefused
-from webui.downloads.fetch import Fetcher
+from webui.downloads.fetch import SILENCE_S, Fetcher
 from webui.downloads.guard import Guard, Resolve, origin_of, resolve_host
 from webui.downloads.look_up import LookUp, choose
 from webui.downloads.placing import Placer, discard, was_placed
@@ -54,6 +54,7 @@ class Surroundings:
     allowed_hosts: Collection[str] = ()
     resolve: Resolve = resolve_host
     waits_s: tuple[float, ...] = WAITS_S
+    silence_s: float = SILENCE_S
 
 
 @dataclass
@@ -72,7 +73,9 @@ class Downloads:
         self._store: Final = DownloadStore(around.data / "downloads.sqlite")
         self.tokens: Final = TokenStore(around.data / "tokens.json")
         self._fetcher: Final = Fetcher(
-            guard=Guard(around.allowed_hosts, around.resolve), token_for=self.tokens.get
+            guard=Guard(around.allowed_hosts, around.resolve),
+            token_for=self.tokens.get,
+            silence_s=around.silence_s,
         )
         self._look_up: Final = LookUp(
             fetcher=self._fetcher, shelf=around.shelf, scratch=around.data / "headers"
@@ -129,7 +132,9 @@ class Downloads:
         )
         with self._lock:
             for other in self._store.all():
-                if other.url == download.url and other.state is not DownloadState.DONE:
+                if other.url == download.url and other.state is DownloadState.FAILED:
+                    self._forget(other)
+                elif other.url == download.url and other.state is not DownloadState.DONE:
                     return self.resume(other.id)
             self._store.add(download)
         log.info("Downloading %s.", download.name)

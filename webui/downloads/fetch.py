@@ -87,7 +87,7 @@ class Fetcher:
             answer.close()
             if not location:
                 raise DownloadRefused(f"“{target.host}” sends on to nowhere. Try it later.")
-            url = urljoin(url, quote(location, safe=URL_SIGNS + "#"))
+            url = urljoin(url, quote(location.encode("latin-1", "replace"), safe=URL_SIGNS + "#"))
         raise DownloadRefused(
             f"The address sends on more than {MOST_REDIRECTS} times. Use the address of the file."
         )
@@ -128,7 +128,7 @@ class _Pinned(HTTPConnection):
         """End what waits for the other side."""
         if self._socket is not None:
             with suppress(OSError):
-                self._socket.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own drops TLS
 
     def _reach(self) -> socket.socket:
         fault: OSError = OSError("no address")

@@ -75,9 +75,10 @@ def _licence(told: Mapping[str, Any]) -> str:
     card = told.get("cardData")
     said = card if isinstance(card, dict) else {}
     tags = told.get("tags")
-    tagged = [tag[8:] for tag in tags if str(tag).startswith("license:")] if tags else []
+    listed = [text(tag) for tag in tags] if isinstance(tags, list) else []
+    tagged = [tag[8:] for tag in listed if tag.startswith("license:")]
     name = text(said.get("license_name"), 100) or text(said.get("license"), 100)
-    return name or (text(tagged[0], 100) if tagged else "")
+    return name or (tagged[0] if tagged else "")
 
 
 def _nothing(ref: HuggingFaceRef, paths: list[str]) -> str:

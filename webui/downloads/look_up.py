@@ -24,8 +24,8 @@ from webui.modelfiles.container import Container, container_told
 
 FIRST_BYTES: Final = 64 * 2**10
 MOST_HEADER_BYTES: Final = 4 * 2**20
-RANGE: Final = re.compile(r"bytes (?P<first>\d+)-(?P<last>\d+)/(?P<total>\d+)")
-SMALLEST_MODEL_BYTES: Final = 1024
+RANGE: Final = re.compile(r"bytes (?P<first>\d{1,18})-(?P<last>\d{1,18})/(?P<total>\d{1,18})")
+MOST_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +119,8 @@ def whole_size(answer: Answer) -> int | None:
     if (told := content_range(answer)) is not None:
         return told[1]
     length = answer.header("Content-Length")
-    return int(length) if length.isdecimal() and answer.status == 200 else None
+    is_number = length.isdecimal() and len(length) <= MOST_DIGITS
+    return int(length) if is_number and answer.status == 200 else None
 
 
 def content_range(answer: Answer) -> tuple[int, int] | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from webui.downloads.address import CIVITAI, HUGGING_FACE
+from webui.downloads.address import CIVITAI, HUGGING_FACE, plain
 from webui.downloads.faults import DownloadCut, DownloadRefused
 from webui.downloads.fetch import Answer, Fetcher
 
@@ -77,7 +77,7 @@ def items(value: object) -> list[Mapping[str, Any]]:
 
 def text(value: object, most: int = 300) -> str:
     """A text on one line; empty for anything else."""
-    return " ".join(value.split())[:most] if isinstance(value, str) else ""
+    return " ".join(plain(value).split())[:most] if isinstance(value, str) else ""
 
 
 def size(value: object) -> int | None:
