@@ -133,6 +133,9 @@ def window(windows: Windows, site: Site) -> Iterator[OpenWindow]:
 
     yield open_window
     faults = [fault for page, _ in opened for fault in page.faults]
+    for used in {page.site.url: page.site for page, _ in opened}.values():
+        if used.is_running:
+            used.cancel_all()
     for page, touch in opened:
         page.stop_listening()
         windows.give_back(page.page, touch)

@@ -7,17 +7,14 @@ Run it by hand after a change of the page's look, then look at what it made:
 from __future__ import annotations
 
 import io
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -130,7 +127,7 @@ def take_all(browser: Browser, site: Site, names: list[str]) -> None:
                 with opened(browser, site, view) as page:
                     prepare(page)
                     take(page, name + view.suffix, names)
-                cancel_all(site)
+                site.cancel_all()
 
 
 @contextmanager
@@ -163,8 +160,8 @@ def take(page: Page, name: str, names: list[str]) -> None:
 def fill_history(site: Site) -> None:
     """A morning's work."""
     for prompt, seed in SEEDS.items():
-        post(site, {"prompt": prompt, "seed": seed, "batch_size": 1})
-    post(site, {"prompt": HOUSE, "seed": 11, "batch_size": 4})
+        site.post({"prompt": prompt, "seed": seed, "batch_size": 1})
+    site.post({"prompt": HOUSE, "seed": 11, "batch_size": 4})
     until(lambda: not site.get("/api/v1/state")["jobs"], 300)
 
 
@@ -268,21 +265,6 @@ def make(page: Page, mode: str, prompt: str, seed: int) -> None:
 def show_tab(page: Page, id: str) -> None:
     open_tab(page, id)
     expect(page.locator(f"#tab_{id}")).to_be_visible()
-
-
-def cancel_all(site: Site) -> None:
-    """Leave nothing for the next window to see."""
-    for job in site.get("/api/v1/state")["jobs"]:
-        post(site, {}, f"/api/v1/jobs/{job['id']}/cancel")
-    until(lambda: not site.get("/api/v1/state")["jobs"], 60)
-
-
-def post(site: Site, body: dict[str, Any], path: str = "/api/v1/jobs") -> None:
-    """Send to the API; a job, when nothing else is said."""
-    headers = {"X-Gesso": "1", "Content-Type": "application/json", "Origin": site.url}
-    data = json.dumps(body).encode()
-    request = urllib.request.Request(site.url + path, data, headers)
-    urllib.request.urlopen(request, timeout=30).close()
 
 
 def _answers(site: Site) -> bool:

@@ -82,6 +82,18 @@ class Site:
         with urllib.request.urlopen(self.url + path, timeout=20) as answer:
             return bytes(answer.read())
 
+    def post(self, body: dict[str, Any], path: str = "/api/v1/jobs") -> None:
+        """Send to the API as a program would; a job, when nothing else is said."""
+        headers = {"X-Gesso": "1", "Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def cancel_all(self) -> None:
+        """Leave nothing for the next window to see."""
+        for job in self.get("/api/v1/state")["jobs"]:
+            self.post({}, f"/api/v1/jobs/{job['id']}/cancel")
+        until(lambda: not self.get("/api/v1/state")["jobs"], START_S)
+
     def newest(self, mode: str, prompt: str) -> dict[str, Any]:
         """The newest finished picture of a tab with this prompt, with its recipe."""
 

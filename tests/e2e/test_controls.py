@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -50,18 +48,6 @@ INFOTEXT = (
 )
 
 
-def post(site: Site, request: dict[str, Any]) -> None:
-    """Hand a job in as a program would."""
-    urllib.request.urlopen(
-        urllib.request.Request(
-            f"{site.url}/api/v1/jobs",
-            json.dumps(request).encode(),
-            {"Content-Type": "application/json", "X-Gesso": "1"},
-        ),
-        timeout=20,
-    ).close()
-
-
 def title(page: StudioPage, id: str) -> Locator:
     return page.page.locator(f"#{id} > .label-wrap > span").first
 
@@ -72,7 +58,7 @@ def select(page: StudioPage, start: int, end: int) -> None:
 
 def test_a_recipe_with_every_part_is_restored_and_made_again(page: StudioPage, site: Site) -> None:
     prompt = "an owl with every part"
-    post(site, {"prompt": prompt, **EVERYTHING})
+    site.post({"prompt": prompt, **EVERYTHING})
     expect(page.picture("txt2img", prompt)).to_be_visible(timeout=DONE_MS)
     first = site.newest("txt2img", prompt)
     page.page.locator("#txt2img_use_settings").click()
