@@ -80,9 +80,9 @@ class Source:
 
 
 @contextmanager
-def serving_files() -> Iterator[Source]:
-    """A server on a free port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def serving_files(port: int = 0) -> Iterator[Source]:
+    """A server on this port, or a free one."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     server.daemon_threads = True
     source = server.source = Source(server.server_address[1])  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.e2e.site import Site
+from tests.e2e.site import Site, free_port
 from tests.e2e.studio_page import StudioPage
 from webui.launcher.browser import find_browser
 
@@ -45,8 +45,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server whose engine takes 0.03 s for a step."""
-    made = Site(tmp_path_factory.mktemp("site"), STEP_S)
+    """A server whose engine takes 0.03 s for a step, and that may download from this machine."""
+    models = {"download_hosts": f"127.0.0.1:{free_port()}"}
+    made = Site(tmp_path_factory.mktemp("site"), STEP_S, settings=models)
     made.start()
     yield made
     made.stop()

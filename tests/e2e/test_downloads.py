@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.downloads.source import Source, lora, serving_files
-from tests.e2e.conftest import STEP_S, OpenWindow
+from tests.e2e.conftest import OpenWindow
 from tests.e2e.site import Site
 from tests.e2e.studio_page import open_tab
 
@@ -18,25 +18,19 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def source() -> Iterator[Source]:
-    with serving_files() as made:
+def source(site: Site) -> Iterator[Source]:
+    """A server that the studio may download from; what it fetched is removed."""
+    port = str(site.settings["download_hosts"]).rpartition(":")[2]
+    with serving_files(int(port)) as made:
         yield made
-
-
-@pytest.fixture
-def site_of_source(tmp_path: Path, source: Source) -> Iterator[Site]:
-    """A server that may fetch models from this machine."""
-    made = Site(tmp_path, STEP_S, settings={"download_hosts": source.host})
-    made.start()
-    yield made
-    made.stop()
+    (site.folder / "models" / "Lora" / "Fetched ink.safetensors").unlink()
 
 
 def test_a_model_is_looked_up_fetched_and_cleared(
-    window: OpenWindow, site_of_source: Site, source: Source, tmp_path: Path
+    window: OpenWindow, source: Source, tmp_path: Path
 ) -> None:
-    url = source.put("/ink.safetensors", lora(tmp_path))
-    studio = window(at=site_of_source)
+    url = source.put("/Fetched%20ink.safetensors", lora(tmp_path))
+    studio = window()
     studio.allowed = ("422",)
     page = studio.page
     open_tab(page, "models")
@@ -54,7 +48,7 @@ def test_a_model_is_looked_up_fetched_and_cleared(
     adding.get_by_role("button", name="Download", exact=True).click()
     row = adding.get_by_role("list", name="Downloads").get_by_role("listitem")
     expect(row).to_contain_text("It is in its folder.")
-    expect(page.locator("gesso-models .found")).to_contain_text("2 models")
+    expect(page.locator("gesso-models .list")).to_contain_text("Fetched ink")
 
     adding.get_by_text("Tokens").click()
     token = adding.get_by_label("Hugging Face: kept")
@@ -63,5 +57,7 @@ def test_a_model_is_looked_up_fetched_and_cleared(
     expect(token).to_have_attribute("placeholder", "One is kept")
     expect(token).to_have_value("")
     assert [v["id"] for v in Axe().run(page).response["violations"]] == []
+    adding.get_by_role("button", name="Forget the token for Hugging Face").click()
+    expect(token).to_have_attribute("placeholder", "None is kept")
     row.get_by_role("button", name="Clear").click()
     expect(row).to_have_count(0)

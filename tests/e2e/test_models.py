@@ -54,6 +54,6 @@ def test_models_are_found_looked_at_noted_and_compared(window: OpenWindow) -> No
     table.get_by_label("Show").select_option("duplicates")
     expect(table.locator(".found")).to_have_text("Nothing found.")
     table.get_by_label("Show").select_option("")
-    table.locator("summary").click()
+    table.locator(".problems summary").click()
     expect(table.locator(".problems")).to_contain_text("it is a ControlNet for SD 1.5")
     assert [v["id"] for v in Axe().run(studio.page).response["violations"]] == []
