@@ -31,7 +31,7 @@ SOURCE, OTHER, MASK = InputId("1" * 64), InputId("2" * 64), InputId("3" * 64)
 HALF = Mask(image=MASK, blur=0)
 KONTEXT = "kontext"
 SLOW = pytest.mark.slow
-MORE_KINDS = ("sd3", "chroma", "schnell", "zimage", "qwen", "lumina2")
+MORE_KINDS = ("sd3", "chroma", "schnell", "zimage", "qwen", "lumina2", "flux2")
 KINDS = ("flux", *(pytest.param(kind, marks=SLOW) for kind in MORE_KINDS))
 
 
@@ -113,6 +113,7 @@ def make(kind: str) -> Tiny:
         "zimage": language_dits.make_zimage,
         "qwen": language_dits.make_qwen,
         "lumina2": language_dits.make_lumina2,
+        "flux2": language_dits.make_flux2,
     }
     return makers[kind]()
 
@@ -244,6 +245,26 @@ def test_chromas_steps_equal_the_librarys(painter: Painter, wholes: Wholes) -> N
         sigmas=np.linspace(1, 1 / steps, steps),
         num_inference_steps=steps,
         generator=torch.Generator().manual_seed(RECIPE.seed),
+        **SIZE,
+    ).images[0]
+    assert np.abs(pixels(ours) - pixels(theirs)).max() <= 3
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_flux2s_steps_equal_the_librarys(painter: Painter, wholes: Wholes) -> None:
+    """The library draws its noise for tokens, so it is given ours."""
+    import torch
+
+    (tiny, model), steps = wholes("flux2"), 4
+    ours = paint(painter, model, steps=steps, prompt="a cat", guidance_scale=1.0)
+    library, drawn = tiny.library(), torch.Generator().manual_seed(RECIPE.seed)
+    noise = torch.randn(1, 32, SIZE["height"] // 8, SIZE["width"] // 8, generator=drawn)
+    theirs = library(
+        prompt="a cat",
+        latents=library._patchify_latents(noise),
+        num_inference_steps=steps,
+        guidance_scale=1.0,
         **SIZE,
     ).images[0]
     assert np.abs(pixels(ours) - pixels(theirs)).max() <= 3

@@ -47,6 +47,14 @@ def lumina2(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return loaded(make_lumina2(), tmp_path_factory.mktemp("lumina2"))
 
 
+@pytest.fixture(scope="module")
+def flux2(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """A tiny Flux.2, and as it is loaded from one file."""
+    from tests.families.language_dits import make_flux2
+
+    return loaded(make_flux2(), tmp_path_factory.mktemp("flux2"))
+
+
 def loaded(tiny: Tiny, folder: Path) -> Loaded:
     """It, and as it is loaded from one file."""
     import torch
@@ -117,6 +125,13 @@ def test_without_gemmas_tokenizer_the_person_is_told_where_to_find_one(
     placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
     with pytest.raises(ModelUnreadable, match=r"without Gemma's tokenizer.*gemma_2_2b_fp16"):
         FAMILY.load(file, placement, parts)
+
+
+@pytest.mark.slow
+def test_flux2_is_told_what_the_library_tells_it(flux2: Loaded) -> None:
+    tiny, components = flux2
+    words, _ = tiny.library().encode_prompt("a cat")
+    assert close(told(components, "a cat").tokens, words)
 
 
 def test_brackets_change_nothing_and_are_not_read(zimage: Loaded) -> None:

@@ -20,6 +20,7 @@ from webui.families.flux import PLAN as FLUX
 from webui.families.qwen_vae import qwen_vae_names
 from webui.families.sd3 import PLAN as SD3
 from webui.families.t5 import TOKENIZER as T5_TOKENIZER
+from webui.families.vae_kinds import make_vae, original_vae_names
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -229,7 +230,7 @@ def vae_tensors(tiny: Tiny, start: str) -> dict[str, Tensor]:
     tensors = tiny.vae.state_dict()
     if "z_dim" in tiny.vae.config:
         return {qwen_vae_names([key], start or "vae.")[key]: each for key, each in tensors.items()}
-    names = ldm_layout.vae_names(tensors, start)
+    names = original_vae_names((), tensors, start)
     return {
         names[key]: tensor[..., None, None] if "attentions" in key and tensor.ndim == 2 else tensor
         for key, tensor in tensors.items()
@@ -298,8 +299,6 @@ def _t5() -> Any:
 
 
 def picture_vae(plan: Plan) -> Any:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
     kinds = {"down": "DownEncoderBlock2D", "up": "UpDecoderBlock2D"}
     settings = {
         **plan.vae,
@@ -307,7 +306,7 @@ def picture_vae(plan: Plan) -> Any:
         "layers_per_block": 1,
         **{f"{way}_block_types": [kind] * 4 for way, kind in kinds.items()},
     }
-    return seeded(partial(AutoencoderKL, **settings))
+    return seeded(partial(make_vae, settings))
 
 
 def _clip_tokenizer(**given: Any) -> Any:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tests.families.dit_models import SHIFTED, Tiny, picture_vae, seeded
+from webui.families.flux2 import PLAN as FLUX2
 from webui.families.language_model import GEMMA2, KINDS, QWEN3, QWEN25
 from webui.families.language_tokenizer import load_language_tokenizer
 from webui.families.lumina2 import PLAN as LUMINA2
@@ -55,6 +56,17 @@ LUMINA2_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
         "cap_feat_dim": TEXT_WIDTH,
         "axes_dim_rope": [8, 8, 8],
         "axes_lens": [1024, 512, 512],
+    }
+)
+FLUX2_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "num_layers": 1,
+        "num_single_layers": 2,
+        "attention_head_dim": 32,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 3 * TEXT_WIDTH,
+        "axes_dims_rope": (8, 8, 8, 8),
+        "guidance_embeds": False,
     }
 )
 
@@ -125,6 +137,39 @@ def make_lumina2() -> Tiny:
         schedule={"shift": 6.0},
         carried={"spiece_model": gemma_bytes()},
     )
+
+
+def make_flux2() -> Tiny:
+    """A Flux.2 Klein; its text encoder is as deep as the layers that it listens to."""
+    from diffusers import Flux2KleinPipeline
+    from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
+
+    network = seeded(partial(Flux2Transformer2DModel, **FLUX2_NETWORK))
+    vae, encoder = picture_vae(FLUX2), language_model(QWEN3, num_hidden_layers=28)
+    count = len(vae.bn.running_mean)
+    vae.bn.running_mean.copy_(linspace(-0.5, 0.5, count))
+    vae.bn.running_var.copy_(linspace(0.5, 2.0, count))
+
+    def pipeline(scheduler: Any) -> Any:
+        given = (scheduler, vae, encoder, qwen_tokenizer(), network)
+        return Flux2KleinPipeline(*given, is_distilled=True)
+
+    return Tiny(
+        family="flux2",
+        plan=FLUX2,
+        network=network,
+        vae=vae,
+        encoders={"text_encoder": encoder},
+        pipeline=pipeline,
+        schedule=SHIFTED,
+    )
+
+
+def linspace(start: float, stop: float, count: int) -> Any:
+    """Numbers at even distances."""
+    import torch
+
+    return torch.linspace(start, stop, count)
 
 
 def gemma_pieces() -> list[tuple[str, float, int]]:

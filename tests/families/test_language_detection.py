@@ -14,6 +14,7 @@ import pytest
 from tests.families.dit_layouts import original
 from webui.core.model import Defaults, Detected, Header, ModelInfo, ModelKind, TensorHeader
 from webui.families import load_families
+from webui.families.flux2_layout import flux2_names
 from webui.families.lumina2_layout import lumina2_names
 from webui.families.zimage_layout import zimage_names
 
@@ -73,6 +74,18 @@ lumina2 = partial(
 )
 lumina2_file = partial(as_file, names=lumina2_names, width=2304)
 NO_LUMINA2_PARTS = ("gemma2", "vae")
+flux2 = partial(
+    network,
+    "transformer_flux2:Flux2Transformer2DModel",
+    num_layers=1,
+    num_single_layers=1,
+    num_attention_heads=24,
+    joint_attention_dim=7680,
+    guidance_embeds=False,
+)
+flux2_large = partial(flux2, num_attention_heads=32, joint_attention_dim=12288)
+flux2_dev = partial(flux2, num_attention_heads=48, joint_attention_dim=15360, guidance_embeds=True)
+NO_FLUX2_PARTS = ("qwen3", "vae")
 NO_ZIMAGE_PARTS = ("qwen3", "vae")
 KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tuple[str, ...]]] = {
     "z-image": (lambda: zimage_file(zimage()), {}, "zimage", "turbo", NO_ZIMAGE_PARTS),
@@ -99,6 +112,34 @@ KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tup
         "lumina2",
         "",
         (),
+    ),
+    "flux 2 klein": (
+        lambda: as_file(flux2(), flux2_names, 3072),
+        {},
+        "flux2",
+        "klein-4b",
+        NO_FLUX2_PARTS,
+    ),
+    "flux 2 klein base, diffusers": (
+        flux2,
+        {"modelspec.title": "FLUX.2-klein-base-4B"},
+        "flux2",
+        "klein-4b-base",
+        NO_FLUX2_PARTS,
+    ),
+    "flux 2 klein 9b": (
+        lambda: as_file(flux2_large(), flux2_names, 4096, WHOLE),
+        {},
+        "flux2",
+        "klein-9b",
+        ("qwen3_8b", "vae"),
+    ),
+    "flux 2 dev": (
+        lambda: as_file(flux2_dev(), flux2_names, 6144),
+        {},
+        "flux2",
+        "dev",
+        NO_FLUX2_PARTS,
     ),
     "qwen-image": (qwen, {}, "qwen", "", NO_QWEN_PARTS),
     "qwen-image edit": (
@@ -149,6 +190,7 @@ def lora_of(shapes: Shapes) -> Shapes:
 
 STRANGERS: Mapping[str, Callable[[], Shapes]] = {
     "lora of z-image": lambda: lora_of(zimage_file(zimage())),
+    "lora of flux 2": lambda: lora_of(as_file(flux2(), flux2_names, 3072)),
     "lora of lumina 2": lambda: lora_of(lumina2_file(lumina2())),
     "lora of qwen-image": lambda: lora_of(qwen()),
     "qwen-image's vae": lambda: QWEN_VAE,
@@ -172,6 +214,8 @@ def test_what_looks_like_it_is_not_taken_for_it(name: str) -> None:
         ("zimage", "base", 28, 5.0, 1024),
         ("qwen", "", 30, 2.5, 1328),
         ("lumina2", "", 30, 4.0, 1024),
+        ("flux2", "klein-4b", 4, 1.0, 1024),
+        ("flux2", "klein-9b-base", 50, 4.0, 1024),
     ],
 )
 def test_each_variant_has_what_suits_it(

@@ -68,6 +68,37 @@ def test_its_original_names_are_those_of_its_makers() -> None:
     }
 
 
+@pytest.mark.parametrize("half", ["", "inner"])
+def test_flux2s_vae_brings_its_statistics_from_files_of_either_kind(
+    tmp_path: Path, placement: Placement, half: str
+) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from tests.families.dit_models import picture_vae
+    from webui.families.flux2 import PLAN
+    from webui.families.vae_file import load_vae
+    from webui.families.vae_kinds import original_vae_names
+
+    tensors = picture_vae(PLAN).state_dict()
+    tensors["bn.running_mean"] = torch.linspace(-1, 1, 128)
+    inner = {
+        f"{side}coder.{way}quant_conv.{end}"
+        for side, way in (("en", ""), ("de", "post_"))
+        for end in ("weight", "bias")
+    }
+    names = original_vae_names(inner if half else (), tensors, "")
+    shaped = {
+        names[key]: each[..., None, None] if "attentions" in key and each.ndim == 2 else each
+        for key, each in tensors.items()
+    }
+    file = tmp_path / "flux2-vae.safetensors"
+    save_file({key: each.contiguous() for key, each in shaped.items()}, file)
+    found = load_vae(file, PLAN.vae, placement).state_dict()
+    assert found.keys() == tensors.keys()
+    assert all(torch.equal(found[key], tensor) for key, tensor in tensors.items())
+
+
 def test_another_vae_is_refused_by_name(tmp_path: Path, placement: Placement) -> None:
     import torch
     from safetensors.torch import save_file

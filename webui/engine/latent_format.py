@@ -6,13 +6,19 @@ have not. Everybody else sees pictures (1, 3, H, W) and latents (1, C, h, w).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+
+
+BATCH_NORM: Final = "batch_norm_eps"
+"""The setting of Flux.2's VAE, which counts the mean and the spread of its latents."""
+SIDE: Final = 2
+"""Cells along one side of its tokens."""
 
 
 def blocks_of(vae: AutoencoderKL) -> tuple[int, ...]:
@@ -39,9 +45,14 @@ def is_film(vae: AutoencoderKL) -> bool:
     return "z_dim" in vae.config
 
 
+def has_statistics(vae: AutoencoderKL) -> bool:
+    """Whether each of its channels has a mean and a spread of its own."""
+    return is_film(vae) or BATCH_NORM in vae.config
+
+
 def told(vae: AutoencoderKL, latent: Tensor) -> Tensor:
     """The VAE's own latent as samplers have it."""
-    if is_film(vae):
+    if has_statistics(vae):
         mean, spread = _statistics(vae, latent)
         return (latent - mean) / spread
     shift = _shift_of(vae)
@@ -50,7 +61,7 @@ def told(vae: AutoencoderKL, latent: Tensor) -> Tensor:
 
 def untold(vae: AutoencoderKL, latent: Tensor) -> Tensor:
     """The samplers' latent as the VAE has it."""
-    if is_film(vae):
+    if has_statistics(vae):
         mean, spread = _statistics(vae, latent)
         return latent * spread + mean
     plain: Tensor = latent / vae.config.scaling_factor
@@ -77,10 +88,22 @@ def pixels_of(vae: AutoencoderKL, latent: Tensor) -> Tensor:
 
 
 def _statistics(vae: AutoencoderKL, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean and the spread of each channel, (C, 1, 1)."""
+    """The mean and the spread of each channel, (C, 1, 1); of Flux.2 (C, h, w), for there each cell
+    of a token has its own."""
     config: Any = vae.config
+    if BATCH_NORM in config:
+        norm: Any = vae.bn
+        spread = (norm.running_var.float() + config[BATCH_NORM]).sqrt()
+        return _tiled(norm.running_mean.float(), like), _tiled(spread, like)
     both = torch.tensor([config.latents_mean, config.latents_std]).to(like)[..., None, None]
     return both[0], both[1]
+
+
+def _tiled(values: Tensor, like: Tensor) -> Tensor:
+    """(4 C), for the cells of a token, as (C, h, w)."""
+    height, width = like.shape[-2:]
+    cells = values.to(like).view(-1, SIDE, SIDE)
+    return cells.repeat(1, -(-height // SIDE), -(-width // SIDE))[:, :height, :width]
 
 
 def _shift_of(vae: AutoencoderKL) -> float:

@@ -43,6 +43,10 @@ class TransformerFamily:
         """What this variant is run with. Raises ValueError with a reason where it can't be run."""
         raise NotImplementedError
 
+    def plan_of(self, variant: str) -> Plan:
+        """What this variant is made of."""
+        return self.plan
+
     def reading(self, variant: str) -> tuple[Path, int]:
         """The folder of the tokenizer by which prompts are measured, and how many tokens are read
         at once, without marks."""
@@ -54,7 +58,8 @@ class TransformerFamily:
             return None
         shapes = {key: tensor.shape for key, tensor in header.items()}
         return Detected(
-            variant=self.variant(shapes, metadata), missing=missing_parts(header, self.plan)
+            variant=(variant := self.variant(shapes, metadata)),
+            missing=missing_parts(header, self.plan_of(variant)),
         )
 
     def detect_folder(self, model_index: Mapping[str, object], folder: Path) -> Detected | None:
@@ -69,9 +74,11 @@ class TransformerFamily:
         if path.is_dir():
             _check_encoders(path, self.plan)
             variant = self.folder_variant(dit_loading.read_index(path), path) or ""
-            return dit_loading.load_folder(path, self.plan, self._kind(path, variant), placement)
+            kind, plan = self._kind(path, variant), self.plan_of(variant)
+            return dit_loading.load_folder(path, plan, kind, placement)
         variant = self.variant(dit_loading.read_shapes(path), read_metadata(path))
-        return dit_loading.load_file(path, self.plan, self._kind(path, variant), placement, parts)
+        kind, plan = self._kind(path, variant), self.plan_of(variant)
+        return dit_loading.load_file(path, plan, kind, placement, parts)
 
     def _kind(self, path: Path, variant: str) -> Kind:
         try:

@@ -26,9 +26,7 @@ from webui.families.clip_file import (
 from webui.families.components import TEXT_ENCODER, Components, Placement, Prediction, Shift
 from webui.families.dit_layout import start_of
 from webui.families.language_model import (
-    KINDS as LANGUAGE_MODELS,
-)
-from webui.families.language_model import (
+    LANGUAGE_MODELS,
     checkpoint_starts,
     find_language_model,
     load_language_model,
@@ -41,7 +39,7 @@ from webui.families.t5 import (
     load_t5_tokenizer,
 )
 from webui.families.vae_file import folder_names, load_vae, vae_in, vae_prefix
-from webui.families.vae_kinds import is_plain, load_other_vae
+from webui.families.vae_kinds import is_plain, load_other_vae, make_vae
 from webui.families.weights import Piece, TensorFiles, build, folder_files
 from webui.modelfiles.config import harmless_config
 
@@ -70,7 +68,7 @@ class Network:
     names: Callable[..., Mapping[str, str | Piece]]
     """(keys, width, start) -> the original file's name of each key."""
     width: str
-    """The tensor that is as long as the network is wide."""
+    """A tensor with as many rows as the network is wide."""
     inner: str = "inner_dim"
     """What the library's class calls that width."""
 
@@ -148,6 +146,8 @@ class Kind:
     architecture: str
     shift: Shift
     notes: tuple[str, ...] = ()
+    is_shift_known: bool = False
+    """What a folder's scheduler says of it does not count."""
 
 
 def latent_settings(scaling: float, shift: float) -> Config:
@@ -206,7 +206,8 @@ def load_folder(folder: Path, plan: Plan, kind: Kind, placement: Placement) -> C
         with TensorFiles(name, folder_files(name, folder / each.name)) as files:
             encoders[each.name] = _encoder(files, each, placement, has_projection=None)
     tokenizers = {each.name: _tokenizer(name, each, folder / each.tokenizer) for each in readers}
-    told = replace(kind, shift=folder_shift(folder, kind.shift))
+    shift = kind.shift if kind.is_shift_known else folder_shift(folder, kind.shift)
+    told = replace(kind, shift=shift)
     return _components(plan, told, network, vae, encoders, tokenizers)
 
 
@@ -214,7 +215,7 @@ def load_network(files: TensorFiles, network: Network, placement: Placement) -> 
     """The network in a file, in either naming. Raises ModelUnreadable."""
     if (start := network.start(files)) is not None:
         config = network.settings(lambda key: files.shape(f"{start}{key}"), _keys(files, start))
-        (width,) = files.shape(start + network.width)
+        width = files.shape(start + network.width)[0]
         names = partial(network.names, width=width, start=start)
         return _built(files, network, config, names, placement)
     if (start := network.diffusers_start(files)) is not None:
@@ -360,12 +361,9 @@ def _vae_of(
 
 
 def _vae(config: Config, files: TensorFiles, placement: Placement) -> AutoencoderKL:
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
     if not is_plain(config):
         return cast("AutoencoderKL", load_other_vae(files, config, placement))
-    make = partial(AutoencoderKL.from_config, config)
-    return build(make, partial(folder_names, files), files, placement)
+    return build(partial(make_vae, config), partial(folder_names, files), files, placement)
 
 
 def _encoder_of(

@@ -21,6 +21,7 @@ QWEN3: Final = "qwen3"
 QWEN3_8B: Final = "qwen3_8b"
 QWEN25: Final = "qwen25vl"
 GEMMA2: Final = "gemma2"
+LANGUAGE_MODELS: Final = frozenset({QWEN3, QWEN3_8B, QWEN25, GEMMA2})
 
 FILE_STARTS: Final = ("model.", "model.language_model.", "language_model.model.", "")
 """What may stand before a name in a file of it alone, or in a diffusers folder; the second and

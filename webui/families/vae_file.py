@@ -15,7 +15,7 @@ from webui.core.errors import ModelUnreadable
 from webui.families import ldm_layout
 from webui.families.components import Placement
 from webui.families.qwen_vae import qwen_vae_prefix
-from webui.families.vae_kinds import is_plain, load_other_vae
+from webui.families.vae_kinds import is_plain, load_other_vae, make_vae, original_vae_names
 from webui.families.weights import TensorFiles, build, folder_files
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WIDTH: Final = re.compile(r"encoder\.(?:down\.(\d+)\.block|down_blocks\.(\d+)\.resnets)\.(\d+)\.")
 """A layer of the encoder in either layout: its block, and which layer of it."""
 PREFIXES: Final = (ldm_layout.VAE, "vae.", "")
+HALVES: Final = ("", "encoder.", "decoder.")
+"""Where files keep the layers around the latents."""
 FIRST_DECODING: Final = "decoder.conv_in.weight"
 ORIGINAL_MARK: Final = "decoder.mid.block_1.norm1.weight"
 OLD_NAMES: Final = (
@@ -49,8 +51,6 @@ def vae_in(files: TensorFiles, like: Mapping[str, Any], placement: Placement) ->
     Widths and depth are the file's; what no file says is that of `like`, the scale of the latents
     before all.
     """
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
     if not is_plain(like):
         other: AutoencoderKL = load_other_vae(files, like, placement.for_vae)
         return other
@@ -63,8 +63,10 @@ def vae_in(files: TensorFiles, like: Mapping[str, Any], placement: Placement) ->
         "layers_per_block": layers,
         **{f"{way}_block_types": [kind] * len(blocks) for way, kind in kinds.items()},
     }
-    make = partial(AutoencoderKL.from_config, config)
-    return build(make, partial(_names, files), files, placement.for_vae)
+    made: AutoencoderKL = build(
+        partial(make_vae, config), partial(_names, files), files, placement.for_vae
+    )
+    return made
 
 
 def vae_prefix(names: Container[str]) -> str | None:
@@ -108,14 +110,17 @@ def _convolutions(files: TensorFiles, like: Mapping[str, Any]) -> Mapping[str, A
     quants = ("quant_conv", "post_quant_conv")
     return {
         "latent_channels": channels,
-        **{f"use_{name}": f"{prefix}{name}.weight" in files for name in quants},
+        **{
+            f"use_{name}": any(f"{prefix}{half}{name}.weight" in files for half in HALVES)
+            for name in quants
+        },
     }
 
 
 def _names(files: TensorFiles, keys: Collection[str]) -> dict[str, str]:
     for prefix in PREFIXES:
         if prefix + ORIGINAL_MARK in files:
-            return ldm_layout.vae_names(keys, prefix)
+            return original_vae_names(files, keys, prefix)
     return folder_names(files, keys)
 
 

@@ -1,0 +1,69 @@
+"""Flux.2: a transformer that listens to three layers of a language model at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from webui.engine.architectures.architecture import Architecture, Frame
+from webui.engine.architectures.language import LanguageReader, Talk
+from webui.engine.architectures.text import Manner, Text
+from webui.engine.architectures.tokens import even, packed, places, unpacked
+from webui.families.components import TEXT_ENCODER, Components
+
+TALK: Final = Talk(
+    before="<|im_start|>user\n",
+    after="<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",
+)
+WINDOW: Final = 512
+"""Shorter texts are filled up; what is filled in is listened to like words."""
+LAYERS: Final = (9, 18, 27)
+AXES: Final = 4
+"""Of places: the picture, its lines and columns, and the order in a text."""
+
+
+class Flux2Text:
+    """What goes into three layers of Qwen 3, one behind the other."""
+
+    def __init__(self, components: Components) -> None:
+        encoder, tokenizer = (
+            parts[TEXT_ENCODER] for parts in (components.text_encoders, components.tokenizers)
+        )
+        self._reader: Final = LanguageReader(encoder, tokenizer, TALK)
+        self._filling: Final = int(tokenizer.pad_token_id)
+
+    def encode(self, text: str, manner: Manner, field: str, *, is_negative: bool) -> Text:
+        """(1, 512, 3 W), or as long as the text."""
+        ids = self._reader.ids(text, manner, field)
+        missing = max(0, WINDOW - ids.shape[1])
+        mask = pad(torch.ones_like(ids), (0, missing))
+        layers = self._reader.layers(pad(ids, (0, missing), value=self._filling), mask)
+        return Text(tokens=torch.cat([layers[layer] for layer in LAYERS], dim=-1))
+
+    def lengthen(self, text: Text, length: int, manner: Manner) -> Text:
+        """As it is: texts of unlike lengths are asked one by one."""
+        return text
+
+
+def arguments(seen: Tensor, time: Tensor, text: Text, frame: Frame) -> Mapping[str, Any]:
+    """For Flux2Transformer2DModel that guides itself by nothing."""
+    grid = even(seen)
+    words = torch.zeros(text.length, AXES, device=seen.device)
+    words[:, -1] = torch.arange(text.length, device=seen.device)
+    return {
+        "hidden_states": packed(grid),
+        "timestep": time.expand(len(seen)),
+        "guidance": None,
+        "encoder_hidden_states": text.tokens.to(seen.dtype),
+        "txt_ids": words,
+        "img_ids": pad(places(grid), (0, 1)),
+    }
+
+
+ARCHITECTURE = Architecture(
+    id="flux2", make_encoder=Flux2Text, arguments=arguments, answer=unpacked
+)
