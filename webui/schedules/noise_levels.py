@@ -1,8 +1,8 @@
 """The noise levels that a model was trained on, and the way between them and its timesteps.
 
 Everything that walks works in one space for all models: x = picture + sigma * noise. What a model
-was shown instead is a matter of scale: models of the Stable Diffusion kind saw x / sqrt(sigma² + 1);
-flow models saw (1 - t) * picture + t * noise, which is x / (1 + sigma) at t = sigma / (1 + sigma).
+was shown instead is a matter of scale: those of the Stable Diffusion kind saw x / sqrt(sigma² + 1),
+flow models (1 - t) * picture + t * noise, that is x / (1 + sigma) at t = sigma / (1 + sigma).
 """
 
 from __future__ import annotations
