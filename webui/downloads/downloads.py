@@ -215,12 +215,12 @@ class Downloads:
             log.exception("The download of %s failed.", download.name)
             self._end(download.id, DownloadState.FAILED, "Something went wrong inside Gesso.")
         finally:
-            with self._lock:
+            with self._lock:  # nothing after it: `close` waits only for what is listed as running
                 self._stopped(download.id, running.line.why)
                 del self._running[download.id]
-            self._announce(download.id)
-            if not self._is_closing:
-                self._fill()
+                if not self._is_closing:
+                    self._announce(download.id)
+                    self._fill()
 
     def _go(self, download: Download, running: _Running) -> None:
         try:

@@ -48,11 +48,13 @@ class Placer:
         judged = self.shelf.judge(part, download.kind)
         problem = judged.problem.replace(part.name, download.name)
         name = with_ending(download.name, container_of(part))
-        target = _reserve(self.shelf.home(judged.kind or download.kind), name)
-        download = replace(
-            download, name=target.name, path=str(target), label=judged.label, note=problem
-        )
-        keep(download)
+        download = replace(download, label=judged.label, note=problem)
+
+        def note(path: Path) -> None:
+            keep(replace(download, name=path.name, path=str(path)))
+
+        target = _reserve(self.shelf.home(judged.kind or download.kind), name, note)
+        download = replace(download, name=target.name, path=str(target))
         _move(part, target)
         self.shelf.took(target, found)
         return replace(download, sha256=found, received_bytes=target.stat().st_size)
@@ -101,12 +103,16 @@ def _sha256(path: Path, line: Line) -> str:
     return found.hexdigest()
 
 
-def _reserve(folder: Path, name: str) -> Path:
-    """A new, empty file of this name, or with a number if there is one already."""
+def _reserve(folder: Path, name: str, note: Callable[[Path], None]) -> Path:
+    """A new, empty file of this name, or with a number if there is one already. `note` is told of
+    it before it is there: a kill in between leaves nothing that nobody knows of."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(1, MOST_NUMBERS):
+        path = folder / numbered(name, number)
+        if path.exists():
+            continue
+        note(path)
         with suppress(FileExistsError):
-            path = folder / numbered(name, number)
             path.open("xb").close()
             return path
     raise FileExistsError(errno.EEXIST, f"too many files are called {name}")
