@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from _pytest.mark.structures import ParameterSet
 from safetensors.torch import load_file, save_file
 
 from tests.families.tiny_layouts import (
@@ -47,7 +46,7 @@ def tinies(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, TinyModel]:
 USUAL = ("whole", "folder", "unet without prefix")
 
 
-def layouts() -> list[ParameterSet]:
+def layouts() -> list[object]:
     """Each of SDXL; of the others what the default set has time for."""
     return [
         pytest.param(

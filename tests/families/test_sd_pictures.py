@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from _pytest.mark.structures import ParameterSet
 from diffusers import (
     EulerDiscreteScheduler,
     StableDiffusionPipeline,
@@ -151,7 +150,7 @@ def is_quick(family: str, layout: str, mode: str) -> bool:
     return layout == "whole" and (family == "sdxl" or (mode == "txt2img" and family != "sd15"))
 
 
-def cases() -> list[ParameterSet]:
+def cases() -> list[object]:
     """Everything with everything."""
     return [
         pytest.param(*each, marks=[] if is_quick(*each) else [pytest.mark.slow])
