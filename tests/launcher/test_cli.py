@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from webui.launcher.browser import VARIABLE, debian_command, find_browser, usual_places
-from webui.launcher.checks import ALL, QUICK, USUAL, Selection
+from webui.launcher.checks import ALL, QUICK, USUAL, Selection, rounds
 from webui.launcher.cli import parse
 from webui.launcher.serve import server_environment
 
@@ -122,3 +122,18 @@ def test_browsers_at_their_usual_places(
     (tmp_path / program).parent.mkdir(parents=True)
     (tmp_path / program).touch()
     assert tmp_path / program in usual_places(system, {variable: str(tmp_path)})
+
+
+def test_whole_sets_run_beside_each_other_and_the_browser_alone() -> None:
+    beside = ("-n", "2", "--dist", "loadfile")
+    assert rounds(Selection.from_arguments([]), 2) == [
+        ("-m", f"{USUAL} and not browser", *beside),
+        ("-m", f"{USUAL} and browser"),
+    ]
+    assert rounds(Selection.from_arguments(["--quick"]), 2) == [("-m", QUICK, *beside)]
+    assert rounds(Selection.from_arguments(["--all"]), 64)[0][3] == "4"
+
+
+def test_chosen_tests_run_in_order() -> None:
+    selection = Selection.from_arguments(["tests/core", "-x"])
+    assert rounds(selection, 8) == [("-m", USUAL, "tests/core", "-x")]

@@ -22,6 +22,8 @@ CHECKS: Final = (
         ("-c", "from importlinter.cli import lint_imports_command as run; run()"),
     ),
 )
+MOST_WORKERS: Final = 4
+"""Each may hold a model and its libraries in memory."""
 QUICK: Final = "not slow and not browser and not torch and not gpu"
 USUAL: Final = "not slow and not gpu"
 ALL: Final = "not gpu"
@@ -79,6 +81,26 @@ def _check(venv: Venv, root: Path, title: str, arguments: Sequence[str]) -> int:
 
 
 def run_tests(venv: Venv, root: Path, selection: Selection, environment: Mapping[str, str]) -> int:
-    """Run pytest, whose closing line is the last thing printed; its exit code."""
-    command = [str(venv.python), "-m", "pytest", "-m", selection.marks, *selection.arguments]
-    return subprocess.call(command, cwd=root, env=environment, stdin=subprocess.DEVNULL)
+    """Run pytest, whose closing line is the last thing printed; its first failing exit code, or 0.
+
+    Whole sets run beside each other, a file at a time on each core; those that drive a browser come
+    last and alone, because a busy machine is not what they are to show.
+    """
+    codes = []
+    for arguments in rounds(selection, os.cpu_count() or 1):
+        command = [str(venv.python), "-m", "pytest", *arguments]
+        codes.append(subprocess.call(command, cwd=root, env=environment, stdin=subprocess.DEVNULL))
+    return next((code for code in codes if code), 0)
+
+
+def rounds(selection: Selection, cores: int) -> list[tuple[str, ...]]:
+    """The arguments of each run of pytest. Those that somebody chose run in one, in order."""
+    if selection.arguments:
+        return [("-m", selection.marks, *selection.arguments)]
+    beside = ("-n", str(min(cores, MOST_WORKERS)), "--dist", "loadfile")
+    if not selection.has_browser:
+        return [("-m", selection.marks, *beside)]
+    return [
+        ("-m", f"{selection.marks} and not browser", *beside),
+        ("-m", f"{selection.marks} and browser"),
+    ]
