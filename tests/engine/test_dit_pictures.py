@@ -31,7 +31,7 @@ SOURCE, OTHER, MASK = InputId("1" * 64), InputId("2" * 64), InputId("3" * 64)
 HALF = Mask(image=MASK, blur=0)
 KONTEXT = "kontext"
 SLOW = pytest.mark.slow
-MORE_KINDS = ("sd3", "chroma", "schnell", "zimage", "qwen", "lumina2", "flux2")
+MORE_KINDS = ("sd3", "chroma", "schnell", "zimage", "qwen", "lumina2", "flux2", "pixart", "alpha")
 KINDS = ("flux", *(pytest.param(kind, marks=SLOW) for kind in MORE_KINDS))
 
 
@@ -114,6 +114,8 @@ def make(kind: str) -> Tiny:
         "qwen": language_dits.make_qwen,
         "lumina2": language_dits.make_lumina2,
         "flux2": language_dits.make_flux2,
+        "pixart": dit_models.make_pixart,
+        "alpha": lambda: dit_models.make_pixart(use_additional_conditions=True),
     }
     return makers[kind]()
 
@@ -245,6 +247,26 @@ def test_chromas_steps_equal_the_librarys(painter: Painter, wholes: Wholes) -> N
         sigmas=np.linspace(1, 1 / steps, steps),
         num_inference_steps=steps,
         generator=torch.Generator().manual_seed(RECIPE.seed),
+        **SIZE,
+    ).images[0]
+    assert np.abs(pixels(ours) - pixels(theirs)).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["pixart", pytest.param("alpha", marks=SLOW)])
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_pixarts_steps_equal_the_librarys(kind: str, painter: Painter, wholes: Wholes) -> None:
+    """Euler over the same times, evenly apart from the last one."""
+    import torch
+
+    (tiny, model), steps = wholes(kind), 5
+    given = {"prompt": "A cat", "guidance_scale": 4.0}
+    ours = paint(painter, model, steps=steps, schedule="automatic", **given)
+    theirs = tiny.library()(
+        num_inference_steps=steps,
+        generator=torch.Generator().manual_seed(RECIPE.seed),
+        use_resolution_binning=False,
+        clean_caption=False,
+        **given,
         **SIZE,
     ).images[0]
     assert np.abs(pixels(ours) - pixels(theirs)).max() <= 3

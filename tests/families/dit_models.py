@@ -17,6 +17,8 @@ from webui.families.chroma import PLAN as CHROMA
 from webui.families.clip_file import OPEN_CLIP_PAD, TOKENIZER
 from webui.families.dit_loading import Plan
 from webui.families.flux import PLAN as FLUX
+from webui.families.pixart import ALPHA_PLAN as PIXART_ALPHA
+from webui.families.pixart import PLAN as PIXART
 from webui.families.qwen_vae import qwen_vae_names
 from webui.families.sd3 import PLAN as SD3
 from webui.families.t5 import TOKENIZER as T5_TOKENIZER
@@ -58,6 +60,15 @@ CHROMA_SETTINGS: Final = {
     "approximator_hidden_dim": 32,
     "approximator_layers": 2,
 }
+PIXART_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "num_layers": 2,
+        "num_attention_heads": 1,
+        "cross_attention_dim": 72,
+        "caption_channels": T5_WIDTH,
+        "use_additional_conditions": False,
+    }
+)
 SHIFTED: Final = {"use_dynamic_shifting": True, "base_shift": 0.5, "max_shift": 1.15}
 PARTS: Final = MappingProxyType(
     {"clip_l": "clip_l.safetensors", "clip_g": "clip_g.safetensors", "t5xxl": "t5xxl.safetensors"}
@@ -78,6 +89,7 @@ class Tiny:
     pipeline: Callable[..., Any]
     """Makes the library's pipeline of it, given a scheduler."""
     schedule: Mapping[str, Any] = field(default_factory=lambda: {"shift": 3.0})
+    scheduler: str = "FlowMatchEulerDiscreteScheduler"
     carried: Mapping[str, Any] = field(default_factory=dict)
     """What lies beside its text encoder's weights."""
 
@@ -88,9 +100,9 @@ class Tiny:
 
     def library(self) -> Any:
         """The library's own pipeline with the same weights."""
-        from diffusers import FlowMatchEulerDiscreteScheduler
+        import diffusers
 
-        made = self.pipeline(FlowMatchEulerDiscreteScheduler(**self.schedule))
+        made = self.pipeline(getattr(diffusers, self.scheduler)(**self.schedule))
         made.set_progress_bar_config(disable=True)
         return made
 
@@ -169,6 +181,35 @@ def make_chroma() -> Tiny:
         vae=vae,
         encoders={"text_encoder": encoder},
         pipeline=pipeline,
+    )
+
+
+def make_pixart(**changes: Any) -> Tiny:
+    """A PixArt sigma, or an alpha; `changes` are of its network's settings."""
+    from diffusers import PixArtAlphaPipeline, PixArtSigmaPipeline
+    from diffusers.models.transformers.pixart_transformer_2d import PixArtTransformer2DModel
+
+    network = seeded(partial(PixArtTransformer2DModel, **{**PIXART_NETWORK, **changes}))
+    is_alpha = bool(changes.get("use_additional_conditions"))
+    plan = PIXART_ALPHA if is_alpha else PIXART
+    kind, vae, encoder = (
+        PixArtAlphaPipeline if is_alpha else PixArtSigmaPipeline,
+        picture_vae(plan),
+        _t5(),
+    )
+
+    def pipeline(scheduler: Any) -> Any:
+        return kind(_t5_tokenizer(), encoder, vae, network, scheduler)
+
+    return Tiny(
+        family="pixart",
+        plan=plan,
+        network=network,
+        vae=vae,
+        encoders={"text_encoder": encoder},
+        pipeline=pipeline,
+        scheduler="EulerDiscreteScheduler",
+        schedule={"beta_schedule": "linear", "beta_start": 0.0001, "beta_end": 0.02},
     )
 
 

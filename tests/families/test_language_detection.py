@@ -16,6 +16,7 @@ from webui.core.model import Defaults, Detected, Header, ModelInfo, ModelKind, T
 from webui.families import load_families
 from webui.families.flux2_layout import flux2_names
 from webui.families.lumina2_layout import lumina2_names
+from webui.families.pixart_layout import pixart_names
 from webui.families.zimage_layout import zimage_names
 
 pytestmark = pytest.mark.torch
@@ -86,6 +87,15 @@ flux2 = partial(
 flux2_large = partial(flux2, num_attention_heads=32, joint_attention_dim=12288)
 flux2_dev = partial(flux2, num_attention_heads=48, joint_attention_dim=15360, guidance_embeds=True)
 NO_FLUX2_PARTS = ("qwen3", "vae")
+pixart = partial(
+    network,
+    "pixart_transformer_2d:PixArtTransformer2DModel",
+    num_layers=1,
+    caption_channels=4096,
+    use_additional_conditions=False,
+)
+alpha = partial(pixart, use_additional_conditions=True)
+NO_PIXART_PARTS = ("t5xxl", "vae")
 NO_ZIMAGE_PARTS = ("qwen3", "vae")
 KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tuple[str, ...]]] = {
     "z-image": (lambda: zimage_file(zimage()), {}, "zimage", "turbo", NO_ZIMAGE_PARTS),
@@ -141,6 +151,32 @@ KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tup
         "dev",
         NO_FLUX2_PARTS,
     ),
+    "pixart sigma": (
+        lambda: as_file(pixart(), pixart_names, 1152),
+        {},
+        "pixart",
+        "sigma",
+        NO_PIXART_PARTS,
+    ),
+    "pixart sigma, diffusers": (pixart, {}, "pixart", "sigma", NO_PIXART_PARTS),
+    "pixart alpha": (
+        lambda: as_file(alpha(), pixart_names, 1152, WHOLE),
+        {},
+        "pixart",
+        "alpha",
+        NO_PIXART_PARTS,
+    ),
+    "pixart alpha, diffusers": (alpha, {}, "pixart", "alpha", NO_PIXART_PARTS),
+    "pixart alpha of 512": (
+        lambda: {
+            **as_file(pixart(), pixart_names, 1152),
+            "y_embedder.y_embedding": (120, 4096),
+        },
+        {},
+        "pixart",
+        "alpha-512",
+        NO_PIXART_PARTS,
+    ),
     "qwen-image": (qwen, {}, "qwen", "", NO_QWEN_PARTS),
     "qwen-image edit": (
         qwen,
@@ -191,6 +227,7 @@ def lora_of(shapes: Shapes) -> Shapes:
 STRANGERS: Mapping[str, Callable[[], Shapes]] = {
     "lora of z-image": lambda: lora_of(zimage_file(zimage())),
     "lora of flux 2": lambda: lora_of(as_file(flux2(), flux2_names, 3072)),
+    "lora of pixart": lambda: lora_of(as_file(pixart(), pixart_names, 1152)),
     "lora of lumina 2": lambda: lora_of(lumina2_file(lumina2())),
     "lora of qwen-image": lambda: lora_of(qwen()),
     "qwen-image's vae": lambda: QWEN_VAE,
@@ -230,4 +267,17 @@ def test_each_variant_has_what_suits_it(
         guidance_scale=guidance_scale,
         sampler="euler",
         schedule="simple",
+    )
+
+
+@pytest.mark.parametrize(
+    ("variant", "side"), [("sigma", 1024), ("alpha", 1024), ("alpha-512", 512)]
+)
+def test_pixart_has_the_sampler_that_suits_it(variant: str, side: int) -> None:
+    info = partial(ModelInfo, id="a", name="a", kind=ModelKind.CHECKPOINT, size_bytes=1)
+    found = load_families()["pixart"].defaults(
+        info(family="pixart", path=Path("a"), variant=variant)
+    )
+    assert found == Defaults(
+        width=side, height=side, steps=20, guidance_scale=4.5, sampler="dpmpp_2m"
     )

@@ -148,6 +148,8 @@ class Kind:
     notes: tuple[str, ...] = ()
     is_shift_known: bool = False
     """What a folder's scheduler says of it does not count."""
+    betas: tuple[float, ...] = ()
+    """Of those that answer noise, see Components."""
 
 
 def latent_settings(scaling: float, shift: float) -> Config:
@@ -305,7 +307,8 @@ def _components(
         vae=vae,
         text_encoders=encoders,
         tokenizers=tokenizers,
-        prediction=Prediction.FLOW,
+        prediction=Prediction.EPSILON if kind.betas else Prediction.FLOW,
+        betas=kind.betas,
         shift=kind.shift,
         notes=(*kind.notes, *notes),
         original_names=partial(

@@ -31,6 +31,8 @@ USUAL: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 """Of each text encoder: its name for people, and what its files are usually called."""
 DISPENSABLE: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"sd3": frozenset({"t5xxl"})})
 """Text encoders that models of a family read without where there is none, less well."""
+XL_LATENTS: Final = ("pixart", "sigma")
+"""A family and a variant of it that was trained with the VAE of Stable Diffusion XL."""
 USUAL_VAES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "sd": "vae-ft-mse-840000-ema-pruned.safetensors or sdxl_vae.safetensors",
@@ -65,7 +67,7 @@ def find_vae(catalog: Catalog, model: ModelInfo, latents: str) -> ModelInfo:
     decides between several. Raises InvalidRequest that says which file to put where.
     """
     fitting = [vae for vae in catalog.models(ModelKind.VAE) if vae.variant == latents]
-    is_xl = model.family.startswith("sdxl")
+    is_xl = model.family.startswith("sdxl") or (model.family, model.variant) == XL_LATENTS
     alike = [vae for vae in fitting if ("xl" in vae.name.lower()) is is_xl]
     found = _largest(alike or fitting, latents)
     if found is not None:

@@ -59,6 +59,12 @@ class T5Reader:
         windows = [self._short(chunk) for chunk in self._chunks(text, manner, field)]
         return torch.cat([self._answer(each, is_masked=True) for each in windows], dim=1)
 
+    def read_bare(self, text: str, manner: Manner, field: str) -> Tensor:
+        """(1, n, W): as many tokens as there are words, without padding. Raises InvalidRequest for
+        `field`."""
+        windows = [self._framed(chunk, 0) for chunk in self._chunks(text, manner, field)]
+        return torch.cat([self._answer(each, is_masked=False) for each in windows], dim=1)
+
     def _chunks(self, text: str, manner: Manner, field: str) -> Sequence[Chunk]:
         return chunk_text(text, self._vocabulary, Reading(emphasis=manner.emphasis), field)
 
