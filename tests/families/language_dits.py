@@ -14,6 +14,7 @@ from webui.families.language_model import GEMMA2, KINDS, QWEN3, QWEN25
 from webui.families.language_tokenizer import load_language_tokenizer
 from webui.families.lumina2 import PLAN as LUMINA2
 from webui.families.qwen import PLAN as QWEN
+from webui.families.sana import PLAN as SANA
 from webui.families.zimage import PLAN as ZIMAGE
 
 QWEN_WORDS: Final = 151_680
@@ -67,6 +68,16 @@ FLUX2_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
         "joint_attention_dim": 3 * TEXT_WIDTH,
         "axes_dims_rope": (8, 8, 8, 8),
         "guidance_embeds": False,
+    }
+)
+SANA_NETWORK: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "num_attention_heads": 2,
+        "num_layers": 2,
+        "num_cross_attention_heads": 2,
+        "cross_attention_head_dim": 32,
+        "cross_attention_dim": 64,
+        "caption_channels": TEXT_WIDTH,
     }
 )
 
@@ -162,6 +173,33 @@ def make_flux2() -> Tiny:
         encoders={"text_encoder": encoder},
         pipeline=pipeline,
         schedule=SHIFTED,
+    )
+
+
+def make_sana() -> Tiny:
+    """A Sana."""
+    from diffusers import SanaPipeline
+    from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
+    from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
+
+    network = seeded(partial(SanaTransformer2DModel, **SANA_NETWORK))
+    blocks = {f"{half}_block_out_channels": (32,) * 6 for half in ("encoder", "decoder")}
+    layers = {f"{half}_layers_per_block": (1,) * 6 for half in ("encoder", "decoder")}
+    scales = {f"{half}_qkv_multiscales": ((),) * 6 for half in ("encoder", "decoder")}
+    settings = {**blocks, **layers, **scales, "scaling_factor": 0.41407}
+    vae = seeded(partial(AutoencoderDC, **settings))
+    encoder = language_model(GEMMA2, len(gemma_pieces()))
+
+    def pipeline(scheduler: Any) -> Any:
+        return SanaPipeline(gemma_tokenizer(), encoder, vae, network, scheduler)
+
+    return Tiny(
+        family="sana",
+        plan=SANA,
+        network=network,
+        vae=vae,
+        encoders={"text_encoder": encoder},
+        pipeline=pipeline,
     )
 
 

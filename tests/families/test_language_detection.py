@@ -3,6 +3,7 @@ width and a block or two deep."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib import import_module
@@ -252,6 +253,7 @@ def test_what_looks_like_it_is_not_taken_for_it(name: str) -> None:
         ("qwen", "", 30, 2.5, 1328),
         ("lumina2", "", 30, 4.0, 1024),
         ("flux2", "klein-4b", 4, 1.0, 1024),
+        ("sana", "", 20, 4.5, 1024),
         ("flux2", "klein-9b-base", 50, 4.0, 1024),
     ],
 )
@@ -281,3 +283,48 @@ def test_pixart_has_the_sampler_that_suits_it(variant: str, side: int) -> None:
     assert found == Defaults(
         width=side, height=side, steps=20, guidance_scale=4.5, sampler="dpmpp_2m"
     )
+
+
+FOLDERS: Mapping[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
+    "z-image turbo": ({"_class_name": "ZImagePipeline"}, {"shift": 3.0}, "zimage", "turbo"),
+    "z-image": ({"_class_name": "ZImagePipeline"}, {"shift": 6.0}, "zimage", "base"),
+    "qwen-image": ({"_class_name": "QwenImagePipeline"}, {}, "qwen", ""),
+    "qwen-image edit": ({"_class_name": "QwenImageEditPlusPipeline"}, {}, "qwen", "edit"),
+    "lumina 2": ({"_class_name": "Lumina2Pipeline"}, {}, "lumina2", ""),
+    "flux 2 klein": (
+        {"_class_name": "Flux2KleinPipeline", "is_distilled": True},
+        {},
+        "flux2",
+        "klein-4b",
+    ),
+    "flux 2 klein base": ({"_class_name": "Flux2KleinPipeline"}, {}, "flux2", "klein-4b-base"),
+    "flux 2 dev": ({"_class_name": "Flux2Pipeline"}, {}, "flux2", "dev"),
+    "pixart sigma": ({"_class_name": "PixArtSigmaPipeline"}, {}, "pixart", "sigma"),
+    "pixart alpha of 512": ({"_class_name": "PixArtAlphaPipeline"}, {}, "pixart", "alpha-512"),
+    "sana": ({"_class_name": "SanaPipeline"}, {}, "sana", ""),
+    "sana sprint": ({"_class_name": "SanaSprintPipeline"}, {}, "sana", "sprint"),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_folder_is_of_one_family_and_variant(name: str, tmp_path: Path) -> None:
+    index, schedule, family, variant = FOLDERS[name]
+    (tmp_path / "scheduler").mkdir()
+    (tmp_path / "scheduler" / "scheduler_config.json").write_text(json.dumps(schedule), "utf-8")
+    told = {each.id: each.detect_folder(index, tmp_path) for each in load_families()}
+    assert {id: found for id, found in told.items() if found} == {family: Detected(variant=variant)}
+
+
+@pytest.mark.parametrize(
+    ("family", "variant", "words"),
+    [
+        ("qwen", "edit", "changes pictures by words"),
+        ("qwen", "layered", "layers"),
+        ("flux2", "dev", "24 billion"),
+        ("sana", "sprint", "Sprint"),
+    ],
+)
+def test_what_cant_be_run_is_called_by_what_it_is(family: str, variant: str, words: str) -> None:
+    found: Any = load_families()[family]
+    with pytest.raises(ValueError, match=words):
+        found.kind(variant)

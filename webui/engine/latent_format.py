@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 
+DEEP: Final = "encoder_block_out_channels"
+"""The setting of Sana's autoencoder, which knows one latent for a picture."""
 BATCH_NORM: Final = "batch_norm_eps"
 """The setting of Flux.2's VAE, which counts the mean and the spread of its latents."""
 SIDE: Final = 2
@@ -26,6 +28,8 @@ def blocks_of(vae: AutoencoderKL) -> tuple[int, ...]:
     config: Any = vae.config
     if is_film(vae):
         return tuple(config.base_dim * factor for factor in config.dim_mult)
+    if DEEP in config:
+        return tuple(config[DEEP])
     return tuple(config.block_out_channels)
 
 
@@ -74,6 +78,9 @@ def mean_of(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     if is_film(vae):
         film: Tensor = vae.encode(pixels[:, :, None]).latent_dist.mean.float()
         return film[:, :, 0]
+    if DEEP in vae.config:
+        known: Tensor = vae.encode(pixels, return_dict=False)[0].float()
+        return known
     mean: Tensor = vae.encode(pixels).latent_dist.mean.float()
     return mean
 

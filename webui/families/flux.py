@@ -112,7 +112,8 @@ class Flux(TransformerFamily):
         """By its pipeline, and by what the network's settings say."""
         pipeline = str(model_index.get("_class_name"))
         told = read_settings(folder / "transformer" / "config.json")
-        if not pipeline.startswith("Flux") or told.get("_class_name") not in (
+        is_flux = pipeline.startswith("Flux") and not pipeline.startswith("Flux2")
+        if not is_flux or told.get("_class_name") not in (
             None,
             "FluxTransformer2DModel",
         ):

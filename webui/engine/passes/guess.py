@@ -26,6 +26,9 @@ from webui.engine.pipeline_manager import Pipeline
 from webui.engine.refiner import Relay
 from webui.samplers.sampler import Denoise
 
+USUAL_CELL: Final = 8
+"""Pixels along one side of a latent cell; all sizes are whole numbers of these."""
+
 
 def make_denoise(bench: Bench, this: Pass, canvas: Canvas, calls: int) -> Denoise:
     """The guesses that a pass walks by, for a group of pictures with the same prompts.
@@ -86,11 +89,19 @@ def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift, references: tuple[Ten
 
 
 def _check_size(pipeline: Pipeline, recipe: Recipe) -> None:
-    """Some networks have a table of places, and know none beyond it."""
-    config = pipeline.components.diffusion_model.config
+    """Whole cells only. Some networks have a table of places, and know none beyond it."""
+    config, scale = pipeline.components.diffusion_model.config, scale_of(pipeline.components.vae)
+    for field, side in (("width", recipe.width), ("height", recipe.height)):
+        if scale > USUAL_CELL and side % scale:
+            down = side - side % scale
+            raise InvalidRequest(
+                field,
+                f"{field.capitalize()} {side} is not a multiple of {scale}, as this model needs. "
+                f"Try {down or scale} or {down + scale}.",
+            )
     if (places := getattr(config, "pos_embed_max_size", None)) is None:
         return
-    largest = places * int(config.patch_size) * scale_of(pipeline.components.vae)
+    largest = places * int(config.patch_size) * scale
     for field, side in (("width", recipe.width), ("height", recipe.height)):
         if side > largest:
             raise InvalidRequest(
