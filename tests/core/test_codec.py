@@ -100,7 +100,8 @@ def test_a_recipe_gives_a_complete_valid_request(recipe: Recipe) -> None:
         recipe.width,
         recipe.height,
     )
-    assert None not in vars(request.sampling).values()
+    blanks = {name for name, value in vars(request.sampling).items() if value is None}
+    assert blanks <= {"distilled_guidance"}  # which most models don't know
 
 
 def test_picture_i_gets_seed_plus_i_and_wraps() -> None:

@@ -141,14 +141,8 @@ class _Pinned(HTTPConnection):
 
 
 def _trust() -> ssl.SSLContext:
-    """The certificates of this machine, and those that come with the program's libraries: some
-    Pythons have none."""
-    context = ssl.create_default_context()
-    with suppress(ImportError):
-        import certifi
-
-        context.load_verify_locations(certifi.where())
-    return context
+    """The certificates that this machine trusts."""
+    return ssl.create_default_context()
 
 
 def _cut(host: str, error: Exception) -> DownloadCut:
