@@ -153,3 +153,37 @@ def test_qwens_vocabulary_is_the_published_one() -> None:
     assert tokenizer("Hello world").input_ids == [9707, 1879]
     assert tokenizer("<|im_start|>user\n<think>").input_ids == [151644, 872, 198, 151667]
     assert tokenizer.pad_token_id == 151643
+
+
+@pytest.mark.parametrize("part", ["qwen3", "qwen25vl"])
+def test_qwen_is_read_from_gguf_names_too(part: str, tmp_path: Path) -> None:
+    """The numbers in a safetensors file, which is quicker written: only the names differ."""
+    import torch
+    from safetensors.torch import save_file
+
+    from tests.families.language_dits import language_model
+    from webui.families.components import Placement
+    from webui.families.language_model import load_language_model
+    from webui.families.weights import TensorFiles
+
+    tensors = language_model(part, words=64, num_hidden_layers=1).state_dict()
+    layer = {
+        **{f"self_attn.{one}_proj": f"attn_{one}" for one in "qkv"},
+        **{f"self_attn.{one}_norm": f"attn_{one}_norm" for one in "qk"},
+        "self_attn.o_proj": "attn_output",
+        "mlp.gate_proj": "ffn_gate",
+        "mlp.up_proj": "ffn_up",
+        "mlp.down_proj": "ffn_down",
+        "input_layernorm": "attn_norm",
+        "post_attention_layernorm": "ffn_norm",
+    }
+    names = {"embed_tokens.weight": "token_embd.weight", "norm.weight": "output_norm.weight"}
+    for ours, theirs in layer.items():
+        for end in ("weight", "bias"):
+            names[f"layers.0.{ours}.{end}"] = f"blk.0.{theirs}.{end}"
+    file = tmp_path / "qwen.safetensors"
+    save_file({names[key]: tensor for key, tensor in tensors.items()}, file)
+    placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
+    with TensorFiles("qwen", [file]) as files:
+        found = load_language_model(files, part, placement).state_dict()
+    assert all(torch.equal(found[key], tensor) for key, tensor in tensors.items())
