@@ -1,7 +1,7 @@
 """Reads prompts with a language model, as the question of somebody who talks to it.
 
 What it thinks of each token is told, of one of its layers or of several. Weights of words and
-embeddings are left out: the networks that listen bring all tokens to one length first, so that a
+embeddings are left out: most networks that listen bring all tokens to one length first, so that a
 weight would change nothing.
 """
 
