@@ -185,6 +185,7 @@ def source_of(studio: Studio) -> Source:
         resize_mode=ResizeMode.CROP,
         noise_multiplier=0.9,
         extra_noise=0.05,
+        image_guidance=2.0,
         exact_steps=True,
         color_correction=True,
     )

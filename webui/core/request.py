@@ -244,6 +244,8 @@ class Source:
     """Run all the steps asked for, whatever the strength."""
     color_correction: bool = False
     """Bring the result's colours to those of the source."""
+    image_guidance: Annotated[float, Ge(1.0), Le(10.0)] = 1.5
+    """How closely a model that edits by instructions follows the source; others don't know it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,8 +33,6 @@ FILL_CHANNELS: Final = 384
 picture, and the 64 pixels of the mask that lie in it."""
 EDIT_CHANNELS: Final = 8
 """Of a UNet made for editing by instructions: four of the noisy latents, four of the picture."""
-IMAGE_GUIDANCE: Final = 1.5
-"""How closely those that edit follow the picture; A1111's value."""
 GREY: Final = (128, 128, 128)
 """What the masked part of the picture looks like to it."""
 
@@ -100,10 +98,11 @@ def extra_channels(
     return torch.cat([cells, latent], dim=1)
 
 
-def image_guidance(channels: int, canvas: Canvas) -> float | None:
+def image_guidance(channels: int, canvas: Canvas, recipe: Recipe) -> float | None:
     """How closely the picture is followed, by a model that edits one; None for all others."""
-    is_editing = channels == EDIT_CHANNELS and canvas.source is not None
-    return IMAGE_GUIDANCE if is_editing else None
+    if channels != EDIT_CHANNELS or canvas.source is None or recipe.source is None:
+        return None
+    return recipe.source.image_guidance
 
 
 def _picture(vae: AutoencoderKL, canvas: Canvas, recipe: Recipe) -> Tensor:

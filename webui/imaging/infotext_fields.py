@@ -227,6 +227,7 @@ _SOURCE: Final = (
     ),
     _row("Noise multiplier", "source.noise_multiplier"),
     _row("Extra noise", "source.extra_noise"),
+    _row("Image CFG scale", "source.image_guidance"),
     _row("Exact steps", "source.exact_steps"),
     _row("Color correction", "source.color_correction"),
     _row("Mask mode", "mask.inverted", **_flag(no="Inpaint masked", yes="Inpaint not masked")),

@@ -238,6 +238,7 @@ SOURCE: Final = (
         "noise_multiplier", "Initial noise multiplier", "source.noise_multiplier", "0.8-1.2 [3]"
     ),
     number("extra_noise", "Extra noise", "source.extra_noise", "0-0.2 [3]"),
+    number("image_guidance", "Image CFG Scale", "source.image_guidance", "1-2 [3]"),
     one_of("resize_mode", "Resize mode", "source.resize_mode", ResizeMode),
     number("mask_weight", "Cond. Image Mask Weight", "mask.conditioning_strength", "0-1 [3]"),
     whole("mask_blur", "Mask blur", "mask.blur", "0-8 (+4)"),

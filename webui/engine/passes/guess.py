@@ -63,7 +63,7 @@ def _denoiser(
         calls_total=calls,
         is_exact=bench.work.is_exact and not bench.device.is_cpu,
         extra_channels=extra,
-        image_guidance=image_guidance(_channels(pipeline), canvas),
+        image_guidance=image_guidance(_channels(pipeline), canvas, recipe),
         first_call=first_call,
     )
     return _Patched(denoiser, pipeline.patcher, calls)

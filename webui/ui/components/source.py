@@ -48,6 +48,7 @@ RESIZE_LABELS: Final = (
 WORDS: Final = (
     ("source.noise_multiplier", "noise"),
     ("source.extra_noise", "extra noise"),
+    ("source.image_guidance", "image CFG"),
     ("mask.conditioning_strength", "mask strength"),
 )
 """The numbers that the title names while they differ from their defaults."""
@@ -90,6 +91,7 @@ def source_extras(_: Page, form: Form) -> None:
         tick(form, "source.exact_steps", "Do exactly the number of steps", "fix_steps")
         own_slider(form, "source.noise_multiplier", "Noise multiplier", "initial_noise_multiplier")
         own_slider(form, "source.extra_noise", "Extra noise", "extra_noise")
+        own_slider(form, "source.image_guidance", "Image CFG scale", "image_cfg_scale")
         if form.mode == Mode.INPAINT:
             own_slider(
                 form,
