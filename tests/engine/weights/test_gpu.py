@@ -13,7 +13,6 @@ import torch
 from safetensors.torch import load_file
 
 from tests.engine.weights.parts import SMALL, WIDTH, Net, answer, deferred, net_file
-from webui.engine.weights.budget import resident_bytes
 from webui.engine.weights.chunks import Grain
 from webui.engine.weights.master import master
 from webui.engine.weights.store import WeightStore
@@ -140,17 +139,6 @@ def test_the_link_is_measured_once(store: WeightStore) -> None:
     speed = store.link_bytes_per_s
     assert 1e8 < speed < 1e13
     assert store.link_bytes_per_s == speed
-    assert (
-        resident_bytes(
-            part_bytes=10,
-            free_bytes=5,
-            working_bytes=1,
-            beside_bytes=3,
-            link_bytes_per_s=speed,
-            forward_s=1.0,
-        )
-        == 1
-    )
 
 
 def test_a_pipeline_of_default_grain_works_too(file: Path) -> None:

@@ -126,18 +126,7 @@ def test_inner_layers_may_be_called_by_themselves(store: WeightStore, file: Path
         assert torch.equal(mine(x), theirs(x))
 
 
-def test_the_order_is_learned_without_weights(store: WeightStore, file: Path) -> None:
-    model, weights = deferred(store, file)
-    assert weights.learn_order(lambda: model(torch.empty(2, 256, device="meta")))
-    weights.place(0)
-    generation = weights.generation
-    answer(model)
-    assert weights.generation == generation
-
-
-def test_the_first_forward_tells_an_order_that_was_not_learned(
-    store: WeightStore, file: Path, wanted: Tensor
-) -> None:
+def test_the_first_forward_tells_the_order(store: WeightStore, file: Path, wanted: Tensor) -> None:
     model, weights = deferred(store, file)
     weights.place(0)
     generation = weights.generation
@@ -146,15 +135,6 @@ def test_the_first_forward_tells_an_order_that_was_not_learned(
     assert settled > generation
     assert torch.equal(answer(model), wanted)
     assert weights.generation == settled
-
-
-def test_an_order_that_can_t_be_learned_is_no_harm(
-    store: WeightStore, file: Path, wanted: Tensor
-) -> None:
-    model, weights = deferred(store, file)
-    assert not weights.learn_order(lambda: model(torch.empty(2, 256)).item())
-    weights.place(0)
-    assert torch.equal(answer(model), wanted)
 
 
 def test_a_released_part_holds_nothing_and_comes_back(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
-
-log = logging.getLogger(__name__)
 
 
 class KnownOrders:
@@ -55,19 +51,3 @@ class OrderOfUse:
             self._seen.setdefault(name)
 
         return note
-
-
-def order_of_use(
-    model: nn.Module, layers: Sequence[str], run: Callable[[], object]
-) -> tuple[str, ...] | None:
-    """The layers as they run in one forward, in order; None where that can't run."""
-    seen = OrderOfUse(model, layers)
-    try:
-        with torch.no_grad():
-            run()
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        log.debug("No forward without weights (%s).", error)
-        return None
-    finally:
-        seen.end()
-    return seen.layers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Final
@@ -17,7 +17,7 @@ from webui.engine.weights.carrier import Carrier, Move
 from webui.engine.weights.chunks import Grain, Layout, lay_out, streamable_layers, tables_of
 from webui.engine.weights.host import HostBlock, HostMemory
 from webui.engine.weights.master import Masters, keep
-from webui.engine.weights.order import KnownOrders, OrderOfUse, order_of_use
+from webui.engine.weights.order import KnownOrders, OrderOfUse
 from webui.engine.weights.row_table import RowTable
 from webui.engine.weights.streamer import Streamer
 from webui.families.stored import Stored
@@ -96,18 +96,6 @@ class PartWeights:
     def is_streamed(self) -> bool:
         """Whether some of it is copied to the device in each forward."""
         return self._streamer is not None
-
-    def learn_order(self, run: Callable[[], object]) -> bool:
-        """Find out in which order the layers run, by a forward of the model that has no weights
-        yet; `run` makes it, with inputs without storage ("meta"). False where that doesn't work:
-        then the first real forward tells, and costs one more placing."""
-        model = self._model()
-        if model is None or self.is_placed:
-            return False
-        order = order_of_use(model, self._listed, run)
-        if order is not None:
-            self._orders.learned(self._listed, order)
-        return order is not None
 
     def place(self, resident_bytes: int | None = None) -> None:
         """Make the model ready to run with at most so many bytes of the device, slots for streaming
