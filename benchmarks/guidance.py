@@ -74,51 +74,24 @@ def _runs(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
     """What takes turns, by name."""
     import torch
 
-    from webui.core.request import Emphasis
-    from webui.engine.architectures.architecture import Frame
-    from webui.engine.architectures.sd import ARCHITECTURE, SdText
-    from webui.engine.conditioning import PromptEncoder
-    from webui.engine.denoise import Asked, Denoiser
-    from webui.engine.graphs.runner import EagerRunner
+    from webui.engine.denoise import Denoiser
     from webui.engine.tiling import tiled
-    from webui.families.components import Placement
-    from webui.families.sd15 import FAMILY
-    from webui.schedules.noise_levels import NoiseLevels
 
-    placement = Placement(device=torch.device("cpu"), dtype=torch.bfloat16, is_channels_last=True)
-    starter = FAMILY.load(Path(__file__).parents[1] / "models" / "starter", placement)
-    levels, steps = NoiseLevels(starter.betas), options.steps
-    plan: Any = PromptEncoder(SdText(starter)).plan(
-        "a red apple, 3d style",
-        "",
-        clip_skip=1,
-        emphasis=Emphasis.ORIGINAL,
-        steps=steps,
-        calls_per_step=1,
-        is_guided=True,
-    )
+    asked, steps = _asked(options), options.steps
+    network, levels = asked.components.diffusion_model, asked.levels
+    plan = _plan(asked.components, steps)
     sigmas = [levels.sigma(levels.last_timestep * (1 - i / steps)) for i in range(steps)]
     x = torch.randn((1, 4, options.side // 8, options.side // 8))
-
-    asked = Asked(
-        components=starter,
-        architecture=ARCHITECTURE,
-        levels=levels,
-        frame=Frame(width=options.side, height=options.side),
-        runner=EagerRunner(starter.diffusion_model),
-    )
 
     def bare() -> None:
         said = plan.at(0)
         text = torch.cat([said.positive[0].text.tokens, said.negative.tokens])
-        rows = torch.cat([x, x]).to(starter.diffusion_model.dtype)
+        rows = torch.cat([x, x]).to(network.dtype)
         for sigma in sigmas:
-            starter.diffusion_model(
-                rows, torch.tensor(levels.timestep(sigma)), text, return_dict=False
-            )
+            network(rows, torch.tensor(levels.timestep(sigma)), text, return_dict=False)
 
     def run(guidance: Guidance, tiling: Tiling = Tiling.NONE, *, is_exact: bool = False) -> None:
-        with tiled(starter.diffusion_model, starter.vae, tiling):
+        with tiled(network, asked.components.vae, tiling):
             denoise = Denoiser(asked, plan, guidance, 4.0, calls_total=steps, is_exact=is_exact)
             for sigma in sigmas:
                 denoise(x * sigma, sigma)
@@ -129,6 +102,50 @@ def _runs(options: argparse.Namespace) -> dict[str, Callable[[], object]]:
         "tiling": partial(run, Guidance(), Tiling.BOTH),
         "exact": partial(run, Guidance(), is_exact=True),
     }
+
+
+def _asked(options: argparse.Namespace) -> Any:
+    """The starter model, asked in the plain way."""
+    import torch
+
+    from webui.engine.architectures.architecture import Frame
+    from webui.engine.architectures.sd import ARCHITECTURE
+    from webui.engine.denoise import Asked
+    from webui.engine.graphs.runner import EagerRunner
+    from webui.engine.memory.thrift import Thrift
+    from webui.engine.pipeline_manager import PipelineManager
+    from webui.families import load_families
+    from webui.families.components import Placement
+    from webui.families.sd15 import FAMILY
+    from webui.schedules.noise_levels import NoiseLevels
+
+    placement = Placement(device=torch.device("cpu"), dtype=torch.bfloat16, is_channels_last=True)
+    starter = FAMILY.load(Path(__file__).parents[1] / "models" / "starter", placement)
+    return Asked(
+        components=starter,
+        architecture=ARCHITECTURE,
+        levels=NoiseLevels(starter.betas),
+        frame=Frame(width=options.side, height=options.side),
+        runner=EagerRunner(starter.diffusion_model),
+        thrift=Thrift(PipelineManager(load_families(), placement)),
+    )
+
+
+def _plan(components: Any, steps: int) -> Any:
+    """What the network is told."""
+    from webui.core.request import Emphasis
+    from webui.engine.architectures.sd import SdText
+    from webui.engine.conditioning import PromptEncoder
+
+    return PromptEncoder(SdText(components)).plan(
+        "a red apple, 3d style",
+        "",
+        clip_skip=1,
+        emphasis=Emphasis.ORIGINAL,
+        steps=steps,
+        calls_per_step=1,
+        is_guided=True,
+    )
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -75,84 +76,107 @@ def test_other_files_are_no_gguf(tmp_path: Path) -> None:
         read_gguf_front(tmp_path / "gone.gguf")
 
 
-def _hostile() -> Iterator[tuple[str, Callable[[], bytes], str]]:
-    """What the file is, its bytes, and what is said of it."""
+def _one(
+    row: tuple[str, Any, int] | None = None,
+    *entries: bytes,
+    version: int = 3,
+    data: int = 4096,
+) -> bytes:
+    """A file of one tensor, eight zeros where no other is given."""
     import torch
 
     from tests.families import quantised_files as made
 
-    def one(
-        row: tuple[str, made.Ggml, int] | None = None,
-        *entries: bytes,
-        version: int = 3,
-        data: int = 4096,
-    ) -> bytes:
-        head = made.front([row or ("a", made.plain(torch.zeros(8)), 0)], entries, version)
-        return head + bytes(-len(head) % 32) + bytes(data)
+    head = made.front([row or ("a", made.plain(torch.zeros(8)), 0)], entries, version)
+    return head + bytes(-len(head) % 32) + bytes(data)
 
-    def header(*counts: int) -> bytes:
-        return b"GGUF" + struct.pack("<IQQ", 3, *counts)
 
-    small = made.plain(torch.zeros(8))
+def _header(*counts: int) -> bytes:
+    return b"GGUF" + struct.pack("<IQQ", 3, *counts)
+
+
+Hostile = Iterator[tuple[str, Callable[[], bytes], str]]
+"""What the file is, its bytes, and what is said of it."""
+
+
+def _hostile_starts() -> Hostile:
+    from tests.families import quantised_files as made
+
     yield "nothing", lambda: b"", "cut short"
     yield "another magic", lambda: b"GGML" + bytes(100), "no GGUF file"
-    yield "version 1", lambda: one(version=1), "version 1"
-    yield "bytes in the other order", lambda: one(version=0x03000000), "of version"
-    yield "many tensors", lambda: header(2**63, 0), "tensors; no model has more"
-    yield "many entries", lambda: header(0, 2**40), "entries; no model has more"
-    yield "entries that aren't there", lambda: header(0, 9000), "cut short"
-    yield "tensors that aren't there", lambda: header(50_000, 0), "cut short"
-    yield "a long text", lambda: header(0, 1) + struct.pack("<Q", 2**62), "bytes of a text"
-    yield "a text beyond the end", lambda: header(0, 1) + struct.pack("<Q", 400), "cut short"
-    yield "a text of no letters", lambda: header(0, 1) + struct.pack("<Q", 2) + b"\xff\xfe", "UTF-8"
-    yield "an unknown entry", lambda: one(None, made.text("a") + struct.pack("<I", 77)), "type 77"
+    yield "version 1", lambda: _one(version=1), "version 1"
+    yield "bytes in the other order", lambda: _one(version=0x03000000), "of version"
+    yield "many tensors", lambda: _header(2**63, 0), "tensors; no model has more"
+    yield "many entries", lambda: _header(0, 2**40), "entries; no model has more"
+    yield "entries that aren't there", lambda: _header(0, 9000), "cut short"
+    yield "tensors that aren't there", lambda: _header(50_000, 0), "cut short"
+    yield "a long text", lambda: _header(0, 1) + struct.pack("<Q", 2**62), "bytes of a text"
+    yield "a text beyond the end", lambda: _header(0, 1) + struct.pack("<Q", 400), "cut short"
+    yield (
+        "a text of no letters",
+        lambda: _header(0, 1) + struct.pack("<Q", 2) + b"\xff\xfe",
+        "UTF-8",
+    )
+    yield "an unknown entry", lambda: _one(None, made.text("a") + struct.pack("<I", 77)), "type 77"
     listed = made.text("a") + struct.pack("<I", 9)
-    yield "a long list", lambda: one(None, listed + struct.pack("<IQ", 4, 2**60)), "numbers in a"
+    yield "a long list", lambda: _one(None, listed + struct.pack("<IQ", 4, 2**60)), "numbers in a"
     yield (
         "a list of many texts",
-        lambda: one(None, listed + struct.pack("<IQ", 8, 2**50)),
+        lambda: _one(None, listed + struct.pack("<IQ", 8, 2**50)),
         "texts in",
     )
     texts = listed + struct.pack("<IQ", 8, 800_000) + bytes(8 * 700_000)
-    yield "a list of nothing", lambda: header(0, 1) + texts, "cut short"
-    yield "a list of lists", lambda: one(None, listed + struct.pack("<IQ", 9, 1)), "unknown type 9"
-    yield "no alignment", lambda: one(None, made.entry("general.alignment", 0)), "alignment 0"
-    yield "an odd alignment", lambda: one(None, made.entry("general.alignment", 12)), "alignment 12"
+    yield "a list of nothing", lambda: _header(0, 1) + texts, "cut short"
+    yield "a list of lists", lambda: _one(None, listed + struct.pack("<IQ", 9, 1)), "unknown type 9"
+
+
+def _hostile_tensors() -> Hostile:
+    import torch
+
+    from tests.families import quantised_files as made
+
+    small = made.plain(torch.zeros(8))
+    yield "no alignment", lambda: _one(None, made.entry("general.alignment", 0)), "alignment 0"
+    yield (
+        "an odd alignment",
+        lambda: _one(None, made.entry("general.alignment", 12)),
+        "alignment 12",
+    )
     yield (
         "a great alignment",
-        lambda: one(None, made.entry("general.alignment", 2**31)),
+        lambda: _one(None, made.entry("general.alignment", 2**31)),
         "alignment",
     )
-    yield "an unknown type", lambda: one(("a", small._replace(type=99), 0)), "type number 99"
-    yield "IQ4_XS", lambda: one(("a", small._replace(type=23), 0)), "type IQ4_XS.*Q2_K to Q8_0"
-    yield "rows of no whole blocks", lambda: one(("a", small._replace(type=8), 0)), "can't be of"
-    yield "many sides", lambda: one(("a", small._replace(shape=(1,) * 9), 0)), "impossible name or"
+    yield "an unknown type", lambda: _one(("a", small._replace(type=99), 0)), "type number 99"
+    yield "IQ4_XS", lambda: _one(("a", small._replace(type=23), 0)), "type IQ4_XS.*Q2_K to Q8_0"
+    yield "rows of no whole blocks", lambda: _one(("a", small._replace(type=8), 0)), "can't be of"
+    yield "many sides", lambda: _one(("a", small._replace(shape=(1,) * 9), 0)), "impossible name or"
     yield (
         "a huge tensor",
-        lambda: one(("a", small._replace(shape=(2**63, 2**63), type=0), 0)),
+        lambda: _one(("a", small._replace(shape=(2**63, 2**63), type=0), 0)),
         "cut",
     )
     yield (
         "an empty side",
-        lambda: one(("a", small._replace(shape=(0, 8)), 0)),
+        lambda: _one(("a", small._replace(shape=(0, 8)), 0)),
         "can't have the shape",
     )
-    yield "data beyond the end", lambda: one(("a", small, 8192)), "MB are missing"
-    yield "an odd offset", lambda: one(("a", small, 7)), "overlaps"
+    yield "data beyond the end", lambda: _one(("a", small, 8192)), "MB are missing"
+    yield "an odd offset", lambda: _one(("a", small, 7)), "overlaps"
     shape = made.entry("comfy.gguf.orig_shape.a", [3, 5])
-    yield "another shape", lambda: one(None, shape), r"can't have the shape \(3, 5\)"
+    yield "another shape", lambda: _one(None, shape), r"can't have the shape \(3, 5\)"
     less = made.entry("comfy.gguf.orig_shape.a", [-2, -4])
-    yield "a negative shape", lambda: one(None, less), "can't have the shape"
+    yield "a negative shape", lambda: _one(None, less), "can't have the shape"
     two = [("a", small, 0), ("b", small, 0)]
     yield "an overlap", lambda: made.front(two, [], 3) + bytes(4096), "overlaps"
     same = [("a", small, 0), ("a", small, 32)]
     yield "a name twice", lambda: made.front(same, [], 3) + bytes(4096), "twice"
-    yield "a name with signs", lambda: one(("a\x1b[2J", small, 0)), "impossible name"
-    yield "a long name", lambda: one(("a" * 600, small, 0)), "bytes of a text"
+    yield "a name with signs", lambda: _one(("a\x1b[2J", small, 0)), "impossible name"
+    yield "a long name", lambda: _one(("a" * 600, small, 0)), "bytes of a text"
 
 
 HOSTILE: Final[Mapping[str, tuple[Callable[[], bytes], str]]] = {
-    name: (make, says) for name, make, says in _hostile()
+    name: (make, says) for name, make, says in chain(_hostile_starts(), _hostile_tensors())
 }
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import types
 import typing
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from annotated_types import Ge, Le, MaxLen, MultipleOf
 from hypothesis import strategies as st
@@ -77,28 +77,30 @@ def _paired(part: Any) -> Any:
     return part
 
 
+FILES: Final = (
+    FileRef(
+        kind=ModelKind.CHECKPOINT,
+        ref="other.safetensors",
+        id="other.safetensors",
+        name="other",
+        hash="f" * 64,
+        short_hash="f" * 10,
+    ),
+    FileRef(
+        kind=ModelKind.VAE,
+        ref="vae/a.safetensors",
+        id="vae/a.safetensors",
+        name="a",
+        hash="e" * 64,
+        short_hash="e" * 10,
+    ),
+)
+
+
 def recipe_of(request: GenerationRequest) -> Recipe:
     """A recipe that says what the request does, as a studio would resolve it."""
     model = ModelRef(
         id="sd/model.safetensors", name="model", family="sd15", hash="0123456789abcdef" * 4
-    )
-    files = (
-        FileRef(
-            kind=ModelKind.CHECKPOINT,
-            ref="other.safetensors",
-            id="other.safetensors",
-            name="other",
-            hash="f" * 64,
-            short_hash="f" * 10,
-        ),
-        FileRef(
-            kind=ModelKind.VAE,
-            ref="vae/a.safetensors",
-            id="vae/a.safetensors",
-            name="a",
-            hash="e" * 64,
-            short_hash="e" * 10,
-        ),
     )
     sampling = request.sampling
     return Recipe(
@@ -126,6 +128,6 @@ def recipe_of(request: GenerationRequest) -> Recipe:
         mask=request.mask,
         outpaint=request.outpaint,
         extras=request.extras,
-        files=files,
+        files=FILES,
         version="0.1.0",
     )
