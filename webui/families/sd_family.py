@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ FOLDER_CLASSES: Final = (
 """What the names of pipelines begin with that are made of these parts."""
 
 
-class UNetFamily:
+class UNetFamily(ABC):
     """One of these families. Its own class says which UNets are its, and what suits it."""
 
     id: str
@@ -33,16 +34,16 @@ class UNetFamily:
         self._plan: Final = plan
         self._defaults: Final = defaults
 
+    @abstractmethod
     def owns(self, unet: UNetFile) -> bool:
         """Whether a UNet in a file is of this family."""
-        raise NotImplementedError
 
+    @abstractmethod
     def owns_folder(
         self, parts: Mapping[str, object], unet: Mapping[str, Any], index: Mapping[str, object]
     ) -> bool:
         """Whether a folder is of this family. `parts`: the classes of its parts by their names;
         `unet`: its UNet's settings."""
-        raise NotImplementedError
 
     def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
         """A file with a UNet of this family, alone or with the other parts."""
