@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,7 @@ FOLDER_CLASSES: Final = (
 """What the names of pipelines begin with that are made of these parts."""
 
 
-class UNetFamily(ABC):
+class UNetFamily:
     """One of these families. Its own class says which UNets are its, and what suits it."""
 
     id: str
@@ -34,16 +33,16 @@ class UNetFamily(ABC):
         self._plan: Final = plan
         self._defaults: Final = defaults
 
-    @abstractmethod
     def owns(self, unet: UNetFile) -> bool:
         """Whether a UNet in a file is of this family."""
+        raise NotImplementedError
 
-    @abstractmethod
     def owns_folder(
         self, parts: Mapping[str, object], unet: Mapping[str, Any], index: Mapping[str, object]
     ) -> bool:
         """Whether a folder is of this family. `parts`: the classes of its parts by their names;
         `unet`: its UNet's settings."""
+        raise NotImplementedError
 
     def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
         """A file with a UNet of this family, alone or with the other parts."""
