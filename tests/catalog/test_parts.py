@@ -242,15 +242,6 @@ def test_the_first_bytes_decide_how_a_file_is_read(catalog: Catalog, folder: Pat
     assert ["damaged" in problem.why for problem in catalog.problems()] == [True]
 
 
-def test_parts_of_a_model_in_several_files_are_told_once(catalog: Catalog, folder: Path) -> None:
-    for number in (1, 2, 3):
-        write(folder / f"model-0000{number}-of-00003.safetensors", t5(512))
-    catalog.refresh()
-    assert not catalog.models(ModelKind.TEXT_ENCODER)
-    (problem,) = catalog.problems()
-    assert "first of 3 parts" in problem.why
-
-
 def write_gguf(path: Path, shapes: Shapes, architecture: str) -> None:
     """A GGUF file of zeros, half precision."""
     entry = word("general.architecture") + struct.pack("<I", 8) + word(architecture)

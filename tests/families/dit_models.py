@@ -15,7 +15,7 @@ from tests.families.dit_layouts import original
 from webui.families import ldm_layout
 from webui.families.chroma import PLAN as CHROMA
 from webui.families.clip_file import OPEN_CLIP_PAD, TOKENIZER
-from webui.families.dit_loading import Plan
+from webui.families.dit_plan import Plan
 from webui.families.flux import PLAN as FLUX
 from webui.families.pixart import ALPHA_PLAN as PIXART_ALPHA
 from webui.families.pixart import PLAN as PIXART
@@ -230,6 +230,19 @@ def write_network(
 ) -> Path:
     """The network alone, by its original names."""
     return _save(network_tensors(tiny, start), file, metadata)
+
+
+def write_shards(tensors: Mapping[str, Tensor], file: Path, total: int = 3) -> Path:
+    """These tensors in several files beside each other; the first of them. `file` has the name
+    that one file would have."""
+    keys = sorted(tensors)
+    paths = [
+        file.with_name(f"{file.stem}-{number + 1:05}-of-{total:05}.safetensors")
+        for number in range(total)
+    ]
+    for number, path in enumerate(paths):
+        _save({key: tensors[key] for key in keys[number::total]}, path)
+    return paths[0]
 
 
 def write_diffusers_network(tiny: Tiny, file: Path) -> Path:

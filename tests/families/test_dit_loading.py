@@ -71,6 +71,33 @@ def test_the_network_alone_is_found_behind_each_prefix(
     assert same_weights(found.vae, flux.vae)
 
 
+def test_several_files_beside_each_other_are_one_model(
+    flux: Tiny, parts: Mapping[str, Path], placement: Placement, tmp_path: Path
+) -> None:
+    from tests.families.dit_models import encoder_tensors, network_tensors, write_shards
+
+    path = write_shards(network_tensors(flux), tmp_path / "flux.safetensors")
+    encoder = encoder_tensors(flux.encoders["text_encoder_2"])
+    t5 = write_shards(encoder, tmp_path / "model.safetensors", 2)
+    found = load(path, placement, {**parts, "t5xxl": t5})
+    assert same_weights(found.diffusion_model, flux.network)
+    assert same_weights(
+        found.text_encoders["text_encoder_2"], flux.encoders["text_encoder_2"].encoder
+    )
+
+
+def test_a_file_that_went_from_beside_it_is_named(
+    flux: Tiny, parts: Mapping[str, Path], placement: Placement, tmp_path: Path
+) -> None:
+    from tests.families.dit_models import network_tensors, write_shards
+
+    path = write_shards(network_tensors(flux), tmp_path / "flux.safetensors")
+    lost = path.with_name("flux-00002-of-00003.safetensors")
+    lost.unlink()
+    with pytest.raises(ModelUnreadable, match=lost.name):
+        load(path, placement, parts)
+
+
 def test_it_is_found_by_the_librarys_names(
     flux: Tiny, parts: Mapping[str, Path], placement: Placement, tmp_path: Path
 ) -> None:

@@ -148,7 +148,7 @@ def test_a_file_is_seen_as_if_its_weights_were_plain(
     path = written(tmp_path / "a.safetensors", {**nested, **scaled})
     with TensorFiles("tiny", [path]) as files:
         shapes = {key: files.shape(key) for key in files}
-    seen = seen_header(path, read_header(path))
+    seen = seen_header((path,), read_header(path))
     assert {key: tensor.shape for key, tensor in seen.items()} == shapes
     del shapes["a.scaled_fp8"]
     assert shapes == {"packed.weight": (48, 40), "a.weight": (4, 6), "a.bias": (4,)}

@@ -22,6 +22,7 @@ from webui.core.model import ModelFamily, ModelInfo, ModelKind
 from webui.core.recipe import FileRef
 from webui.modelfiles.container import Container, container_of
 from webui.modelfiles.header import read_front
+from webui.modelfiles.shards import shards_of
 
 log = logging.getLogger(__name__)
 
@@ -266,7 +267,9 @@ def _model(seen: Seen, known: tuple[str, str] | None) -> ModelInfo:
     hash."""
     place, finding = seen.place, seen.finding
     path, parents = place.path, place.parents
+    shards = shards_of(path)
     stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    stem = stem if shards is None else shards.stem
     return ModelInfo(
         id=_id(place),
         name=parents[-1] if stem in LIBRARY_STEMS and parents else stem,

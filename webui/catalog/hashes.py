@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from webui.modelfiles.header import weights_offset
+from webui.modelfiles.shards import shards_of
 
 CHUNK_BYTES: Final = 2**20
 BODY: Final = "body:"
@@ -142,8 +143,12 @@ def look(path: Path) -> Look:
 
 
 def weight_files(path: Path) -> list[Path]:
-    """The weight files of a model: itself, or those of a diffusers folder, in a fixed order."""
-    return sorted(path.rglob("*.safetensors")) if path.is_dir() else [path]
+    """The weight files of a model: itself, its shards, or those of a diffusers folder, in a fixed
+    order."""
+    if path.is_dir():
+        return sorted(path.rglob("*.safetensors"))
+    shards = shards_of(path)
+    return [path] if shards is None else list(shards.present)
 
 
 def legacy_hash(path: Path) -> str:

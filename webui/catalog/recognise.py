@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +13,15 @@ from webui.catalog.kinds import look_at
 from webui.catalog.strangers import has_diffusion_model, stranger
 from webui.core.errors import ModelUnreadable
 from webui.core.model import Detected, ModelFamily, ModelKind
+from webui.families.dit_family import TransformerFamily
 from webui.families.gguf_file import read_gguf_front
 from webui.families.seen_header import seen_header
 from webui.modelfiles.container import PICKLES, Container, container_of
 from webui.modelfiles.front import read_front
 from webui.modelfiles.header import Front
+from webui.modelfiles.shards import Shards, shards_of
 
 SAFETENSORS: Final = ".safetensors"
-SHARD: Final = re.compile(r".+-(?P<number>\d{5})-of-(?P<total>\d{5})\.\w+")
-"""How libraries call the files of a model that is too large for one."""
 MAX_ALIAS: Final = 200
 
 
@@ -48,33 +47,75 @@ def recognise(path: Path, folders: Iterable[str], families: Sequence[ModelFamily
 def _recognise_file(path: Path, folders: Sequence[str], families: Sequence[ModelFamily]) -> Finding:
     """Whatever its name says: its first bytes decide how it is read. A pickle of something that
     nobody here has a use for concerns nobody: training leaves many of them behind."""
-    if shard := SHARD.fullmatch(path.name):
-        return _shard(path.name, int(shard["number"]), int(shard["total"]))
-    container = container_of(path)
-    if container is Container.GGUF:
-        read = read_gguf_front(path)
-        front = Front(tensors=read.tensors, metadata=read.metadata)
-    else:
-        front = read_front(path)
-        if container is Container.SAFETENSORS:
-            front = replace(front, tensors=seen_header(path, front.tensors))
+    if (shards := shards_of(path)) is not None:
+        return _recognise_shards(path, shards, folders, families)
+    front = _front((path,))
     try:
         return _recognise_front(path.name, front, folders, families)
     except _Unknown:
-        if container in PICKLES and not has_diffusion_model(front.tensors):
+        if container_of(path) in PICKLES and not has_diffusion_model(front.tensors):
             return Finding()
         raise
 
 
-def _shard(name: str, number: int, total: int) -> Finding:
-    """One of several files of a model. The first speaks for all."""
-    if number > 1:
+def _recognise_shards(
+    path: Path, shards: Shards, folders: Sequence[str], families: Sequence[ModelFamily]
+) -> Finding:
+    """One of several files of a model. The first that is there speaks for all."""
+    if path != shards.present[0]:
         return Finding()
-    raise ModelUnreadable(
-        name,
-        f"it is the first of {total} parts of one model. This version reads such parts only in "
-        "diffusers folders, with their model_index.json. Look for the model in one file.",
+    if missing := shards.missing:
+        raise ModelUnreadable(
+            shards.stem,
+            f"of its {len(shards.files)} files {_listed(missing)} missing. "
+            "Download what is missing and put it beside the others.",
+        )
+    if any(container_of(file) in PICKLES for file in shards.files):
+        raise ModelUnreadable(
+            shards.stem,
+            "its files are of the older kind that can run code, which is read in one piece only. "
+            "Look for a safetensors version.",
+        )
+    found = _recognise_front(shards.stem, _front(shards.files), folders, families)
+    if not _may_be_sharded(found, families):
+        raise ModelUnreadable(
+            shards.stem,
+            "models of its kind are read from several files only in diffusers folders, with "
+            "their model_index.json. Look for the model in one file.",
+        )
+    return found
+
+
+def _listed(missing: Sequence[Path]) -> str:
+    """The first of the files that are missing, and how many more."""
+    if len(missing) == 1:
+        return f"{missing[0].name} is"
+    return f"{missing[0].name} and {len(missing) - 1} more are"
+
+
+def _may_be_sharded(found: Finding, families: Sequence[ModelFamily]) -> bool:
+    """Only what is large is: text encoders, and models of the transformer kind."""
+    family = next((each for each in families if each.id == found.family), None)
+    is_transformer = isinstance(family, TransformerFamily)
+    return found.kind == ModelKind.TEXT_ENCODER or (
+        found.kind == ModelKind.CHECKPOINT and is_transformer
     )
+
+
+def _front(files: Sequence[Path]) -> Front:
+    """What is in a model's files together, seen as models see it; what the first says of all."""
+    fronts = [_front_of(file) for file in files]
+    tensors = {key: tensor for front in fronts for key, tensor in front.tensors.items()}
+    if all(container_of(file) is Container.SAFETENSORS for file in files):
+        tensors = dict(seen_header(files, tensors))
+    return replace(fronts[0], tensors=tensors)
+
+
+def _front_of(file: Path) -> Front:
+    if container_of(file) is not Container.GGUF:
+        return read_front(file)
+    read = read_gguf_front(file)
+    return Front(tensors=read.tensors, metadata=read.metadata)
 
 
 class _Unknown(ModelUnreadable):

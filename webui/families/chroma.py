@@ -10,7 +10,7 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily
-from webui.families.dit_loading import Kind, Network, Plan
+from webui.families.dit_plan import Kind, Network, Plan
 from webui.families.flux import LATENTS, T5_READER
 from webui.families.flux_layout import (
     CHROMA_DIFFUSERS_MARKS,

@@ -10,7 +10,7 @@ from webui.core.errors import ModelUnreadable
 from webui.core.model import Detected, Header
 from webui.families import dit_loading
 from webui.families.components import NO_PARTS, Components, Placement
-from webui.families.dit_loading import Kind, Plan, missing_parts
+from webui.families.dit_plan import Kind, Plan, missing_parts
 from webui.families.sd_loading import read_metadata
 from webui.families.t5 import TOKENIZER as T5_TOKENIZER
 

@@ -10,15 +10,8 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import LONG, SHORT, TransformerFamily, said
-from webui.families.dit_loading import (
-    T5,
-    Kind,
-    Network,
-    Plan,
-    Reader,
-    latent_settings,
-    read_settings,
-)
+from webui.families.dit_loading import read_settings
+from webui.families.dit_plan import T5, Kind, Network, Plan, Reader, latent_settings
 from webui.families.flux_layout import (
     FLUX_DIFFUSERS_MARKS,
     FLUX_MARKS,

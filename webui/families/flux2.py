@@ -11,7 +11,8 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily, said
-from webui.families.dit_loading import Kind, Network, Plan, Reader, read_settings
+from webui.families.dit_loading import read_settings
+from webui.families.dit_plan import Kind, Network, Plan, Reader
 from webui.families.flux2_layout import DIFFUSERS_MARKS, MARKS, flux2_config, flux2_names
 from webui.families.language_model import QWEN3, QWEN3_8B
 

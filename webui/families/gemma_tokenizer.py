@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from webui.core.errors import ModelUnreadable
 from webui.families.weights import TensorFiles
+from webui.modelfiles.shards import files_of
 
 if TYPE_CHECKING:
     from transformers.tokenization_utils_tokenizers import TokenizersBackend
@@ -56,7 +57,7 @@ def load_gemma_tokenizer(name: str, beside: Path | None) -> TokenizersBackend:
 
 
 def _carried(name: str, file: Path) -> TokenizersBackend | None:
-    with TensorFiles(name, [file]) as files:
+    with TensorFiles(name, files_of(file)) as files:
         key = next((key for key in files if key.endswith(TENSOR)), None)
         if key is None:
             return None

@@ -9,7 +9,7 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily
-from webui.families.dit_loading import Kind, Network, Plan, Reader
+from webui.families.dit_plan import Kind, Network, Plan, Reader
 from webui.families.flux import LATENTS
 from webui.families.language_model import GEMMA2
 from webui.families.lumina2_layout import (

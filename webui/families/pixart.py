@@ -11,7 +11,8 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily
-from webui.families.dit_loading import Kind, Network, Plan, read_settings
+from webui.families.dit_loading import read_settings
+from webui.families.dit_plan import Kind, Network, Plan
 from webui.families.flux import T5_READER
 from webui.families.pixart_layout import (
     DIFFUSERS_MARKS,

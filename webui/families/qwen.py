@@ -9,7 +9,7 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily, said
-from webui.families.dit_loading import Kind, Network, Plan, Reader
+from webui.families.dit_plan import Kind, Network, Plan, Reader
 from webui.families.language_model import QWEN25
 from webui.families.qwen_vae import SETTINGS
 

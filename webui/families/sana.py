@@ -9,7 +9,7 @@ from typing import Any, Final
 from webui.core.model import Defaults, Detected, Header, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily
-from webui.families.dit_loading import Kind, Network, Plan
+from webui.families.dit_plan import Kind, Network, Plan
 from webui.families.lumina2 import GEMMA_READER
 
 PLAIN: Final = ""

@@ -11,15 +11,8 @@ from webui.core.model import Defaults, ModelInfo
 from webui.families.clip_file import OPEN_CLIP_PAD
 from webui.families.components import Shift
 from webui.families.dit_family import SHORT, TransformerFamily, said
-from webui.families.dit_loading import (
-    T5,
-    Kind,
-    Network,
-    Plan,
-    Reader,
-    latent_settings,
-    read_settings,
-)
+from webui.families.dit_loading import read_settings
+from webui.families.dit_plan import T5, Kind, Network, Plan, Reader, latent_settings
 from webui.families.sd3_layout import DIFFUSERS_MARKS, MARKS, sd3_config, sd3_names
 from webui.families.t5 import TOKENIZER as T5_TOKENIZER
 

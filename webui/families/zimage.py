@@ -11,7 +11,8 @@ from typing import Any, Final
 from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily, said
-from webui.families.dit_loading import SCHEDULER, Kind, Network, Plan, Reader
+from webui.families.dit_loading import SCHEDULER
+from webui.families.dit_plan import Kind, Network, Plan, Reader
 from webui.families.flux import LATENTS
 from webui.families.language_model import QWEN3
 from webui.families.zimage_layout import DIFFUSERS_MARKS, MARKS, zimage_config, zimage_names
