@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from webui.core.errors import NotFound
-from webui.core.job import LOCAL, Job, JobId, PersonId
+from webui.core.job import Job, JobId, PersonId
+from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.result import Picture
 from webui.studio import Studio
 
@@ -17,9 +19,16 @@ def the_studio(request: Request) -> Studio:
     return cast("Studio", request.app.state.studio)
 
 
-def the_person(request: Request) -> PersonId:
-    """Who asks. On a server that only this machine reaches there is one person."""
-    return LOCAL
+def the_caller(request: HTTPConnection) -> Caller:
+    """Who asks, as the gate recognised them: only routes that need somebody may ask this. Without
+    a gate, as in tests of the API alone, it is the owner."""
+    caller: Caller = request.scope.get(CALLER, LOCAL_OWNER)
+    return caller
+
+
+def the_person(request: HTTPConnection) -> PersonId:
+    """The id of whoever asks."""
+    return the_caller(request).id
 
 
 def own_job(request: Request, id: str) -> Job:

@@ -1,14 +1,17 @@
 """What a route asks of whoever calls it, declared at the route.
 
-The gate enforces the rules and the audit refuses to start without them; nobody is signed in here.
+The gate enforces the rules and the audit refuses to start without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
+
+from webui.core.person import Role
 
 MIB: Final = 1 << 20
 JSON_BODY_BYTES: Final = MIB
@@ -27,10 +30,22 @@ class Access(StrEnum):
     """Anyone whose request passes the gate, signed in or not."""
     PERSON = "person"
     """Anyone who is signed in."""
+    ARTIST = "artist"
+    """Whoever may make pictures."""
     OWNER = "owner"
     """Whoever runs this server."""
     CLOSED = "closed"
     """Nobody: the gate answers as if it did not exist."""
+
+    @property
+    def role(self) -> Role:
+        """The least role that may use such a route; of those that ask for somebody."""
+        return _ROLES[self]
+
+
+_ROLES: Final[Mapping[Access, Role]] = MappingProxyType(
+    {Access.PERSON: Role.VIEWER, Access.ARTIST: Role.ARTIST, Access.OWNER: Role.OWNER}
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,11 @@ from typing import Final
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from webui.core.person import CALLER, Role
 from webui.gate.access import Access, Rule
 from webui.gate.audit import WEBSOCKET, Table
 from webui.gate.body import LimitedBody, check_length
+from webui.gate.doorkeeper import Doorkeeper, OpenHouse
 from webui.gate.headers import Headers, without_proxy_headers
 from webui.gate.origin import LOOPBACK_NAMES, check_origin, read_host
 from webui.gate.refusal import Refusal, send_refusal
@@ -24,6 +26,10 @@ from webui.gate.streams import Streams
 
 _BAD_PATH: Final = Refusal(
     status=HTTPStatus.BAD_REQUEST, message="This is not an address that can be asked for."
+)
+_SIGN_IN: Final = Refusal(
+    status=HTTPStatus.UNAUTHORIZED,
+    message="Nobody is signed in here, or not any more. Open this studio's page and sign in.",
 )
 _NO_ROUTE: Final = Rule(access=Access.CLOSED)
 _PAGE_SCHEME: Final[Mapping[str, str]] = MappingProxyType({"ws": "http", "wss": "https"})
@@ -40,11 +46,14 @@ class Gate:
         *,
         names: Collection[str] = LOOPBACK_NAMES,
         streams: Streams | None = None,
+        doorkeeper: Doorkeeper | None = None,
     ) -> None:
-        """`names` are those the server answers to; `table` decides on every route of `app`."""
+        """`names` are those the server answers to; `table` decides on every route of `app`;
+        `doorkeeper` tells who asks, by default that everyone is the owner."""
         self._app = app
         self._table = table
         self._names = frozenset(names)
+        self._doorkeeper: Final[Doorkeeper] = doorkeeper or OpenHouse()
         self.streams: Final = streams or Streams()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +62,8 @@ class Gate:
             await self._app(scope, receive, send)
             return
         verdict = self._judge(scope)
+        if isinstance(verdict, Rule):
+            verdict = await self._admit(verdict, scope)
         serves_uploads = isinstance(verdict, Rule) and verdict.serves_uploads
         if scope["type"] == "http":
             send = Headers(send, serves_uploads=serves_uploads)
@@ -80,6 +91,20 @@ class Gate:
             return _nothing_here(frozenset())
         return refusal or check_length(headers, rule.max_body_bytes) or rule
 
+    async def _admit(self, rule: Rule, scope: Scope) -> Rule | Refusal:
+        """The rule, if whoever asks may use the route; `scope` then says who that is."""
+        if rule.access is Access.OPEN:
+            return rule
+        caller = await self._doorkeeper.recognise(scope)
+        if caller is None:
+            return _SIGN_IN
+        if isinstance(caller, Refusal):
+            return caller
+        if not caller.role.covers(rule.access.role):
+            return _not_for(caller.role)
+        scope[CALLER] = caller
+        return rule
+
     async def _pass(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         scope = {**scope, "headers": _headers_for(rule, scope)}
         if scope["type"] == "websocket":
@@ -102,6 +127,14 @@ def _headers_for(rule: Rule, scope: Scope) -> list[tuple[bytes, bytes]]:
     if rule.is_page:  # the hashes are taken of the page as it is, not compressed
         headers = [header for header in headers if header[0] != b"accept-encoding"]
     return headers
+
+
+def _not_for(role: Role) -> Refusal:
+    return Refusal(
+        status=HTTPStatus.FORBIDDEN,
+        message=f"This is not for a {role.value}. Ask the owner of this studio to do it, or to "
+        "give you another role.",
+    )
 
 
 def _nothing_here(methods: frozenset[str]) -> Refusal:

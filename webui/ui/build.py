@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import gradio as gr
 
 import webui.ui.tabs
-from webui.core.job import LOCAL
+from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.registry import discover
 from webui.studio import Studio
 from webui.ui.components.topbar import starter_notice, top_bar
@@ -56,7 +56,7 @@ def load_tabs() -> list[Tab]:
 
 
 def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
-    """The page at "/" of an API. Nobody but the local person is let in; the gate stands before."""
+    """The page at "/" of an API. The gate stands before it and tells it who asks."""
     # Gradio asks the environment only. Its default is a folder in /tmp that others can read.
     os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.current.data / "uploads")
     gr.mount_gradio_app(
@@ -83,5 +83,6 @@ def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
 
 
 def _person(request: Request) -> str:
-    """Who asks: on a server that listens on this machine only, always the same person."""
-    return LOCAL
+    """Who asks, as the gate recognised them."""
+    caller: Caller = request.scope.get(CALLER, LOCAL_OWNER)
+    return caller.id

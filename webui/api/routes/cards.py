@@ -151,7 +151,7 @@ def read_preview(request: Request, id: str) -> Response:
 
 
 @ROUTER.put("/{id:path}")
-@needs(Access.PERSON)
+@needs(Access.OWNER)
 def note(
     request: Request, id: str, edit: NotesEdit, body: RawBody, checkpoint: CheckpointId = ""
 ) -> CardView:
@@ -166,7 +166,7 @@ def note(
 
 
 @ROUTER.post("/{id:path}/preview")
-@needs(Access.PERSON)
+@needs(Access.OWNER)
 def choose_preview(
     request: Request, id: str, choice: PictureChoice, body: RawBody, checkpoint: CheckpointId = ""
 ) -> CardView:

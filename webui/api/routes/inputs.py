@@ -19,7 +19,7 @@ SIGNATURE_BYTES = 16
 
 
 @ROUTER.post("/inputs", status_code=HTTPStatus.CREATED)
-@needs(Access.PERSON, max_body_bytes=UPLOAD_BYTES)
+@needs(Access.ARTIST, max_body_bytes=UPLOAD_BYTES)
 def add_input(request: Request, data: RawBody) -> InputView:
     """Keep a picture for jobs. The body is the file itself: PNG, JPEG or WebP."""
     inputs = the_studio(request).inputs

@@ -27,7 +27,7 @@ def list_jobs(
 
 
 @ROUTER.post("", status_code=HTTPStatus.ACCEPTED)
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def add_job(request: Request, asked: GenerationRequest, body: RawBody) -> JobView:
     """Accept a job. When the answer comes it is stored, and will run whatever happens."""
     refuse_unknown_fields(GenerationRequest, body)
@@ -43,7 +43,7 @@ def read_job(request: Request, id: str) -> JobView:
 
 
 @ROUTER.post("/{id}/cancel")
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def cancel_job(request: Request, id: str) -> JobView:
     """End a job; the pictures it has finished stay. One that is over stays as it is."""
     studio = the_studio(request)

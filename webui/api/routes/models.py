@@ -24,7 +24,7 @@ def list_models(request: Request, kind: ModelKind = ModelKind.CHECKPOINT) -> lis
 
 
 @ROUTER.post("/refresh")
-@needs(Access.PERSON)
+@needs(Access.OWNER)
 def refresh_models(request: Request) -> list[ModelView]:
     """Look again at what lies in the folders of models; the checkpoints. Those that need longer to
     be recognised come later."""

@@ -53,7 +53,7 @@ def read_picture(request: Request, id: str) -> PictureDetail:
 
 
 @ROUTER.post("/{id}/again", status_code=HTTPStatus.ACCEPTED)
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def make_again(request: Request, id: str) -> JobView:
     """A job that makes the picture again from its recipe: on a CPU the same pixels."""
     studio = the_studio(request)
@@ -61,7 +61,7 @@ def make_again(request: Request, id: str) -> JobView:
 
 
 @ROUTER.post("/{id}/verify", status_code=HTTPStatus.ACCEPTED)
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def verify_picture(request: Request, id: str) -> JobView:
     """A job that makes the picture again and compares; its reason says what was found."""
     studio = the_studio(request)
@@ -69,14 +69,14 @@ def verify_picture(request: Request, id: str) -> JobView:
 
 
 @ROUTER.delete("/{id}")
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def trash_picture(request: Request, id: str) -> PictureView:
     """Move a picture to the trash."""
     return picture_view(the_studio(request).gallery.trash(own_picture(request, id).id))
 
 
 @ROUTER.post("/{id}/restore")
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def restore_picture(request: Request, id: str) -> PictureView:
     """Take a picture out of the trash."""
     return picture_view(the_studio(request).gallery.restore(own_picture(request, id).id))

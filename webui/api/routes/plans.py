@@ -67,7 +67,7 @@ def list_plans(request: Request, limit: Annotated[int, Query(ge=1, le=100)] = 10
 
 
 @ROUTER.post("", status_code=HTTPStatus.ACCEPTED)
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def add_plan(request: Request, asked: PlanRequest, body: RawBody) -> PlanView:
     """Accept a plan. When the answer comes it is stored, and will be made whatever happens."""
     refuse_unknown_fields(PlanRequest, body)
@@ -85,7 +85,7 @@ def read_plan(request: Request, id: str) -> PlanView:
 
 
 @ROUTER.post("/{id}/pause")
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def pause_plan(request: Request, id: str) -> PlanView:
     """Hand no more cells to the queue; those that are in it are still made."""
     studio = the_studio(request)
@@ -93,7 +93,7 @@ def pause_plan(request: Request, id: str) -> PlanView:
 
 
 @ROUTER.post("/{id}/resume")
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def resume_plan(request: Request, id: str) -> PlanView:
     """Go on after a pause."""
     studio = the_studio(request)
@@ -101,7 +101,7 @@ def resume_plan(request: Request, id: str) -> PlanView:
 
 
 @ROUTER.post("/{id}/cancel")
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def cancel_plan(request: Request, id: str) -> PlanView:
     """End a plan; the pictures it has finished stay, and a grid is made of them."""
     studio = the_studio(request)
@@ -109,7 +109,7 @@ def cancel_plan(request: Request, id: str) -> PlanView:
 
 
 @ROUTER.post("/{id}/retry")
-@needs(Access.PERSON)
+@needs(Access.ARTIST)
 def retry_plan(request: Request, id: str) -> PlanView:
     """Make the cells that failed once more; a cancelled plan goes on where it was."""
     studio = the_studio(request)

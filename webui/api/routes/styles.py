@@ -36,7 +36,7 @@ def list_styles(request: Request) -> list[StyleView]:
 
 
 @ROUTER.post("")
-@needs(Access.PERSON)
+@needs(Access.OWNER)
 def save_style(request: Request, style: StyleView, body: RawBody) -> list[StyleView]:
     """Add a style, or change the one of the same name; all styles then."""
     refuse_unknown_fields(StyleView, body)
@@ -46,7 +46,7 @@ def save_style(request: Request, style: StyleView, body: RawBody) -> list[StyleV
 
 
 @ROUTER.delete("")
-@needs(Access.PERSON)
+@needs(Access.OWNER)
 def delete_style(request: Request, name: Annotated[str, Query()]) -> list[StyleView]:
     """Remove a style; all that are left."""
     the_studio(request).styles.delete(name)

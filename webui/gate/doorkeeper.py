@@ -1,0 +1,28 @@
+"""Who is at the gate: how a request is told from whom it comes. Accounts are elsewhere."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from starlette.types import Scope
+
+from webui.core.person import LOCAL_OWNER, Caller
+from webui.gate.refusal import Refusal
+
+
+class Doorkeeper(Protocol):
+    """Recognises callers by what their requests carry. Asked on the event loop: it must not block
+    there (passwords are hashed in a thread)."""
+
+    async def recognise(self, scope: Scope) -> Caller | Refusal | None:
+        """Who asks; None when the request shows no credential or one that is no longer good; a
+        Refusal when it must not even be tried, for example after too many wrong passwords."""
+        ...
+
+
+class OpenHouse:
+    """The doorkeeper of a server that only this machine reaches: everyone is its owner."""
+
+    async def recognise(self, scope: Scope) -> Caller:
+        """Always the local person."""
+        return LOCAL_OWNER
