@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from webui.modelfiles.header import weights_offset
+from webui.modelfiles.pickled_folder import pickles_in
 from webui.modelfiles.shards import shards_of
 
 CHUNK_BYTES: Final = 2**20
@@ -146,7 +147,7 @@ def weight_files(path: Path) -> list[Path]:
     """The weight files of a model: itself, its shards, or those of a diffusers folder, in a fixed
     order."""
     if path.is_dir():
-        return sorted(path.rglob("*.safetensors"))
+        return sorted({*path.rglob("*.safetensors"), *pickles_in(path)})
     shards = shards_of(path)
     return [path] if shards is None else list(shards.present)
 

@@ -41,6 +41,8 @@ def _safe(model: ModelInfo, converter: Converter) -> Generator[EngineEvent, None
     path = yield from _converted(model, converter)
     if path == model.path:
         return model
+    if path.is_dir():
+        return replace(model, path=path)
     return replace(model, path=path, size_bytes=path.stat().st_size)
 
 

@@ -29,6 +29,7 @@ from webui.core.errors import ModelUnreadable
 from webui.core.files import TEMP_PREFIX, sync_folder
 from webui.modelfiles import header
 from webui.modelfiles.container import PICKLES, Container, container_of
+from webui.modelfiles.pickled_folder import assemble, pickled_parts, stamp_of
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,10 @@ class Converter:
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def known(self, path: Path) -> Path | None:
-        """Where the safe version of a file is, itself if it is safe as it is; None if it has yet
-        to be converted. Raises ModelUnreadable."""
-        if path.is_dir() or container_of(path) not in PICKLES:
+        """Where the safe version of a file or a diffusers folder is, itself if it is safe as it
+        is; None if it has yet to be converted. Raises ModelUnreadable."""
+        is_pickled = pickled_parts(path) if path.is_dir() else container_of(path) in PICKLES
+        if not is_pickled:
             return path
         made = self._place(path)
         return made if made.exists() else None
@@ -84,14 +86,18 @@ class Converter:
 
     def convert(self, path: Path) -> Generator[Converting, None, Path]:
         """The safe version of a model file: itself if it is safe as it is, else the safetensors
-        file that was, or now is, made of it. Closing the generator ends the conversion; something
+        file that was, or now is, made of it; so of a diffusers folder, whose weights are then
+        safetensors files. Closing the generator ends the conversion; something
         is yielded every tenth of a second. Raises ModelUnreadable."""
         if (known := self.known(path)) is not None:
             return known
         made = self._place(path)
         started = time.monotonic()
         try:
-            yield from self._make(path, container_of(path), made)
+            if path.is_dir():
+                yield from self._make_folder(path, made)
+            else:
+                yield from self._make(path, container_of(path), made)
         except OSError as error:
             raise ModelUnreadable(path.name, f"it can't be converted ({error}).") from error
         log.info("Converted %s in %.1f s.", path.name, time.monotonic() - started)
@@ -105,11 +111,32 @@ class Converter:
             stat = path.stat()
         except OSError as error:
             raise ModelUnreadable(path.name, f"it can't be read ({error.strerror}).") from error
+        if path.is_dir():
+            return self._home(path) / f"{RULES}-{stamp_of(path)}" / path.name
         stamp = f"{RULES}-{stat.st_size:x}-{stat.st_mtime_ns:x}"
         return self._home(path) / stamp / f"{path.stem}.safetensors"
 
     def _home(self, path: Path) -> Path:
         return self._folder / hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:DIGITS]
+
+    def _make_folder(self, folder: Path, made: Path) -> Iterator[Converting]:
+        """Each pickle in it is converted as any other; then all files are put together."""
+        files = [file for part in pickled_parts(folder) for file in part.files.values()]
+        sizes = {file: _size_of(file, folder) for file in files}
+        done, safe = 0, dict[Path, Path]()
+        for file in files:
+            conversion = self.convert(file)
+            try:
+                while True:
+                    share = next(conversion).fraction * sizes[file]
+                    yield Converting(fraction=(done + share) / max(1, sum(sizes.values())))
+            except StopIteration as end:
+                safe[file] = end.value
+            finally:
+                conversion.close()
+            done += sizes[file]
+        made.parent.mkdir(parents=True, exist_ok=True)
+        assemble(folder, safe, made)
 
     def _make(self, path: Path, container: Container, made: Path) -> Iterator[Converting]:
         size = path.stat().st_size
@@ -218,6 +245,15 @@ def _words(line: bytes | None) -> Mapping[str, Any]:
         return {}
 
 
+def _size_of(file: Path, folder: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError as error:
+        raise ModelUnreadable(
+            folder.name, f"its file {file.parent.name}/{file.name} is missing. Download it again."
+        ) from error
+
+
 def _check_room(path: Path, folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size + KEPT_FREE_BYTES:
@@ -241,7 +277,8 @@ def _check_made(path: Path, made: Path) -> None:
 def _is_orphan(home: Path) -> bool:
     """Whether conversions in a folder belong to a file that is gone. One that is being made is no
     orphan: it has no file yet."""
-    for made in home.glob("*/*.safetensors"):
-        with contextlib.suppress(ModelUnreadable):
-            return not Path(header.read_front(made).metadata.get("converted", "")).exists()
+    for made in home.rglob("*.safetensors"):
+        with contextlib.suppress(ModelUnreadable, OSError):
+            if original := header.read_front(made).metadata.get("converted"):
+                return not Path(original).exists()
     return False
