@@ -17,11 +17,12 @@ from webui.catalog.shelf import CatalogShelf
 from webui.catalog.table import ModelTable
 from webui.core.codec import check
 from webui.core.engine import Engine, EngineState, EngineStatus, UsedFile, Work
-from webui.core.errors import InvalidRequest, NotPermitted, UnreadablePicture
+from webui.core.errors import InvalidRequest, NotFound, NotPermitted, UnreadablePicture
 from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo, ModelKind
 from webui.core.recipe import FileRef, Recipe
 from webui.core.request import GenerationRequest, InputId
+from webui.core.result import Picture
 from webui.downloads.download import Options
 from webui.downloads.downloads import Downloads, Surroundings
 from webui.families import load_families
@@ -37,6 +38,7 @@ from webui.jobs.store import JobStore
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
 from webui.prompting.styles import StyleBook
+from webui.resolver.pictures import PICTURE_GONE
 from webui.resolver.reading import PictureReader, PictureReading
 from webui.resolver.resolver import Resolver, settle
 from webui.resolver.words import Words
@@ -118,6 +120,7 @@ class Studio:
         self.dispatcher.close()
         self.gallery.close()
         self.jobs.close()
+        self.inputs.close()
         self.hasher.cancel()
         self.catalog.close()
 
@@ -130,6 +133,7 @@ class Studio:
         Raises InvalidRequest, which names the field, and accepts nothing then.
         """
         request = settle(check(request))
+        self._check_own(request, person)
         return self.dispatcher.submit(request, self.resolve(request), person, key)
 
     def cancel(self, job_id: JobId, person: PersonId = LOCAL) -> Job:
@@ -139,37 +143,55 @@ class Studio:
         return self.dispatcher.cancel(job_id)
 
     def remake(self, picture_id: str, person: PersonId = LOCAL) -> Job:
-        """Make a picture again from its recipe. Raises NotFound, or InvalidRequest that says
-        what is missing (its model, its source picture)."""
-        return self.submit(self._again(picture_id), person)
+        """Make a picture of theirs again from its recipe. Raises NotFound, or InvalidRequest that
+        says what is missing (its model, its source picture)."""
+        return self.submit(self._again(picture_id, person), person)
 
     def verify(self, picture_id: str, person: PersonId = LOCAL) -> Job:
         """Make a picture again and compare: the job's reason says "Identical" or how they differ.
 
         Raises as `remake`.
         """
-        return self.submit(replace(self._again(picture_id), verifies=picture_id), person)
+        return self.submit(replace(self._again(picture_id, person), verifies=picture_id), person)
 
-    def read_picture(self, data: bytes) -> PictureReading:
-        """What a picture file asks for, whichever program made it.
+    def own_job(self, id: JobId, person: PersonId) -> Job:
+        """A job of this person. Raises NotFound, also for one of somebody else: ids are no
+        secret."""
+        job = self.jobs.get(id)
+        if job.owner != person:
+            raise NotFound("job", id)
+        return job
+
+    def own_picture(self, id: str, person: PersonId) -> Picture:
+        """A picture of this person. Raises NotFound, also for one of somebody else."""
+        picture = self.gallery.get(id)
+        if picture.owner != person:
+            raise NotFound("picture", id)
+        return picture
+
+    def read_picture(self, data: bytes, person: PersonId = LOCAL) -> PictureReading:
+        """What a picture file asks for, whichever program made it. Pictures that it needs and
+        that `person` did not put in are missing.
 
         Raises UnreadablePicture if it is no picture or says nothing about how it was made.
         """
-        return self._reader.read(data)
+        return self._reader.read(data, person)
 
     def read_text(self, text: str) -> PictureReading:
         """What a text in A1111's words asks for, as people copy them from web pages."""
         return self._reader.read_text(read_infotext(text), "A1111")
 
-    def request_of(self, recipe: Recipe) -> tuple[GenerationRequest, tuple[str, ...]]:
+    def request_of(
+        self, recipe: Recipe, person: PersonId = LOCAL
+    ) -> tuple[GenerationRequest, tuple[str, ...]]:
         """The request that makes a picture again here, and the names of what is missing."""
-        return self._reader.request_of(recipe)
+        return self._reader.request_of(recipe, person)
 
     def with_known_files(
-        self, request: GenerationRequest
+        self, request: GenerationRequest, person: PersonId = LOCAL
     ) -> tuple[GenerationRequest, tuple[str, ...]]:
         """A request without the files that are not here, and the names of what is missing."""
-        return self._reader.with_known_files(request)
+        return self._reader.with_known_files(request, person)
 
     def infotext(self, recipe: Recipe, facts: Mapping[str, str] | None = None) -> str:
         """The recipe, and the facts of a grid, as the text that A1111 would write."""
@@ -257,7 +279,7 @@ class Studio:
             submit=self.submit,
             job=self.jobs.get,
             cancel=self.cancel,
-            check=self.resolve,
+            check=self._check,
             keep=self.inputs.add,
             told_by=self._told_by,
         )
@@ -269,13 +291,28 @@ class Studio:
         except UnreadablePicture:
             return None
 
-    def _again(self, picture_id: str) -> GenerationRequest:
-        request, missing = self.request_of(self.gallery.get(picture_id).recipe)
+    def _again(self, picture_id: str, person: PersonId) -> GenerationRequest:
+        recipe = self.own_picture(picture_id, person).recipe
+        request, missing = self.request_of(recipe, person)
         if missing:
             raise InvalidRequest(
                 "", f"This picture needs what is not here: {', '.join(missing)}. Put it back."
             )
         return request
+
+    def _check_own(self, request: GenerationRequest, person: PersonId) -> None:
+        """Raises InvalidRequest when a request names pictures of somebody else, in the words for
+        those that are gone: who asks must not learn that they exist."""
+        for field, id in _named_pictures(request):
+            if not self.inputs.is_of(id, person):
+                raise InvalidRequest(field, PICTURE_GONE)
+        if request.verifies is not None:
+            self.own_picture(request.verifies, person)
+
+    def _check(self, request: GenerationRequest, person: PersonId) -> Recipe:
+        """Raises InvalidRequest for what `submit` would refuse this person."""
+        self._check_own(request, person)
+        return self.resolve(request)
 
     def _known_model(self, ref: str) -> str | None:
         return self._known_file(ModelKind.CHECKPOINT, ref)
@@ -315,6 +352,12 @@ class Studio:
             "prompt" if file.kind in (ModelKind.LORA, ModelKind.EMBEDDING) else file.kind.value,
             f"The {file.kind.value} “{file.name}” is not on this server any more. Put it back.",
         )
+
+
+def _named_pictures(request: GenerationRequest) -> list[tuple[str, InputId]]:
+    """The fields of a request that name pictures that were put in, each with the picture."""
+    parts = (("source", request.source), ("mask", request.mask), ("extras", request.extras))
+    return [(f"{name}.image", part.image) for name, part in parts if part is not None]
 
 
 def _pictures(recipe: Recipe) -> list[InputId]:

@@ -7,7 +7,6 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
-from webui.core.errors import NotFound
 from webui.core.job import Job, JobId, PersonId
 from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.result import Picture
@@ -32,19 +31,13 @@ def the_person(request: HTTPConnection) -> PersonId:
 
 
 def own_job(request: Request, id: str) -> Job:
-    """A job of whoever asks. Raises NotFound, also for one of somebody else: ids are no secret."""
-    job = the_studio(request).jobs.get(JobId(id))
-    if job.owner != the_person(request):
-        raise NotFound("job", id)
-    return job
+    """A job of whoever asks. Raises NotFound, also for one of somebody else."""
+    return the_studio(request).own_job(JobId(id), the_person(request))
 
 
 def own_picture(request: Request, id: str) -> Picture:
     """A picture of whoever asks. Raises NotFound, also for one of somebody else."""
-    picture = the_studio(request).gallery.get(id)
-    if picture.owner != the_person(request):
-        raise NotFound("picture", id)
-    return picture
+    return the_studio(request).own_picture(id, the_person(request))
 
 
 async def _raw_body(request: Request) -> bytes:

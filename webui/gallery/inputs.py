@@ -1,4 +1,8 @@
-"""Pictures that people put in: stored once, named by their own bytes, never changed."""
+"""Pictures that people put in: stored once, named by their own bytes, never changed.
+
+Two people who put in the same bytes share the file, and neither learns that: whose it is, is
+written down apart.
+"""
 
 from __future__ import annotations
 
@@ -10,36 +14,61 @@ from typing import Final
 
 from PIL import Image
 
+from webui.core.database import Database
 from webui.core.errors import NotFound
 from webui.core.files import write_atomic
+from webui.core.job import LOCAL, PersonId
 from webui.core.request import InputId
 from webui.gallery.room import full_disk_named
 from webui.imaging.upload import open_upload
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
+_SCHEMA: Final = """
+CREATE TABLE input_owner (
+    id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    PRIMARY KEY (id, owner)
+) WITHOUT ROWID
+"""
+_WHOSE: Final = "SELECT owner FROM input_owner WHERE id = ?"
+_LOSS: Final = "The pictures that were put in are only the owner's to use again."
 
 
 class InputStore:
     """A folder of uploaded pictures. Usable from any thread, and by several programs at once."""
 
     def __init__(self, folder: Path) -> None:
+        """Makes the list of whose they are, beside `folder`."""
         self._folder: Final = folder
+        self._owners: Final = Database(
+            folder.with_suffix(".sqlite"), (_SCHEMA,), what="The list of uploads", loss=_LOSS
+        )
 
-    def add(self, data: bytes) -> InputId:
+    def close(self) -> None:
+        """Close the list."""
+        self._owners.close()
+
+    def add(self, data: bytes, owner: PersonId = LOCAL) -> InputId:
         """Keep an uploaded file as it is, on disk when this returns.
 
         Raises UnreadablePicture when it is no picture that can be opened, DiskFull.
         """
         open_upload(data)
-        return self._keep(data)
+        return self._keep(data, owner)
 
-    def add_image(self, image: Image.Image) -> InputId:
+    def add_image(self, image: Image.Image, owner: PersonId = LOCAL) -> InputId:
         """Keep a picture as PNG; the same pixels get the same id. Raises DiskFull."""
         buffer = io.BytesIO()
         bare = image.copy()
         bare.info = {}
         bare.save(buffer, "PNG", compress_level=1)
-        return self._keep(buffer.getvalue())
+        return self._keep(buffer.getvalue(), owner)
+
+    def is_of(self, id: InputId, person: PersonId) -> bool:
+        """Whether a person put it in. What nobody is written down for is the owner's: it is older
+        than the list."""
+        owners = {owner for (owner,) in self._owners.rows(_WHOSE, id)}
+        return person in (owners or {LOCAL})
 
     def path(self, id: InputId) -> Path:
         """The file of an upload. Raises NotFound, also for what is no id at all."""
@@ -52,10 +81,13 @@ class InputStore:
         """The picture, decoded and upright. Raises NotFound."""
         return open_upload(self.path(id).read_bytes())
 
-    def _keep(self, data: bytes) -> InputId:
+    def _keep(self, data: bytes, owner: PersonId) -> InputId:
         id = InputId(hashlib.sha256(data).hexdigest())
         path = self._folder / id[:2] / id
         if not path.is_file():
             with full_disk_named(self._folder):
                 write_atomic(path, data)
+        if (owner,) not in self._owners.rows(_WHOSE, id):
+            with self._owners.changing() as rows:
+                rows.execute("INSERT OR IGNORE INTO input_owner VALUES (?, ?)", (id, owner))
         return id

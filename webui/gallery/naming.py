@@ -98,6 +98,10 @@ def name_facts(
     )
 
 
+PEOPLE_FOLDER: Final = "people"
+"""Holds a folder for each person but the owner, named by their id."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PictureName:
     """A picture's place below the outputs folder, but for its number and suffix."""
@@ -131,7 +135,11 @@ class PictureName:
         file = expand(self.file_pattern, self.facts, number)
         *folders, stem = [part for part in (*folder, *file[:-1]) if part][:MAX_FOLDERS] + file[-1:]
         tabs = GRID_FOLDERS if self.is_grid else TAB_FOLDERS
-        return PurePosixPath(tabs[self.facts.recipe.mode], *folders, stem or "picture")
+        path = PurePosixPath(tabs[self.facts.recipe.mode], *folders, stem or "picture")
+        if self.facts.owner == LOCAL:
+            return path
+        # apart, so that no number and no name tells what others make
+        return PurePosixPath(PEOPLE_FOLDER, self.facts.owner, path)
 
 
 def expand(pattern: str, facts: NameFacts, number: int) -> list[str]:

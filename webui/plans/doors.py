@@ -18,9 +18,9 @@ class Doors:
     job: Callable[[JobId], Job]
     """Raises NotFound."""
     cancel: Callable[[JobId, PersonId], Job]
-    check: Callable[[GenerationRequest], object]
+    check: Callable[[GenerationRequest, PersonId], object]
     """Raises InvalidRequest for a request that `submit` would refuse."""
-    keep: Callable[[bytes], InputId]
-    """Keeps a picture as an input."""
+    keep: Callable[[bytes, PersonId], InputId]
+    """Keeps a picture as an input of a person."""
     told_by: Callable[[InputId], GenerationRequest | None]
     """What an input says of how it was made; None when it says nothing."""

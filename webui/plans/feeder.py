@@ -150,7 +150,8 @@ class _Sources:
         if id is None:
             raise GessoError(NO_PICTURE)
         try:
-            return self.doors.keep(self.gallery.get(id).path.read_bytes())
+            made = self.gallery.get(id).path.read_bytes()
+            return self.doors.keep(made, self.plan.owner)
         except (NotFound, FileNotFoundError) as error:
             raise GessoError(NO_PICTURE) from error
 

@@ -92,7 +92,7 @@ class Plans:
             known = ", ".join(kind.id for kind in self.kinds)
             raise InvalidRequest("kind", f"There is no plan “{asked.kind}”. Known are: {known}.")
         try:
-            settled, layout = self._settled(kind, asked)
+            settled, layout = self._settled(kind, asked, owner)
         except InvalidRequest as error:
             raise _of_options(kind, error) from error
         plan = self._store.add(settled, layout.count, owner)
@@ -154,19 +154,21 @@ class Plans:
         self._bell.set()
         return plan
 
-    def _settled(self, kind: Kind, asked: PlanRequest) -> tuple[PlanRequest, Layout]:
+    def _settled(
+        self, kind: Kind, asked: PlanRequest, owner: PersonId
+    ) -> tuple[PlanRequest, Layout]:
         """The plan with nothing left to chance, and its cells; all of it checked."""
         request, options = check(asked.request), decode(kind.options, asked.options)
         request, options = kind.settle(request, options, self._draw)
         layout = kind.lay_out(request, options)
         if kind.is_complete:
-            self._doors.check(request)
+            self._doors.check(request, owner)
         for probe in layout.probes():
             if probe.request.mode not in kind.modes:
                 tabs = ", ".join(mode.value for mode in kind.modes)
                 raise InvalidRequest("kind", f"{kind.label} is for {tabs}. Choose another script.")
             try:
-                self._doors.check(check(probe.request))
+                self._doors.check(check(probe.request), owner)
             except InvalidRequest as error:
                 message = f"{probe.words}: {error.message}"
                 raise InvalidRequest(probe.field, message) from error

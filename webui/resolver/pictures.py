@@ -25,6 +25,8 @@ from webui.imaging.masks import prepare_mask
 from webui.imaging.outpaint import outpaint_size
 from webui.imaging.picture_text import read_picture_text
 
+PICTURE_GONE: Final = "The picture that belongs here is not on this server any more. Add it again."
+
 
 class Pictures:
     """Checks and measures the pictures of requests."""
@@ -100,9 +102,7 @@ class Pictures:
         try:
             return self._inputs.open(id)
         except NotFound as error:
-            raise InvalidRequest(
-                field, "The picture that belongs here is not on this server any more. Add it again."
-            ) from error
+            raise InvalidRequest(field, PICTURE_GONE) from error
 
 
 def _nearest_side(pixels: int) -> int:

@@ -9,6 +9,7 @@ from typing import Final
 
 from webui.catalog.catalog import Catalog
 from webui.core.errors import GessoError, InvalidRequest
+from webui.core.job import PersonId
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.core.request import OWN_VAE, Extras, GenerationRequest, Hires, InputId
@@ -61,12 +62,13 @@ class PictureReader:
         self._catalog: Final = catalog
         self._inputs: Final = inputs
 
-    def read(self, data: bytes) -> PictureReading:
-        """What a picture file asks for. Raises UnreadablePicture."""
+    def read(self, data: bytes, person: PersonId) -> PictureReading:
+        """What a picture file asks for, for this person: pictures that others put in are missing.
+        Raises UnreadablePicture."""
         found = read_told(data)
         if found.recipe is None:
             return self.read_text(found.told.infotext, found.told.generator)
-        request, missing = self.request_of(found.recipe)
+        request, missing = self.request_of(found.recipe, person)
         return PictureReading(
             generator=found.told.generator,
             request=request,
@@ -93,17 +95,19 @@ class PictureReader:
             missing=(*missing, *find.missing),
         )
 
-    def request_of(self, recipe: Recipe) -> tuple[GenerationRequest, tuple[str, ...]]:
+    def request_of(
+        self, recipe: Recipe, person: PersonId
+    ) -> tuple[GenerationRequest, tuple[str, ...]]:
         """The request that makes a picture again, as `with_known_files`; files that were renamed
         or moved go by their hash."""
         model, files = recipe.model, recipe.files
         known: Known = {(file.kind, file.ref): (file.name, file.hash) for file in files}
         known[ModelKind.CHECKPOINT, model.id] = (model.name, model.hash)
-        request, missing = self.with_known_files(recipe.request(), known)
+        request, missing = self.with_known_files(recipe.request(), person, known)
         return replace(request, vae=request.vae or self._own_vae(request)), missing
 
     def with_known_files(
-        self, request: GenerationRequest, known: Known | None = None
+        self, request: GenerationRequest, person: PersonId, known: Known | None = None
     ) -> tuple[GenerationRequest, tuple[str, ...]]:
         """The request with all files under their present ids, and the names of what is not here.
 
@@ -121,7 +125,7 @@ class PictureReader:
             extras=request.extras and _extras(request.extras, find),
         )
         request = _with_known_networks(request, find)
-        return request, (*find.missing, *self._lost_pictures(request))
+        return request, (*find.missing, *self._lost_pictures(request, person))
 
     def _own_vae(self, request: GenerationRequest) -> str | None:
         """What keeps a picture that was made without a VAE file from getting one that was noted
@@ -129,17 +133,17 @@ class PictureReader:
         checkpoint = self._catalog.look_up(ModelKind.CHECKPOINT, request.checkpoint)
         return OWN_VAE if checkpoint and noted_vae(self._catalog, checkpoint) else None
 
-    def _lost_pictures(self, request: GenerationRequest) -> list[str]:
+    def _lost_pictures(self, request: GenerationRequest, person: PersonId) -> list[str]:
         parts = (
             (request.source, "the source picture"),
             (request.mask, "the mask"),
             (request.extras, "the picture"),
         )
-        return [word for part, word in parts if part and not self._is_here(part.image)]
+        return [word for part, word in parts if part and not self._has(person, part.image)]
 
-    def _is_here(self, id: InputId) -> bool:
+    def _has(self, person: PersonId, id: InputId) -> bool:
         try:
-            return self._inputs.path(id).exists()
+            return self._inputs.path(id).exists() and self._inputs.is_of(id, person)
         except GessoError:
             return False
 

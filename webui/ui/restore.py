@@ -20,6 +20,7 @@ from webui.core.errors import GessoError, NotFound
 from webui.core.job import JobId
 from webui.core.request import Extras, GenerationRequest, Mode, Source
 from webui.studio import Studio
+from webui.ui.caller import who_asks
 from webui.ui.form import Form
 from webui.ui.page import Page
 
@@ -92,16 +93,20 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
 
 def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
     """Work a wish out. Raises GessoError that says why it can't be granted."""
+    person = who_asks().id
     if wish.retry is not None:
-        job = studio.submit(studio.jobs.get(JobId(wish.retry)).request)
+        tried = studio.own_job(JobId(wish.retry), person)
+        job = studio.submit(tried.request, person)
         return Granted(mode=job.request.mode, job=job.id)
     if wish.picture is not None and wish.source_of is not None:
         return _send(studio, forms[wish.source_of], wish.picture)
     missing: Sequence[str]
     if wish.picture is not None:
-        request, missing = studio.request_of(studio.gallery.get(wish.picture).recipe)
+        recipe = studio.own_picture(wish.picture, person).recipe
+        request, missing = studio.request_of(recipe, person)
     else:
-        request, missing = studio.with_known_files(decode(GenerationRequest, wish.request or {}))
+        asked = decode(GenerationRequest, wish.request or {})
+        request, missing = studio.with_known_files(asked, person)
     mode = wish.into or request.mode
     form = forms[mode]
     named = list(dict.fromkeys([*wish.missing, *missing]))
@@ -110,19 +115,20 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
 
 def _send(studio: Studio, form: Form, picture_id: str) -> Granted:
     """A picture of ours as the source of a tab, with the words that made it."""
-    picture = studio.gallery.get(picture_id)
+    person = who_asks().id
+    picture = studio.own_picture(picture_id, person)
     try:
         data = picture.path.read_bytes()
     except OSError as error:
         raise NotFound("file of the picture", picture.path.name) from error
     if form.mode == Mode.EXTRAS:
-        extras = GenerationRequest(extras=Extras(image=studio.inputs.add(data)))
+        extras = GenerationRequest(extras=Extras(image=studio.inputs.add(data, person)))
         return Granted(mode=Mode.EXTRAS, values=form.values(extras, SENT))
     request = replace(
         picture.recipe.request(),
         width=picture.width,
         height=picture.height,
-        source=Source(image=studio.inputs.add(data)),
+        source=Source(image=studio.inputs.add(data, person)),
         mask=None,
         extras=None,
     )

@@ -14,6 +14,7 @@ from webui.core.request import InputId, MaskArea, MaskContent
 from webui.imaging.fit import flatten
 from webui.imaging.sketch import sketch_mask
 from webui.studio import Studio
+from webui.ui.caller import who_asks
 from webui.ui.components.choice import part
 from webui.ui.components.group import At, group
 from webui.ui.components.slider import own_slider
@@ -156,7 +157,7 @@ def _editor() -> Canvas:
 def _background(studio: Studio, canvas: Painting | None, is_sketch: bool) -> InputId:
     canvas = _filled(canvas)
     if is_sketch:
-        return studio.inputs.add_image(drawn(canvas))
+        return studio.inputs.add_image(drawn(canvas), who_asks().id)
     return keep_upload(studio, FIELD, canvas["background"])
 
 
@@ -167,11 +168,12 @@ def _mask(
     strokes the file is kept as it came, so that a restored job asks for the same again."""
     painted = _painted(_filled(canvas), is_sketch)
     if not path:
-        return studio.inputs.add_image(painted) if painted.getbbox() else None
+        return studio.inputs.add_image(painted, who_asks().id) if painted.getbbox() else None
     if not painted.getbbox():
         return keep_upload(studio, MASK_FIELD, Path(path).read_bytes())
     brought = flatten(opened(Path(path).read_bytes(), MASK_FIELD)).convert("L")
-    return studio.inputs.add_image(ImageChops.lighter(brought.resize(painted.size), painted))
+    both = ImageChops.lighter(brought.resize(painted.size), painted)
+    return studio.inputs.add_image(both, who_asks().id)
 
 
 def _painted(canvas: Painting, is_sketch: bool) -> Image.Image:

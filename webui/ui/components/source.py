@@ -15,6 +15,7 @@ from webui.core.request import InputId, Mode, ResizeMode
 from webui.imaging.sketch import sketched
 from webui.imaging.upload import media_type, open_upload
 from webui.studio import Studio
+from webui.ui.caller import who_asks
 from webui.ui.components.choice import tick
 from webui.ui.components.follow_source import size_of
 from webui.ui.components.group import At, group, plain
@@ -165,7 +166,7 @@ def picture_place(label: str, elem_id: str, height: int) -> PicturePlace:
 def keep_upload(studio: Studio, field: str, data: bytes) -> InputId:
     """Put an uploaded file into the input store. Raises InvalidRequest for `field`."""
     try:
-        return studio.inputs.add(data)
+        return studio.inputs.add(data, who_asks().id)
     except UnreadablePicture as error:
         raise InvalidRequest(field, str(error)) from error
 
@@ -174,6 +175,8 @@ def shower(studio: Studio, component: Component) -> Callable[[InputId], object]:
     """What shows a picture of the input store in `component`; an empty place if it is gone."""
 
     def show(id: InputId) -> object:
+        if not studio.inputs.is_of(id, who_asks().id):
+            return None
         try:
             return lend(studio.inputs.path(id), component)
         except NotFound:
@@ -254,7 +257,7 @@ def opened(data: bytes, field: str) -> Image.Image:
 def _taker(studio: Studio) -> Callable[[str | None, Painting | None], InputId]:
     def take(path: str | None, canvas: Painting | None) -> InputId:
         if canvas and canvas["background"] is not None:
-            return studio.inputs.add_image(drawn(canvas))
+            return studio.inputs.add_image(drawn(canvas), who_asks().id)
         if not path:
             raise InvalidRequest(FIELD, "There is no source picture. Drop one or choose a file.")
         return keep_upload(studio, FIELD, Path(path).read_bytes())

@@ -16,6 +16,7 @@ from webui.core.request import GenerationRequest, Mode
 from webui.plans.plan import PlanRequest
 from webui.prompting.faults import WrongPrompt
 from webui.studio import Studio
+from webui.ui.caller import who_asks
 from webui.ui.components.batch import batch_controls
 from webui.ui.components.follow_source import follow_source
 from webui.ui.components.guidance import guidance_extras
@@ -130,10 +131,10 @@ def _generate(studio: Studio, form: Form, script: Script) -> Callable[[Values], 
         try:
             if (plan := script.asked(values)) is not None:
                 _check_mask(form, plan.request)
-                return json.dumps({"plan": studio.plans.begin(plan).id})
+                return json.dumps({"plan": studio.plans.begin(plan, who_asks().id).id})
             request = form.request(values)
             _check_mask(form, request)
-            job = studio.submit(request)
+            job = studio.submit(request, who_asks().id)
         except InvalidRequest as error:
             control = script.component(error.field) or form.component(error.field)
             return _fault(error.message, control, groups.get(control, []), error)
