@@ -29,7 +29,7 @@ SIZE = {"width": 96, "height": 64}
 PROMPT = "a (red:1.2) apple on a table"
 SOURCE, OTHER, MASK = InputId("1" * 64), InputId("2" * 64), InputId("3" * 64)
 HALF = Mask(image=MASK, blur=0)
-KONTEXT = "kontext"
+KONTEXT, CONTROL = "kontext", "control"
 SLOW = pytest.mark.slow
 MORE_KINDS = ("sd3", "chroma", "schnell", "zimage", "qwen", "lumina2", "flux2", "pixart", "alpha")
 KINDS = ("flux", *(pytest.param(kind, marks=SLOW) for kind in MORE_KINDS))
@@ -93,6 +93,8 @@ def wholes(tmp_path_factory: pytest.TempPathFactory) -> Wholes:
             if kind == KONTEXT:
                 said = {"modelspec.architecture": "flux-1-kontext-dev"}
                 told = {"metadata": said, "variant": KONTEXT}
+            if kind == CONTROL:
+                told = {"variant": CONTROL}
             made[kind] = tiny, whole(tiny, tmp_path_factory.mktemp(kind), **told)
         return made[kind]
 
@@ -109,6 +111,7 @@ def make(kind: str) -> Tiny:
         "schnell": lambda: dit_models.make_flux(is_guided=False),
         "chroma": dit_models.make_chroma,
         "fill": lambda: dit_models.make_flux(in_channels=384, out_channels=64),
+        CONTROL: lambda: dit_models.make_flux(in_channels=128, out_channels=64),
         KONTEXT: dit_models.make_flux,
         "zimage": language_dits.make_zimage,
         "qwen": language_dits.make_qwen,

@@ -178,14 +178,14 @@ def test_a_part_that_is_nowhere_is_named(
         load(path, placement, fewer)
 
 
-def test_a_model_for_edges_is_refused_by_its_name(
+def test_a_model_that_is_shown_more_than_is_known_is_refused(
     parts: Mapping[str, Path], placement: Placement, tmp_path: Path
 ) -> None:
     from tests.families.dit_models import make_flux, write_network
 
-    canny = make_flux(in_channels=128, out_channels=64)
-    with pytest.raises(ModelUnreadable, match="edges or depth"):
-        load(write_network(canny, tmp_path / "a.safetensors"), placement, parts)
+    unknown = make_flux(in_channels=192, out_channels=64)
+    with pytest.raises(ModelUnreadable, match="is shown more beside the picture"):
+        load(write_network(unknown, tmp_path / "a.safetensors"), placement, parts)
 
 
 @pytest.mark.parametrize(

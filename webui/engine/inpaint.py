@@ -14,11 +14,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pixel_unshuffle
 
+from webui.core.errors import InvalidRequest
 from webui.core.recipe import Recipe
 from webui.core.request import MaskContent, ResizeMode, SoftInpainting
 from webui.engine.autoencoder import encode
 from webui.engine.canvas import Canvas
-from webui.engine.latent_format import scale_of
+from webui.engine.latent_format import channels_of, scale_of
 from webui.imaging.fit import fit
 from webui.imaging.masks import latent_mask
 from webui.samplers.sampler import Denoise
@@ -31,6 +32,9 @@ INPAINT_CHANNELS: Final = 9
 FILL_CHANNELS: Final = 384
 """Of Flux Fill: tokens of 2 x 2 cells, each with 16 channels of the noisy latents, 16 of the
 picture, and the 64 pixels of the mask that lie in it."""
+CONTROL_CELLS: Final = 8
+"""Of a Flux that draws after edges or depths: a token is 2 x 2 cells of the noisy latents, and as
+many of the picture that shows them."""
 EDIT_CHANNELS: Final = 8
 """Of a UNet made for editing by instructions: four of the noisy latents, four of the picture."""
 GREY: Final = (128, 128, 128)
@@ -83,8 +87,11 @@ def extra_channels(
 
     Of inpainting checkpoints: the mask, and the latent of the picture with the masked part in
     grey, as far as `conditioning_strength` says. Without a mask all is grey and masked. Of editing
-    checkpoints: the latent of the picture, not scaled; nothing without one.
+    checkpoints: the latent of the picture, not scaled; nothing without one. Of those that draw
+    after a picture: its latent. Raises InvalidRequest where they are given none.
     """
+    if channels == CONTROL_CELLS * channels_of(vae):
+        return _control(vae, canvas, recipe)
     if channels == EDIT_CHANNELS:
         return _picture(vae, canvas, recipe)
     if channels not in (INPAINT_CHANNELS, FILL_CHANNELS):
@@ -111,6 +118,16 @@ def _picture(vae: AutoencoderKL, canvas: Canvas, recipe: Recipe) -> Tensor:
         return torch.zeros_like(encode(vae, Image.new("RGB", size)))
     shown = fit(canvas.source, *size, ResizeMode.STRETCH)
     return encode(vae, shown) / float(vae.config.scaling_factor)
+
+
+def _control(vae: AutoencoderKL, canvas: Canvas, recipe: Recipe) -> Tensor:
+    if canvas.source is None:
+        raise InvalidRequest(
+            "source.image",
+            "This model draws after the edges or the depths of a picture, and there is none. Give "
+            "it one that shows them, in img2img.",
+        )
+    return encode(vae, fit(canvas.source, recipe.width, recipe.height, ResizeMode.STRETCH))
 
 
 def _hidden(canvas: Canvas, recipe: Recipe) -> tuple[Image.Image, Image.Image]:

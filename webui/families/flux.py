@@ -25,14 +25,20 @@ SCHNELL: Final = "schnell"
 FILL: Final = "fill"
 KONTEXT: Final = "kontext"
 CONTROL: Final = "control"
+DEPTH: Final = "depth"
+OTHER: Final = "other"
 
 PLAIN_CHANNELS: Final = 64
+CONTROL_CHANNELS: Final = 128
+"""Those of a picture to draw after beside them."""
 FILL_CHANNELS: Final = 384
 """Beside the noisy latents those of the picture without its masked part, and the mask: each 2 x 2
 cells of 16, 16 and 64 channels."""
 
 DEV_SHIFT: Final = Shift(small=0.5, large=1.15)
-GUIDANCE: Final[Mapping[str, float]] = MappingProxyType({DEV: 3.5, FILL: 30.0, KONTEXT: 2.5})
+GUIDANCE: Final[Mapping[str, float]] = MappingProxyType(
+    {DEV: 3.5, FILL: 30.0, KONTEXT: 2.5, CONTROL: 30.0, DEPTH: 10.0}
+)
 """The distilled guidance that suits each variant."""
 FOLDER_CLASSES: Final = MappingProxyType(
     {"FluxFillPipeline": FILL, "FluxKontextPipeline": KONTEXT, "FluxControlPipeline": CONTROL}
@@ -95,8 +101,10 @@ class Flux(TransformerFamily):
         channels = _channels(header)
         if channels == FILL_CHANNELS:
             return FILL
+        if channels == CONTROL_CHANNELS:
+            return DEPTH if DEPTH in said(metadata) else CONTROL
         if channels != PLAIN_CHANNELS:
-            return CONTROL
+            return OTHER
         if not any(key.endswith(GUIDANCE_LAYERS) for key in header):
             return SCHNELL
         return KONTEXT if "kontext" in said(metadata) else DEV
@@ -118,10 +126,10 @@ class Flux(TransformerFamily):
     def kind(self, variant: str) -> Kind:
         """How it is asked, and how its steps lean."""
         match variant:
-            case "control":
+            case "other":
                 raise ValueError(
-                    "it is a Flux model that draws after edges or depth (Canny, Depth), which this "
-                    "version can't run yet. Choose Flux dev, schnell, Fill or Kontext."
+                    "it is a Flux model that is shown more beside the picture than this version "
+                    "knows of. Choose Flux dev, schnell, Fill, Kontext, Canny or Depth."
                 )
             case "schnell":
                 return Kind(architecture="flux_schnell", shift=Shift())

@@ -27,7 +27,7 @@ STEPS: Final = MappingProxyType({False: 4, True: 50})
 """That its makers advise, for the base or not."""
 NOTES: Final = (
     "Flux.2 reads brackets around words, as in (red:1.2), as if they were not there, and has no "
-    "clip skip. Pictures to look at can't be given to it yet.",
+    "clip skip.",
 )
 
 

@@ -24,6 +24,8 @@ WINDOW: Final = 512
 LAYERS: Final = (9, 18, 27)
 AXES: Final = 4
 """Of places: the picture, its lines and columns, and the order in a text."""
+APART: Final = 10
+"""How far the numbers of pictures to look at are from each other, and from the one that is made."""
 
 
 class Flux2Text:
@@ -50,20 +52,28 @@ class Flux2Text:
 
 
 def arguments(seen: Tensor, time: Tensor, text: Text, frame: Frame) -> Mapping[str, Any]:
-    """For Flux2Transformer2DModel that guides itself by nothing."""
-    grid = even(seen)
+    """For Flux2Transformer2DModel that guides itself by nothing. Pictures to look at stand behind
+    the one that is made, each with a number of its own."""
+    latents = [seen, *(each.to(seen).expand(len(seen), -1, -1, -1) for each in frame.references)]
+    grids = [even(each) for each in latents]
+    numbered = [places(each, APART * number) for number, each in enumerate(grids)]
     words = torch.zeros(text.length, AXES, device=seen.device)
     words[:, -1] = torch.arange(text.length, device=seen.device)
     return {
-        "hidden_states": packed(grid),
+        "hidden_states": torch.cat([packed(each) for each in grids], dim=1),
         "timestep": time.expand(len(seen)),
         "guidance": None,
         "encoder_hidden_states": text.tokens.to(seen.dtype),
         "txt_ids": words,
-        "img_ids": pad(places(grid), (0, 1)),
+        "img_ids": pad(torch.cat(numbered), (0, 1)),
     }
 
 
 ARCHITECTURE = Architecture(
-    id="flux2", make_encoder=Flux2Text, arguments=arguments, answer=unpacked
+    id="flux2",
+    make_encoder=Flux2Text,
+    arguments=arguments,
+    answer=unpacked,
+    has_references=True,
+    looks_from=1.0,
 )

@@ -11,8 +11,8 @@ from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.engine.hires_size import hires_size
 
-EDITING: Final = frozenset({"kontext"})
-"""Variants of models that change a picture by looking at it."""
+EDITING: Final = frozenset({"kontext", "control", "depth", "edit", "edit-plus"})
+"""Variants of models that change a picture by looking at it, or draw after one."""
 
 
 @dataclass(frozen=True, kw_only=True)
