@@ -74,7 +74,7 @@ class Studio:
         self.cards: Final = Cards(self.catalog)
         self.hasher: Final = Hasher(self.catalog.hashes, self._is_at_work, self.catalog.show_hashes)
         self.card_thumbnails: Final = Thumbnails(data / "card-thumbnails")
-        self.inputs: Final = InputStore(data / "inputs")
+        self.inputs: Final = InputStore(data / "inputs", data / "inputs.sqlite")
         self.styles: Final = StyleBook(data / "styles.csv")
         self.wildcards: Final = data / "wildcards"
         self._resolver: Final = self._make_resolver()

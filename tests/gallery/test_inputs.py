@@ -15,6 +15,7 @@ from PIL import Image
 from tests.conftest import png
 from tests.gallery.album import draw
 from webui.core.errors import DiskFull, NotFound, UnreadablePicture
+from webui.core.job import LOCAL, PersonId
 from webui.core.request import InputId
 from webui.gallery.inputs import InputStore
 
@@ -22,7 +23,7 @@ from webui.gallery.inputs import InputStore
 @pytest.fixture
 def store(tmp_path: Path) -> InputStore:
     """An empty store."""
-    return InputStore(tmp_path / "inputs")
+    return InputStore(tmp_path / "inputs", tmp_path / "inputs.sqlite")
 
 
 def files(folder: Path) -> list[Path]:
@@ -39,7 +40,7 @@ def test_upload_is_named_by_its_bytes_and_kept_as_it_came(store: InputStore) -> 
 
 def test_same_upload_is_stored_once(store: InputStore, tmp_path: Path) -> None:
     assert store.add(png()) == store.add(png())
-    assert len(files(tmp_path)) == 1
+    assert len(files(tmp_path / "inputs")) == 1
 
 
 def test_same_pixels_get_the_same_id(store: InputStore) -> None:
@@ -66,7 +67,7 @@ def test_picture_comes_out_upright(store: InputStore) -> None:
 def test_what_is_no_picture_is_not_stored(store: InputStore, tmp_path: Path, data: bytes) -> None:
     with pytest.raises(UnreadablePicture):
         store.add(data)
-    assert files(tmp_path) == []
+    assert files(tmp_path / "inputs") == []
 
 
 @pytest.mark.parametrize(
@@ -77,15 +78,22 @@ def test_unknown_id_is_not_found(store: InputStore, id: str) -> None:
         store.path(InputId(id))
 
 
-@given(st.text())
-def test_no_text_reaches_a_file_outside(id: str) -> None:
-    store = InputStore(Path(os.devnull).parent)
+@pytest.fixture(scope="module")
+def store_beside_devices(tmp_path_factory: pytest.TempPathFactory) -> InputStore:
+    """Its folder has files that can be opened and are no uploads."""
+    owners = tmp_path_factory.mktemp("owners") / "inputs.sqlite"
+    return InputStore(Path(os.devnull).parent, owners)
+
+
+@given(id=st.text())
+def test_no_text_reaches_a_file_outside(store_beside_devices: InputStore, id: str) -> None:
+    store = store_beside_devices
     with pytest.raises(NotFound):
         store.open(InputId(id))
 
 
-def test_full_disk_leaves_nothing_and_says_so(small_disk: Path) -> None:
-    store = InputStore(small_disk / "inputs")
+def test_full_disk_leaves_nothing_and_says_so(small_disk: Path, tmp_path: Path) -> None:
+    store = InputStore(small_disk / "inputs", tmp_path / "inputs.sqlite")
     ballast = small_disk / "ballast"
     ballast.write_bytes(bytes(5 * 2**20))
     data = png(800, 800)
@@ -97,3 +105,31 @@ def test_full_disk_leaves_nothing_and_says_so(small_disk: Path) -> None:
     ballast.unlink()
     assert store.path(store.add(noise.getvalue())).is_file()
     assert store.path(store.add(data)).is_file()
+
+
+ANN, BEN = PersonId("ann"), PersonId("ben")
+
+
+def test_an_upload_belongs_to_whoever_put_it_in(store: InputStore) -> None:
+    id = store.add(png(), ANN)
+    assert (store.is_of(id, ANN), store.is_of(id, BEN), store.is_of(id, LOCAL)) == (
+        True,
+        False,
+        False,
+    )
+
+
+def test_two_people_may_put_in_the_same(store: InputStore, tmp_path: Path) -> None:
+    id = store.add(png(), ANN)
+    assert store.add(png(), BEN) == id
+    assert store.is_of(id, ANN)
+    assert store.is_of(id, BEN)
+    assert len(files(tmp_path / "inputs")) == 1
+
+
+def test_uploads_older_than_the_list_are_the_owners(tmp_path: Path) -> None:
+    InputStore(tmp_path / "inputs", tmp_path / "lost.sqlite").add(png(), ANN)
+    store = InputStore(tmp_path / "inputs", tmp_path / "inputs.sqlite")
+    id = InputId(hashlib.sha256(png()).hexdigest())
+    assert store.is_of(id, LOCAL)
+    assert not store.is_of(id, ANN)

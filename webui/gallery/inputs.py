@@ -37,12 +37,10 @@ _LOSS: Final = "The pictures that were put in are only the owner's to use again.
 class InputStore:
     """A folder of uploaded pictures. Usable from any thread, and by several programs at once."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the list of whose they are, beside `folder`."""
+    def __init__(self, folder: Path, owners: Path) -> None:
+        """`owners` is the file that says whose they are; it is made if it is not there."""
         self._folder: Final = folder
-        self._owners: Final = Database(
-            folder.with_suffix(".sqlite"), (_SCHEMA,), what="The list of uploads", loss=_LOSS
-        )
+        self._owners: Final = Database(owners, (_SCHEMA,), what="The list of uploads", loss=_LOSS)
 
     def close(self) -> None:
         """Close the list."""
