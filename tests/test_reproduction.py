@@ -35,6 +35,7 @@ from webui.core.request import (
     Sampling,
     SoftInpainting,
     Source,
+    StepCache,
     Tiling,
 )
 from webui.core.result import Picture
@@ -149,6 +150,7 @@ def plain_recipes() -> list[GenerationRequest]:
         GenerationRequest(styles=("retro",)),
         GenerationRequest(tiling=Tiling.BOTH),
         GenerationRequest(tiling=Tiling.HORIZONTAL),
+        GenerationRequest(step_cache=StepCache(every=2, start=0.0, threshold=0.2)),
         GenerationRequest(hires=Hires(scale=1.5, steps=2)),
         GenerationRequest(hires=Hires(width=128, height=96, upscaler="latent_bicubic", steps=2)),
         GenerationRequest(

@@ -18,6 +18,7 @@ from webui.core.request import (
     Noise,
     Sampling,
     Source,
+    StepCache,
     Tiling,
 )
 from webui.plans.axes import load_axes
@@ -139,6 +140,7 @@ EVERYTHING = replace(
     BASE,
     noise=Noise(variation_seed=1),
     hires=Hires(),
+    step_cache=StepCache(),
     source=Source(image=PICTURE),
     mask=Mask(image=MASK),
 )

@@ -35,6 +35,7 @@ from webui.core.request import (
     Sampling,
     SoftInpainting,
     Source,
+    StepCache,
     Tiling,
 )
 from webui.studio import Studio
@@ -158,6 +159,7 @@ EVERYTHING = GenerationRequest(
         freeu=FreeU(b1=1.1, b2=1.2, s1=0.8, s2=0.3, start=0.1, end=0.9),
     ),
     tiling=Tiling.VERTICAL,
+    step_cache=StepCache(threshold=0.25, every=5, start=0.1, end=0.9),
     refiner=Refiner(checkpoint="starter", switch_at=0.6),
 )
 HIRES = Hires(
@@ -281,7 +283,7 @@ def test_titles_say_what_is_active(forms: dict[str, Form], idle_studio: Studio) 
     assert titles["txt2img_refiner"] == "Refiner · starter · at 0.6"
     assert titles["txt2img_styles_group"] == "Styles · ink, old photo"
     assert titles["txt2img_more"] == (
-        "More · clip skip 2 · VAE vae · emphasis: no norm · tiling: top and bottom"
+        "More · clip skip 2 · VAE vae · emphasis: no norm · tiling: top and bottom · step cache"
     )
     assert "variation 0.25" in titles["txt2img_seed_extras"]
     assert "FreeU" in titles["txt2img_guidance"]

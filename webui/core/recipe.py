@@ -28,6 +28,7 @@ from webui.core.request import (
     Sampling,
     Seed,
     Source,
+    StepCache,
     Steps,
     Tiling,
 )
@@ -101,6 +102,7 @@ class Recipe:
     noise: Noise = field(default_factory=Noise)
     guidance: Guidance = field(default_factory=Guidance)
     tiling: Tiling = Tiling.NONE
+    step_cache: StepCache | None = None
     hires: Hires | None = None
     refiner: Refiner | None = None
     source: Source | None = None
@@ -139,6 +141,7 @@ class Recipe:
             noise=self.noise,
             guidance=self.guidance,
             tiling=self.tiling,
+            step_cache=self.step_cache,
             hires=self.hires,
             refiner=self.refiner,
             source=self.source,

@@ -13,13 +13,17 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
-from webui.core.request import Guidance
+from webui.core.errors import InvalidRequest
+from webui.core.request import Guidance, StepCache
 from webui.engine.architectures.architecture import Architecture, Frame
 from webui.engine.architectures.text import Text, joined
+from webui.engine.caching.choice import FIELD, Caches
+from webui.engine.caching.question import Question, Row
+from webui.engine.caching.reuse import Reuse
 from webui.engine.conditioning import Conditioning
 from webui.engine.graphs.runner import Runner
 from webui.engine.guidance import load_features
-from webui.engine.guidance.feature import Answer, Effect, Moment, Round, changes_network
+from webui.engine.guidance.feature import Answer, Effect, Moment, Round, changes_network, looks_on
 from webui.engine.memory.thrift import Thrift
 from webui.families.components import Components, Prediction
 from webui.schedules.noise_levels import NoiseLevels
@@ -45,6 +49,8 @@ class Asked:
     thrift: Thrift
     is_hooked: bool = False
     """Whether the network's ways are changed for this run."""
+    caches: Caches | None = None
+    """Makes step caches for the network; None makes them for this run alone."""
 
 
 class Denoiser:
@@ -66,6 +72,7 @@ class Denoiser:
         extra_channels: Tensor | None = None,
         image_guidance: float | None = None,
         first_call: int = 0,
+        step_cache: StepCache | None = None,
     ) -> None:
         """`calls_total`: how often the sampler will call, all in all; `first_call`: how often it
         has before, when this denoiser takes over within a run.
@@ -73,19 +80,23 @@ class Denoiser:
         `is_exact`: the network sees one picture and one prompt at a time, so that no picture
         depends on its batch in any bit; otherwise all at once. `extra_channels`: what the network
         sees beside the latents, (1 or B, n, h, w). `image_guidance`: how far the guess goes from
-        what the network says without seeing them, for those that edit. Raises InvalidRequest when
-        the network lacks what the guidance needs.
+        what the network says without seeing them, for those that edit. `step_cache`: how
+        much of the network may be left out. Raises InvalidRequest when the network lacks what the
+        guidance or the cache needs.
         """
         self.calls = first_call
         self._calls_total: Final = max(1, calls_total)
         self._plan: Final = plan
         self._guidance_scale: Final = guidance_scale
         self._image_guidance: Final = image_guidance
-        self._network: Final = _Network(asked, extra_channels, is_exact=is_exact)
         network = asked.components.diffusion_model
         begun = [feature.begin(guidance, network) for feature in load_features()]
         self._effects: Final[Sequence[Effect]] = [effect for effect in begun if effect is not None]
         self._is_hooked: Final = asked.is_hooked or any(map(changes_network, self._effects))
+        reuse = (asked.caches or Caches(network)).begin(step_cache)
+        if reuse is not None:
+            _check_onlookers(self._effects)
+        self._network: Final = _Network(asked, extra_channels, reuse, is_exact=is_exact)
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """The guided guess for `x`, whose noise has the spread `sigma`."""
@@ -119,7 +130,9 @@ class Denoiser:
             for effect in self._effects:
                 watches.enter_context(effect.watch())
             said = [text for text, _ in texts]
-            raws = self._network.answers(moment.sigma, x, said, is_hooked=self._is_hooked)
+            raws = self._network.answers(
+                moment.sigma, x, said, is_hooked=self._is_hooked, moment=moment
+            )
         clean = partial(self._network.clean, x, moment.sigma)
         answers = [
             Answer(text=text, weight=weight, raw=raw, clean=clean(raw))
@@ -138,9 +151,14 @@ class Denoiser:
     def _seen(self, round: Round) -> Tensor:
         """What seeing the picture changes, without the prompt: Brooks et al. 2023, eq. 3. The rest
         of that sum is plain guidance."""
-        sigma, base = round.moment.sigma, round.base
+        moment, base = round.moment, round.base
         blind = self._network.answers(
-            sigma, round.x, [base.text], is_hooked=self._is_hooked, is_blind=True
+            moment.sigma,
+            round.x,
+            [base.text],
+            is_hooked=self._is_hooked,
+            is_blind=True,
+            moment=moment,
         )
         return base.clean - round.clean(blind[0])
 
@@ -148,19 +166,38 @@ class Denoiser:
         return any(effect.skips(moment) for effect in self._effects)
 
 
+def _check_onlookers(effects: Sequence[Effect]) -> None:
+    """Raises InvalidRequest for what looks at layers that a step cache leaves out."""
+    if any(map(looks_on, effects)):
+        raise InvalidRequest(
+            FIELD,
+            "Self attention guidance (SAG) looks into layers that the step cache leaves out. "
+            "Switch one of the two off.",
+        )
+
+
 class _Network:
     """The network, asked for clean latents."""
 
-    def __init__(self, asked: Asked, extra_channels: Tensor | None, *, is_exact: bool) -> None:
+    def __init__(
+        self,
+        asked: Asked,
+        extra_channels: Tensor | None,
+        reuse: Reuse | None,
+        *,
+        is_exact: bool,
+    ) -> None:
         self._asked: Final = asked
         self._levels: Final = asked.levels
         # goes through all its parameters each time
         self._dtype: Final = asked.components.diffusion_model.dtype
         self._prediction: Final = asked.components.prediction
         self._extra: Final = extra_channels
+        self._reuse: Final = reuse
         self._is_exact: Final = is_exact
         self.is_hooked = False
         """Whether something changes the network's ways for this call."""
+        self._moment: Moment | None = None
 
     def ask(self, sigma: float, x: Tensor, texts: Sequence[Text]) -> list[Tensor]:
         """The guess for each text, by a network that a feature has changed for it."""
@@ -174,15 +211,18 @@ class _Network:
         *,
         is_hooked: bool,
         is_blind: bool = False,
+        moment: Moment | None = None,
     ) -> list[Tensor]:
         """What the network says for each text: noise, velocity or flow. `is_blind`: with nothing in
-        the extra channels."""
+        the extra channels. `moment`: which call it is, where a step cache may take part in it."""
         self.is_hooked = is_hooked
+        self._moment = moment
         # filled on the device: a number sent there would have to wait for all that is queued
         time = torch.full((), self._levels.time(sigma), dtype=torch.float32, device=x.device)
         seen = self._input(x, sigma, is_blind=is_blind)
         answer = self._apart if self._is_exact else self._together
-        return [each.to(x.dtype) for each in answer(seen, time, texts)]
+        rows = [[Row(text=t, picture=i, is_blind=is_blind) for i in range(len(x))] for t in texts]
+        return [each.to(x.dtype) for each in answer(seen, time, texts, rows)]
 
     def _input(self, x: Tensor, sigma: float, *, is_blind: bool) -> Tensor:
         seen = x / self._levels.divisor(sigma)
@@ -192,29 +232,47 @@ class _Network:
             seen = torch.cat([seen, extra], dim=1)
         return seen.to(self._dtype)
 
-    def _together(self, seen: Tensor, time: Tensor, texts: Sequence[Text]) -> Iterator[Tensor]:
+    def _together(
+        self, seen: Tensor, time: Tensor, texts: Sequence[Text], rows: Sequence[Sequence[Row]]
+    ) -> Iterator[Tensor]:
         """Neighbours of one length in one call, (count * B) rows."""
-        for _, same in groupby(texts, key=lambda text: text.length):
+        for _, same in groupby(zip(texts, rows, strict=True), key=lambda pair: pair[0].length):
             several = list(same)
-            rows = joined([text.rows(len(seen)) for text in several])
-            ask = partial(self._rows, torch.cat([seen] * len(several)), time, rows)
+            question = Question(
+                seen=torch.cat([seen] * len(several)),
+                time=time,
+                text=joined([text.rows(len(seen)) for text, _ in several]),
+                rows=tuple(row for _, own in several for row in own),
+            )
+            ask = partial(self._part, question)
             answer = self._asked.thrift.rows(len(several) * len(seen), ask)
             yield from answer.chunk(len(several))
 
-    def _apart(self, seen: Tensor, time: Tensor, texts: Sequence[Text]) -> Iterator[Tensor]:
+    def _apart(
+        self, seen: Tensor, time: Tensor, texts: Sequence[Text], rows: Sequence[Sequence[Row]]
+    ) -> Iterator[Tensor]:
         pictures = [seen[i : i + 1] for i in range(len(seen))]
         whole = self._asked.thrift.whole
-        for text in texts:
-            asks = [partial(self._answer, one, time, text) for one in pictures]
+        for text, own in zip(texts, rows, strict=True):
+            asks = [
+                partial(self._answer, Question(seen=one, time=time, text=text, rows=(row,)))
+                for one, row in zip(pictures, own, strict=True)
+            ]
             yield torch.cat([whole(ask) for ask in asks])
 
-    def _rows(self, seen: Tensor, time: Tensor, text: Text, start: int, stop: int) -> Tensor:
-        return self._answer(seen[start:stop], time, text.part(start, stop))
+    def _part(self, question: Question, start: int, stop: int) -> Tensor:
+        return self._answer(question.part(start, stop))
 
-    def _answer(self, seen: Tensor, time: Tensor, text: Text) -> Tensor:
+    def _answer(self, question: Question) -> Tensor:
+        if self._reuse is None or self._moment is None:
+            return self._said(question)
+        return self._reuse.answer(question, self._moment, self._said)
+
+    def _said(self, question: Question, *, is_hooked: bool = False) -> Tensor:
         architecture, frame = self._asked.architecture, self._asked.frame
-        arguments = architecture.arguments(seen, time, text, frame)
-        output = self._asked.runner(arguments, is_hooked=self.is_hooked)
+        seen = question.seen
+        arguments = architecture.arguments(seen, question.time, question.text, frame)
+        output = self._asked.runner(arguments, is_hooked=is_hooked or self.is_hooked)
         return architecture.answer(output, seen)
 
     def clean(self, x: Tensor, sigma: float, answer: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from webui.core.model import ModelInfo
 from webui.core.recipe import Recipe
 from webui.engine.architectures import Architecture, load_architectures
 from webui.engine.attention import Attention
+from webui.engine.caching.choice import Caches
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.compiler import Compiler
@@ -61,6 +62,7 @@ class Pipeline:
     encoder: PromptEncoder
     patcher: Patcher
     runner: Runner
+    caches: Caches
     readers: tuple[ReplayedEncoder, ...] = ()
     """What stands in for text encoders."""
     seconds_per_call: float = 0.0
@@ -270,6 +272,7 @@ class PipelineManager:
             encoder=PromptEncoder(architecture.make_encoder(spoken_to)),
             patcher=Patcher(components),
             runner=make_runner(components.diffusion_model, self._recorder, self._compiler),
+            caches=Caches(components.diffusion_model),
             readers=tuple(readers.values()),
         )
 

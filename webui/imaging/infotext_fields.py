@@ -353,6 +353,11 @@ _GUIDANCE: Final = (
         _row(f"FreeU {name}", f"guidance.freeu.{name}", aliases=(f"freeu_{name}",))
         for name in ("b1", "b2", "s1", "s2", "start", "end")
     ),
+    _part("Step cache", "step_cache"),
+    *(
+        _row(f"Step cache {name}", f"step_cache.{name}")
+        for name in ("threshold", "every", "start", "end")
+    ),
 )
 _EXTRAS: Final = (
     _row(

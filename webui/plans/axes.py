@@ -210,6 +210,8 @@ GUIDANCE: Final = (
     number("self_attention_blur", "SAG blur", "guidance.self_attention_blur", "1-3 (+1)"),
     number("mimic_scale", "Mimic scale", "guidance.mimic_scale", "0, 7"),
     number("mimic_percentile", "Mimic percentile", "guidance.mimic_percentile", "0.9-1 [3]"),
+    whole("step_cache_every", "Step cache every", "step_cache.every", "1-5 (+2)"),
+    number("step_cache_threshold", "Step cache threshold", "step_cache.threshold", "0-0.2 [3]"),
     one_of("tiling", "Tiling", "tiling", Tiling),
     one_of("emphasis", "Emphasis", "emphasis", Emphasis),
 )

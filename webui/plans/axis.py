@@ -19,6 +19,7 @@ PARENTS: Final = (
     ("refiner", "Choose a refiner"),
     ("source", "Add a source picture"),
     ("mask", "Paint a mask"),
+    ("step_cache", "Switch the step cache on"),
 )
 """Parts that a request may lack, and what makes it have them."""
 

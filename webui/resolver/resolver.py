@@ -103,6 +103,7 @@ class Resolver:
             noise=request.noise,
             guidance=request.guidance,
             tiling=request.tiling,
+            step_cache=request.step_cache,
             hires=self._hires(request, (width, height), files),
             refiner=self._refiner(request.refiner, files),
             source=request.source,

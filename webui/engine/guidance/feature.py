@@ -130,6 +130,11 @@ def changes_network(effect: Effect) -> bool:
     return kind.patch is not Effect.patch or kind.watch is not Effect.watch
 
 
+def looks_on(effect: Effect) -> bool:
+    """Whether an effect keeps what passes in the network while the prompts are answered."""
+    return type(effect).watch is not Effect.watch
+
+
 def each_picture(function: Callable[..., Tensor], *batches: Tensor) -> Tensor:
     """`function` of each picture's (1, ...) slice of the batches, put together again.
 

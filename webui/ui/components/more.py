@@ -1,4 +1,4 @@
-"""What is seldom changed and fits nowhere else: clip skip, VAE, emphasis, tiling."""
+"""What is seldom changed and fits nowhere else: clip skip, VAE, emphasis, tiling, step cache."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Final
 
 from webui.core.model import Defaults, ModelKind
 from webui.core.request import OWN_VAE, Emphasis, Tiling
-from webui.ui.components.choice import choice, model_list
+from webui.ui.components.choice import choice, model_list, part
 from webui.ui.components.group import At, group
-from webui.ui.components.slider import slider
+from webui.ui.components.slider import own_slider, slider
 from webui.ui.form import Form
 from webui.ui.page import Page
 
@@ -43,6 +43,17 @@ def more_controls(page: Page, form: Form, defaults: Defaults) -> None:
         )
         choice(form, "emphasis", "Emphasis mode", EMPHASIS, "emphasis")
         choice(form, "tiling", "Tiling", TILING, "tiling")
+        _step_cache(form)
+
+
+def _step_cache(form: Form) -> None:
+    with part(form, "step_cache", "Step cache: faster, less exact", "step_cache"):
+        own_slider(form, "step_cache.every", "Full step every (SD, SDXL)", "step_cache_every")
+        own_slider(
+            form, "step_cache.threshold", "Change allowed (Flux, SD 3 ...)", "step_cache_threshold"
+        )
+        own_slider(form, "step_cache.start", "Start", "step_cache_start")
+        own_slider(form, "step_cache.end", "End", "step_cache_end")
 
 
 def _words(at: At) -> list[str]:
@@ -57,4 +68,4 @@ def _words(at: At) -> list[str]:
         label = next((label for label, value in choices[1:] if value == at[path]), None)
         if label:
             found.append(f"{path}: {label.lower()}")
-    return found
+    return [*found, "step cache"] if at["step_cache"] else found
