@@ -65,6 +65,7 @@ def _denoiser(
         extra_channels=extra,
         image_guidance=image_guidance(_channels(pipeline), canvas, recipe),
         first_call=first_call,
+        step_cache=recipe.step_cache,
     )
     return _Patched(denoiser, pipeline.patcher, calls)
 
@@ -85,6 +86,7 @@ def _asked(pipeline: Pipeline, this: Pass, thrift: Thrift, references: tuple[Ten
         runner=pipeline.runner,
         thrift=thrift,
         is_hooked=recipe.tiling is not Tiling.NONE,
+        caches=pipeline.caches,
     )
 
 
