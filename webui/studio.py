@@ -35,6 +35,7 @@ from webui.imaging.restore import Lookups
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.store import JobStore
+from webui.people.people import People
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
 from webui.prompting.styles import StyleBook
@@ -59,6 +60,7 @@ class Studio:
         now: Settings = settings.current
         data = now.data
         self.settings: Final = settings
+        self.people: Final = People(data / "people.sqlite")
         self.families: Final = load_families()
         self.samplers: Final = load_samplers()
         self.schedules: Final = load_schedules()
@@ -106,6 +108,7 @@ class Studio:
 
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
+        self.people.start()
         self.gallery.recover()
         self.catalog.refresh_soon(FIRST_LOOK_S)
         self.settings.on_change(self._follow_folders(self._other_folders()))
@@ -123,6 +126,7 @@ class Studio:
         self.inputs.close()
         self.hasher.cancel()
         self.catalog.close()
+        self.people.close()
 
     def submit(
         self, request: GenerationRequest, person: PersonId = LOCAL, key: str | None = None

@@ -1,0 +1,131 @@
+"""How many passwords may be tried, counted before one is hashed: hashing is what costs.
+
+Sliding windows over the tries of one address, and of one name from one address. A try that turns
+out right is taken back. What is refused isn't counted, so that memory stays bounded and a person
+who waits gets in. Who knows one name's password can't try another's with it: names have windows
+of their own.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from webui.people.faults import TooManyTries
+
+IPV6_PREFIX: Final = 64
+"""One customer has at least so many bits to choose addresses from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """At most so many tries within so many seconds."""
+
+    tries: int
+    seconds: float
+
+
+PER_NAME: Final = (Limit(tries=5, seconds=60), Limit(tries=14, seconds=3600))
+PER_ADDRESS: Final = (Limit(tries=30, seconds=60), Limit(tries=100, seconds=3600))
+"""A whole office may come through one address."""
+MOST_WINDOWS: Final = 20_000
+"""About 4 MB when all are full of tries."""
+
+Keys = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Try:
+    """One try that was let through."""
+
+    keys: Keys
+    at: float
+
+
+class Limiter:
+    """The tries of the last hour. Usable from any thread."""
+
+    def __init__(
+        self, now: Callable[[], float] = time.monotonic, most_windows: int = MOST_WINDOWS
+    ) -> None:
+        """`now` gives seconds that only grow."""
+        self._now: Final = now
+        self._most: Final = most_windows
+        self._lock: Final = threading.Lock()
+        self._tries: Final[OrderedDict[tuple[str, ...], list[float]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many windows are remembered."""
+        return len(self._tries)
+
+    def check(self, address: str, name: str) -> None:
+        """Raises TooManyTries if a try would not be let through now; counts nothing."""
+        with self._lock:
+            self._check(_keys(address, name), self._now())
+
+    def admit(self, address: str, name: str) -> Try:
+        """Count a try for a folded name. Raises TooManyTries and counts nothing then."""
+        keys = _keys(address, name)
+        with self._lock:
+            now = self._now()
+            self._check(keys, now)
+            for key in keys:
+                self._tries.setdefault(key, []).append(now)
+                self._tries.move_to_end(key)
+            while len(self._tries) > self._most:
+                self._tries.popitem(last=False)
+        return Try(keys=keys, at=now)
+
+    def forgive(self, admitted: Try) -> None:
+        """The password was right: the try doesn't count."""
+        with self._lock:
+            for key in admitted.keys:
+                times = self._tries.get(key, [])
+                if admitted.at in times:
+                    times.remove(admitted.at)
+                if not times:
+                    self._tries.pop(key, None)
+
+    def _check(self, keys: Keys, now: float) -> None:
+        wait = max(self._wait(keys[0], PER_ADDRESS, now), self._wait(keys[1], PER_NAME, now))
+        if wait > 0:
+            raise TooManyTries(wait)
+
+    def _wait(self, key: tuple[str, ...], limits: tuple[Limit, ...], now: float) -> float:
+        """Seconds until one more try is within all limits; 0 when it is now."""
+        times = self._tries.get(key)
+        if not times:
+            return 0
+        longest = max(limit.seconds for limit in limits)
+        times[:] = [at for at in times if at > now - longest]
+        return max(_wait_for(limit, times, now) for limit in limits)
+
+
+def network_of(address: str) -> str:
+    """What counts as one address: an IPv4 address, the whole network of an IPv6 one."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
+
+
+def _keys(address: str, name: str) -> Keys:
+    place = network_of(address)
+    return (place,), (place, name)
+
+
+def _wait_for(limit: Limit, times: list[float], now: float) -> float:
+    recent = [at for at in times if at > now - limit.seconds]
+    if len(recent) < limit.tries:
+        return 0
+    return recent[-limit.tries] + limit.seconds - now
