@@ -18,7 +18,8 @@ from tests.conftest import until
 from webui.gate.access import UPLOAD_BYTES, Access, needs
 from webui.gate.connection import Limits
 from webui.gate.gate import Gate
-from webui.gate.server import build_server, open_loopback
+from webui.gate.server import build_server
+from webui.gate.sockets import open_loopback
 from webui.studio import Studio
 from webui.ui.build import mount_page
 

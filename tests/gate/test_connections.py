@@ -15,13 +15,17 @@ from tests.gate.site import Site, plain_app, read_answer, serving
 from webui.core.errors import InvalidRequest
 from webui.gate.access import MIB
 from webui.gate.connection import Limits
-from webui.gate.server import open_loopback, protect
-from webui.gate.streams import STREAMS_PER_CLIENT
+from webui.gate.crowd import Room
+from webui.gate.server import protect
+from webui.gate.sockets import open_loopback
+from webui.gate.streams import StreamLimits
+
+STREAMS_PER_CLIENT = StreamLimits().per_person
 
 IMPATIENT = Limits(
     head_s=0.3, body_window_s=0.3, body_window_bytes=1000, reader_s=0.3, discard_s=0.3
 )
-FEW = Limits(head_s=600, connections_per_client=20)
+FEW = Limits(head_s=600, room=Room(per_address=20))
 
 
 @pytest.fixture
@@ -137,7 +141,7 @@ def has_error(connection: socket.socket) -> bool:
 
 def test_the_connection_that_waited_longest_makes_room(few_site: Site) -> None:
     with contextlib.ExitStack() as stack:
-        cap = FEW.connections_per_client
+        cap = FEW.room.per_address
         idle = [stack.enter_context(few_site.connect()) for _ in range(cap)]
         assert few_site.get("/api/v1/thing").status == 200
         assert is_cut(idle[0])
@@ -146,7 +150,7 @@ def test_the_connection_that_waited_longest_makes_room(few_site: Site) -> None:
 
 def test_connections_in_use_are_not_dropped_for_new_ones(few_site: Site) -> None:
     with contextlib.ExitStack() as stack:
-        cap = FEW.connections_per_client
+        cap = FEW.room.per_address
         streams = [stack.enter_context(open_stream(few_site)) for _ in range(cap)]
         assert is_turned_away(few_site)
         streams[0].close()

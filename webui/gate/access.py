@@ -57,7 +57,10 @@ class Rule:
     is_stream: bool = False
     """Its answer stays open; counts against the number of streams that one client may hold."""
     is_page: bool = False
-    """People open it from a link on another site, and may: it changes nothing."""
+    """People open it from a link on another site, and may: it changes nothing. Who is not signed
+    in is sent to where they can."""
+    knows_caller: bool = False
+    """An open route that is told who asks, if somebody is signed in: see `the_caller`."""
     serves_uploads: bool = False
     """It answers with files that came from outside: only pictures are shown, the rest saved."""
 

@@ -10,25 +10,28 @@ import asyncio
 import os
 import socket
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from webui.gate.crowd import Crowd, Room
+from webui.gate.deadline import Deadline
 from webui.gate.headers import SECURITY_HEADERS
 
 _NO_LINGER: Final = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 """On, for no seconds: closing resets the connection and drops what is unsent."""
+_BODY_HEADERS: Final = (b"content-length", b"transfer-encoding")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How patient the server is with one connection, and with one client's number of them."""
+    """How patient the server is with one connection, and how many it has room for."""
 
     head_s: float = 10.0
-    """From the connection, or the first byte of a later request, to the end of the head."""
+    """From the connection, or the first byte of a later request, to the end of the head. TLS and
+    websockets have as long for their handshakes."""
     body_window_s: float = 20.0
     body_window_bytes: int = 20_000
     """A body that brings less within one window is cut off: 1 kB/s, slower than any real link."""
@@ -37,27 +40,36 @@ class Limits:
     discard_s: float = 5.0
     """How long the rest of a refused body is read and thrown away. Closing at once would reset
     the connection, and the client would not see why it was refused."""
-    connections_per_client: int = 128
+    message_bytes: int = 1 << 16
+    """The largest message that a websocket takes: they say what somebody wants, pictures are
+    uploaded."""
+    room: Room = field(default_factory=Room)
 
 
 class GuardedConnection(H11Protocol):
     """One connection. It is dropped when its client is too slow or has too many of them."""
 
-    def __init__(self, limits: Limits, **of_uvicorn: Any) -> None:
+    def __init__(self, limits: Limits, crowd: Crowd, **of_uvicorn: Any) -> None:
         super().__init__(**of_uvicorn)
-        self._limits = limits
-        self._opened_at = self.loop.time()
+        self._crowd = crowd
+        self._body_window_bytes = limits.body_window_bytes
         self._body_bytes = 0
-        self._head = _Deadline(self.loop, limits.head_s, self._drop)
-        self._body = _Deadline(self.loop, limits.body_window_s, self._check_body)
-        self._reader = _Deadline(self.loop, limits.reader_s, self._drop)
-        self._discard = _Deadline(self.loop, limits.discard_s, self._drop)
+        self._is_handed_over = False
+        self._head = Deadline(self.loop, limits.head_s, self.drop)
+        self._body = Deadline(self.loop, limits.body_window_s, self._check_body)
+        self._reader = Deadline(self.loop, limits.reader_s, self.drop)
+        self._discard = Deadline(self.loop, limits.discard_s, self.drop)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection. If its client has too many, the one idle for longest goes."""
         super().connection_made(transport)
         self._head.start()
-        self._keep_cap()
+        self._crowd.enter(self)
+
+    @property
+    def address(self) -> str:
+        """Where the client is."""
+        return self.client[0] if self.client else ""
 
     @property
     def is_idle(self) -> bool:
@@ -73,8 +85,10 @@ class GuardedConnection(H11Protocol):
         """Read on, under the deadline that fits what is still to come."""
         self._body_bytes += len(data)
         super().data_received(data)
-        _run_while(self._head, self.is_idle)
-        _run_while(self._body, self.is_in_body)
+        if self._is_handed_over:
+            return
+        self._head.run_while(self.is_idle)
+        self._body.run_while(self.is_in_body)
         if not self.is_in_body:
             self._discard.stop()
 
@@ -96,9 +110,14 @@ class GuardedConnection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
-        for deadline in (self._head, self._body, self._reader, self._discard):
-            deadline.stop()
+        self._let_go()
         super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """The connection goes on as a websocket, with deadlines of its own."""
+        self._is_handed_over = True
+        self._let_go()
+        super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
         """Answer to what is no HTTP. No application sees it, so the headers are added here."""
@@ -112,56 +131,33 @@ class GuardedConnection(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
-    def _keep_cap(self) -> None:
-        mine = [
-            peer
-            for peer in cast("set[GuardedConnection]", self.connections)
-            if peer.client and self.client and peer.client[0] == self.client[0]
-        ]
-        if len(mine) > self._limits.connections_per_client:
-            idle = [peer for peer in mine if peer.is_idle and peer is not self]
-            min(idle, key=lambda peer: peer._opened_at, default=self)._drop()
+    def drop(self) -> None:
+        """End the connection without another word."""
+        drop(self.transport)
+
+    def _should_upgrade(self) -> bool:
+        # A handshake is a GET without a body; the library behind would hang on any other.
+        has_body = any(name in _BODY_HEADERS for name, _ in self.headers)
+        is_handshake = self.scope["method"] == "GET" and not has_body
+        return is_handshake and self._get_upgrade() == b"websocket"
+
+    def _let_go(self) -> None:
+        self._crowd.leave(self)
+        for deadline in (self._head, self._body, self._reader, self._discard):
+            deadline.stop()
 
     def _check_body(self) -> None:
         # While the application is behind, nothing is read, and that is not the client's fault.
-        if self._body_bytes < self._limits.body_window_bytes and not self.flow.read_paused:
-            self._drop()
+        if self._body_bytes < self._body_window_bytes and not self.flow.read_paused:
+            self.drop()
         elif self.is_in_body:
             self._body_bytes = 0
             self._body.start()
 
-    def _drop(self) -> None:
-        # Without linger the system would go on offering what the client does not read.
-        if (connected := self.transport.get_extra_info("socket")) is not None:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-        self.transport.abort()
 
-
-class _Deadline:
-    """Calls `on_expiry` unless it is stopped in time. Starting it again does not extend it."""
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, seconds: float, on_expiry: Callable[[], None]
-    ) -> None:
-        self._loop, self._seconds, self._on_expiry = loop, seconds, on_expiry
-        self._handle: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        if self._handle is None:
-            self._handle = self._loop.call_later(self._seconds, self._expire)
-
-    def stop(self) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-    def _expire(self) -> None:
-        self._handle = None
-        self._on_expiry()
-
-
-def _run_while(deadline: _Deadline, is_due: bool) -> None:
-    if is_due:
-        deadline.start()
-    else:
-        deadline.stop()
+def drop(transport: asyncio.Transport) -> None:
+    """End a connection at once. Without linger the system would go on offering what its client
+    does not read."""
+    if (connected := transport.get_extra_info("socket")) is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()

@@ -1,27 +1,29 @@
 """The gate: one ASGI application in front of everything, Gradio's routes and websockets included.
 
-It decides by host, origin, rule of the route, body size and open streams, and it puts the
-security headers on every answer. It knows nothing of jobs, pictures or pages.
+It decides by host, origin, rule of the route, who asks, body size and open streams, and it puts
+the security headers on every answer. It knows nothing of jobs, pictures or pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from types import MappingProxyType
 from typing import Final
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from webui.core.person import CALLER, Role
+from webui.core.person import CALLER, Caller, Role
 from webui.gate.access import Access, Rule
 from webui.gate.audit import WEBSOCKET, Table
 from webui.gate.body import LimitedBody, check_length
 from webui.gate.doorkeeper import Doorkeeper, OpenHouse
-from webui.gate.headers import Headers, without_proxy_headers
-from webui.gate.origin import LOOPBACK_NAMES, check_origin, read_host
+from webui.gate.headers import STRICT_TRANSPORT, Headers
+from webui.gate.names import Names
+from webui.gate.origin import check_origin, comes_from_elsewhere, read_host, values
+from webui.gate.proxies import Proxies, comes_by_proxy
 from webui.gate.refusal import Refusal, send_refusal
+from webui.gate.sign_in import come_in_again, to_sign_in
 from webui.gate.streams import Streams
 
 _BAD_PATH: Final = Refusal(
@@ -31,9 +33,26 @@ _SIGN_IN: Final = Refusal(
     status=HTTPStatus.UNAUTHORIZED,
     message="Nobody is signed in here, or not any more. Open this studio's page and sign in.",
 )
+_NOT_BY_PROXY: Final = Refusal(
+    status=HTTPStatus.FORBIDDEN,
+    message="This studio has no owner yet. Make one on the machine itself, not through a proxy: "
+    "open http://localhost with the studio's port there, or run “python launch.py owner NAME”.",
+)
 _NO_ROUTE: Final = Rule(access=Access.CLOSED)
-_PAGE_SCHEME: Final[Mapping[str, str]] = MappingProxyType({"ws": "http", "wss": "https"})
+_PAGE_SCHEMES: Final = (("ws", "http"), ("wss", "https"))
 """Origin names the page's scheme, also for a websocket that it opens."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Where a gate stands: how others reach it, and who tells it who they are. As it is made, it
+    is the gate of a server that only this machine reaches."""
+
+    names: Names = field(default_factory=Names)
+    doorkeeper: Doorkeeper = field(default_factory=OpenHouse)
+    proxies: Proxies = field(default_factory=Proxies)
+    is_strict: bool = False
+    """Whether browsers are told to come by TLS from now on."""
 
 
 class Gate:
@@ -43,30 +62,43 @@ class Gate:
         self,
         app: ASGIApp,
         table: Table,
-        *,
-        names: Collection[str] = LOOPBACK_NAMES,
+        surroundings: Surroundings | None = None,
         streams: Streams | None = None,
-        doorkeeper: Doorkeeper | None = None,
     ) -> None:
-        """`names` are those the server answers to; `table` decides on every route of `app`;
-        `doorkeeper` tells who asks, by default that everyone is the owner."""
+        """`table` decides on every route of `app`."""
         self._app = app
         self._table = table
-        self._names = frozenset(names)
-        self._doorkeeper: Final[Doorkeeper] = doorkeeper or OpenHouse()
+        self._surroundings: Final = surroundings or Surroundings()
         self.streams: Final = streams or Streams()
+        self._only_loopback: Names | None = None
+
+    @property
+    def surroundings(self) -> Surroundings:
+        """Where it stands."""
+        return self._surroundings
+
+    def keep_to_loopback(self, is_kept: bool) -> None:
+        """Answer to loopback's names alone, and to no proxy: while there is no owner yet."""
+        self._only_loopback = Names() if is_kept else None
+
+    def end_streams(self, credential: str) -> None:
+        """End the streams and websockets that were opened with a credential, because it was
+        revoked. May be called from any thread."""
+        self.streams.end(credential)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        verdict = self._judge(scope)
+        verdict: Rule | Refusal = _NOT_BY_PROXY
+        if self._only_loopback is None or not comes_by_proxy(scope):
+            scope = self._surroundings.proxies.see_through(scope)
+            verdict = self._judge(scope)
         if isinstance(verdict, Rule):
             verdict = await self._admit(verdict, scope)
-        serves_uploads = isinstance(verdict, Rule) and verdict.serves_uploads
         if scope["type"] == "http":
-            send = Headers(send, serves_uploads=serves_uploads)
+            send = self._with_headers(verdict, scope, send)
         if isinstance(verdict, Refusal):
             await send_refusal(verdict, scope, send)
         else:
@@ -77,13 +109,14 @@ class Gate:
         path, headers = scope["path"], scope["headers"]
         if not path.startswith("/") or not path.isprintable():
             return _BAD_PATH
-        own = read_host(headers, self._names, (scope.get("server") or ("", 0))[1])
+        scheme = _page_scheme(scope)
+        names = self._only_loopback or self._surroundings.names
+        own = read_host(headers, scheme, (scope.get("server") or ("", 0))[1], names)
         if isinstance(own, Refusal):
             return own
         method = scope.get("method", WEBSOCKET)
         # The origin is checked for closed and unknown routes too: another site learns nothing.
         rule = self._table.find(method, path) or _NO_ROUTE
-        scheme: str = _PAGE_SCHEME.get(scope["scheme"], scope["scheme"])
         refusal = check_origin(method, path, headers, own, scheme, rule)
         if refusal is None and rule.access is Access.CLOSED:
             return _nothing_here(self._table.methods(path))
@@ -93,11 +126,14 @@ class Gate:
 
     async def _admit(self, rule: Rule, scope: Scope) -> Rule | Refusal:
         """The rule, if whoever asks may use the route; `scope` then says who that is."""
+        scope[CALLER] = None
         if rule.access is Access.OPEN:
+            if rule.knows_caller:
+                scope[CALLER] = await self._guest(scope)
             return rule
-        caller = await self._doorkeeper.recognise(scope)
+        caller = await self._surroundings.doorkeeper.recognise(scope)
         if caller is None:
-            return _SIGN_IN
+            return _no_entry(rule, scope)
         if isinstance(caller, Refusal):
             return caller
         if not caller.role.covers(rule.access.role):
@@ -105,28 +141,67 @@ class Gate:
         scope[CALLER] = caller
         return rule
 
+    async def _guest(self, scope: Scope) -> Caller | None:
+        """Who asks for what is open to everyone. Only a cookie is looked at: passwords are tried
+        where one is needed, or an open route would be a place to guess them unseen."""
+        if not values(scope["headers"], b"cookie"):
+            is_open_house = isinstance(self._surroundings.doorkeeper, OpenHouse)
+            return await OpenHouse().recognise(scope) if is_open_house else None
+        kept = [header for header in scope["headers"] if header[0] not in _OTHER_CREDENTIALS]
+        caller = await self._surroundings.doorkeeper.recognise({**scope, "headers": kept})
+        return caller if isinstance(caller, Caller) else None
+
     async def _pass(self, rule: Rule, scope: Scope, receive: Receive, send: Send) -> None:
         scope = {**scope, "headers": _headers_for(rule, scope)}
+
+        async def is_welcome() -> bool:
+            return isinstance(await self._admit(rule, {**scope}), Rule)
+
         if scope["type"] == "websocket":
-            await self._app(scope, receive, send)
+            await self.streams.run(self._app, scope, receive, send, is_welcome)
             return
         body = LimitedBody(scope, receive, send, rule.max_body_bytes)
         try:
             if rule.is_stream:
-                await self.streams.run(self._app, scope, body.receive, body.send)
+                await self.streams.run(self._app, scope, body.receive, body.send, is_welcome)
             else:
                 await self._app(scope, body.receive, body.send)
         except ClientDisconnect:
             if not body.was_refused:
                 raise
 
+    def _with_headers(self, verdict: Rule | Refusal, scope: Scope, send: Send) -> Headers:
+        is_strict = self._surroundings.is_strict and scope["scheme"] == "https"
+        return Headers(
+            send,
+            serves_uploads=isinstance(verdict, Rule) and verdict.serves_uploads,
+            more=(STRICT_TRANSPORT,) if is_strict else (),
+        )
+
+
+_OTHER_CREDENTIALS: Final = (b"authorization", b"x-api-key")
+
+
+def _page_scheme(scope: Scope) -> str:
+    scheme: str = scope["scheme"]
+    return dict(_PAGE_SCHEMES).get(scheme, scheme)
+
+
+def _no_entry(rule: Rule, scope: Scope) -> Refusal:
+    """What somebody is told who is not signed in."""
+    if not rule.is_page or scope.get("method") not in ("GET", "HEAD"):
+        return _SIGN_IN
+    # After a link from elsewhere browsers leave the cookie out, even if somebody is signed in.
+    is_from_elsewhere = comes_from_elsewhere(scope["headers"])
+    return come_in_again(scope) if is_from_elsewhere else to_sign_in(scope)
+
 
 def _headers_for(rule: Rule, scope: Scope) -> list[tuple[bytes, bytes]]:
     """The request headers that the application sees."""
-    headers = without_proxy_headers(scope["headers"])
+    headers = scope["headers"]
     if rule.is_page:  # the hashes are taken of the page as it is, not compressed
         headers = [header for header in headers if header[0] != b"accept-encoding"]
-    return headers
+    return list(headers)
 
 
 def _not_for(role: Role) -> Refusal:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from http import HTTPStatus
 from typing import Final
@@ -44,21 +44,20 @@ _FILE_POLICY: Final = b"default-src 'none'; style-src 'unsafe-inline'; sandbox; 
 )
 _CODE_TYPES: Final = (b"text/javascript", b"application/javascript", b"text/css")
 _PICTURE_TYPES: Final = (b"image/png", b"image/jpeg", b"image/webp", b"image/gif")
-_HEADERS_OF_PROXIES: Final = (b"forwarded", b"x-forwarded-", b"x-real-ip", b"x-gradio-server")
-
-
-def without_proxy_headers(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
-    """Request headers less those that tell where a proxy was reached: no proxy stands before this
-    server, and Gradio would build its links from them."""
-    return [(name, value) for name, value in headers if not name.startswith(_HEADERS_OF_PROXIES)]
+STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=2592000")
+"""A month; only where the certificate is one that browsers accept, or the way back in is shut."""
 
 
 class Headers:
     """Sends an answer on with the security headers. An HTML page is held until it is whole."""
 
-    def __init__(self, send: Send, *, serves_uploads: bool) -> None:
+    def __init__(
+        self, send: Send, *, serves_uploads: bool, more: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """`more` are put on this answer besides."""
         self._send = send
         self._serves_uploads = serves_uploads
+        self._more = more
         self._page_start: Message | None = None
         self._page = b""
 
@@ -72,7 +71,7 @@ class Headers:
             await self._send(message)
 
     async def _begin(self, message: Message) -> None:
-        headers = _cleaned(message.get("headers", ()))
+        headers = [*_cleaned(message.get("headers", ())), *self._more]
         content_type = _first(headers, b"content-type").partition(b";")[0].strip().lower()
         if self._serves_uploads and message["status"] < 300:
             content_type, headers = _harmless(content_type, headers)

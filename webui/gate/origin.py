@@ -11,25 +11,30 @@ request without both is let through. No current browser can be made to send such
 an effect: since 2020 all of them send Origin with every method other than GET and HEAD, and
 Sec-Fetch-Site with everything to localhost (Chrome 76, Firefox 90, Safari 16.4). Writes to our
 own API need the header X-Gesso too when they come from a browser: a page on another site can't
-add it without asking first, and the question (a preflight) is refused for its Origin.
+add it without asking first, and the question (a preflight) is refused for its Origin. The APIs
+in other programs' dialects (/sdapi, /v1, /mcp) can't ask for that header; there Origin decides
+alone, as it does for websockets, whose headers no page can choose.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Final
 
 from webui.gate.access import Rule
+from webui.gate.audit import WEBSOCKET
+from webui.gate.names import Authority, Names
 from webui.gate.refusal import Refusal
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
-HTTP_PORT: Final = 80
-SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+PORTS: Final[Mapping[str, int]] = MappingProxyType({"http": 80, "https": 443})
+"""What an address means that names no port."""
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", WEBSOCKET})
+"""Those that need no X-Gesso; for a websocket it is the Origin that counts."""
 READING_METHODS: Final = frozenset({"GET", "HEAD"})
 API_PREFIX: Final = "/api/"
 WRITE_HEADER: Final = b"x-gesso"
@@ -37,31 +42,24 @@ WRITE_HEADER: Final = b"x-gesso"
 _HOST: Final = re.compile(rb"([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Authority:
-    """The name and port that a client used to reach this server."""
-
-    name: str
-    port: int
-
-
 def values(headers: Headers, name: bytes) -> list[bytes]:
     """All values of a header; names are in lower case, as ASGI gives them."""
     return [value for key, value in headers if key == name]
 
 
-def read_host(headers: Headers, names: Collection[str], port: int) -> Authority | Refusal:
+def read_host(headers: Headers, scheme: str, port: int, names: Names) -> Authority | Refusal:
     """How the client calls this server, or why that is not one of its names.
 
     `port` is the one that the connection arrived at.
     """
     hosts = values(headers, b"host")
-    authority = _parse(hosts[0]) if len(hosts) == 1 else None
-    if authority is None or authority.name not in names or authority.port != port:
+    authority = _parse(hosts[0], scheme) if len(hosts) == 1 else None
+    if authority is None or not names.include(authority, port):
         return Refusal(
             status=HTTPStatus.MISDIRECTED_REQUEST,
             message="Gesso does not answer to the address that this request was sent to. "
-            f"Open http://localhost:{port} instead.",
+            f"Open {scheme}://localhost:{port} on the machine itself, or the address that it "
+            "shows when it starts. Other names are allowed with --allowed-hosts.",
         )
     return authority
 
@@ -98,7 +96,12 @@ def _foreign() -> Refusal:
 
 def _is_own(origin: bytes, own: Authority, scheme: str) -> bool:
     prefix = scheme.encode() + b"://"
-    return origin.startswith(prefix) and _parse(origin[len(prefix) :]) == own
+    return origin.startswith(prefix) and _parse(origin[len(prefix) :], scheme) == own
+
+
+def comes_from_elsewhere(headers: Headers) -> bool:
+    """Whether a link on another site led here. Browsers leave our cookie out then."""
+    return values(headers, b"sec-fetch-site") in ([b"cross-site"], [b"same-site"])
 
 
 def _is_navigation(headers: Headers) -> bool:
@@ -108,9 +111,9 @@ def _is_navigation(headers: Headers) -> bool:
     ) == [b"document"]
 
 
-def _parse(authority: bytes) -> Authority | None:
+def _parse(authority: bytes, scheme: str) -> Authority | None:
     match = _HOST.fullmatch(authority)
     if match is None:
         return None
-    port = int(match[2]) if match[2] else HTTP_PORT
+    port = int(match[2]) if match[2] else PORTS[scheme]
     return Authority(name=match[1].decode("ascii").lower(), port=port)
