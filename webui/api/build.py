@@ -13,6 +13,7 @@ import webui.api.routes
 from webui import __version__
 from webui.api.caching import file_answer
 from webui.api.errors import add_error_handlers
+from webui.api.openai.links import Links
 from webui.core.registry import discover
 from webui.gate.access import Access, needs
 from webui.studio import Studio
@@ -30,6 +31,7 @@ def build_api(studio: Studio, assets: Path | None) -> FastAPI:
         title="Gesso", version=__version__, openapi_url=None, docs_url=None, redoc_url=None
     )
     app.state.studio = studio
+    app.state.links = Links()
     add_error_handlers(app)
     for router in discover(webui.api.routes, "ROUTER"):
         if isinstance(router, APIRouter):

@@ -7,6 +7,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
+from webui.api.openai.links import Links
 from webui.core.job import Job, JobId, PersonId
 from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.result import Picture
@@ -16,6 +17,11 @@ from webui.studio import Studio
 def the_studio(request: Request) -> Studio:
     """The studio that the API was built for."""
     return cast("Studio", request.app.state.studio)
+
+
+def the_links(request: Request) -> Links:
+    """The maker of addresses under which single pictures can be fetched."""
+    return cast("Links", request.app.state.links)
 
 
 def the_caller(request: HTTPConnection) -> Caller:

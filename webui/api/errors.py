@@ -45,10 +45,15 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_bug)
 
 
+def status_of(error: Exception) -> HTTPStatus:
+    """The status that an error of ours is answered with."""
+    found = (status for kind, status in STATUSES if isinstance(error, kind))
+    return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 def _on_gesso_error(_: Request, error: Exception) -> JSONResponse:
-    status = next((s for kind, s in STATUSES if isinstance(error, kind)), None)
     field = error.field if isinstance(error, InvalidRequest) else None
-    return _answer(status or HTTPStatus.INTERNAL_SERVER_ERROR, str(error), field)
+    return _answer(status_of(error), str(error), field)
 
 
 def _on_validation_error(_: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,59 @@
+"""Follows one job for a client that waits for it, without holding a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from starlette.concurrency import run_in_threadpool
+
+from webui.api.event_stream import Feed
+from webui.api.waiting import until_over
+from webui.core.events import Message
+from webui.core.job import Job
+from webui.studio import Studio
+
+LOOK_S: Final = 5.0
+"""Looks at the table now and then even without an event: a job may have ended just before."""
+
+
+async def follow(studio: Studio, job: Job) -> AsyncGenerator[tuple[Job, Sequence[Message]]]:
+    """The job as it is now, and what happened to it since the last time; at last when it is over.
+
+    When the reader stops before that, the job is cancelled: nobody waits for it any more.
+    """
+    feed = Feed(asyncio.get_running_loop())
+
+    def watch(message: Message) -> None:
+        if message.job_id == job.id:
+            feed.offer(message)
+
+    forget = studio.bus.subscribe(watch)
+    messages: Sequence[Message] = ()
+    try:
+        while True:
+            job = await run_in_threadpool(studio.jobs.get, job.id)
+            yield job, messages
+            if job.state.is_over:
+                return
+            messages = await feed.take(LOOK_S) or ()
+    finally:
+        forget()
+        if not job.state.is_over:  # not awaited: this may run while the answer is torn down
+            end_soon(studio, job)
+
+
+async def within(studio: Studio, job: Job, seconds: float) -> Job:
+    """The job when it is over, or as it is after so many seconds. It goes on then."""
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(until_over(studio, job.id), seconds)
+    return await run_in_threadpool(studio.jobs.get, job.id)
+
+
+def end_soon(studio: Studio, job: Job) -> None:
+    """Cancel a job whose client has gone; in a thread, and without waiting for it."""
+    cancel = partial(studio.cancel, job.id, job.owner)
+    asyncio.get_running_loop().run_in_executor(None, cancel)

@@ -1,0 +1,26 @@
+"""A request that is sent twice is one job: by the header Idempotency-Key, per person."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import Request
+
+from webui.api.context import the_person
+from webui.core.errors import InvalidRequest
+
+HEADER: Final = "Idempotency-Key"
+LONGEST: Final = 255
+
+
+def dedupe_key(request: Request) -> str | None:
+    """The key of the jobs table; None when the client sent none. Raises InvalidRequest."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not key.strip() or len(key) > LONGEST or not key.isprintable():
+        raise InvalidRequest(
+            HEADER, f"{HEADER} must have 1 to {LONGEST} printable characters. Send a UUID."
+        )
+    # The path tells calls of different kinds apart; without the person one could learn another's.
+    return f"api:{the_person(request)}:{request.url.path}:{key.strip()}"
