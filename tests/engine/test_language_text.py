@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def flux2(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return loaded(make_flux2(), tmp_path_factory.mktemp("flux2"))
 
 
-def loaded(tiny: Tiny, folder: Path) -> Loaded:
+def loaded(tiny: Tiny, folder: Path, metadata: Mapping[str, str] | None = None) -> Loaded:
     """It, and as it is loaded from one file."""
     import torch
 
@@ -64,7 +65,7 @@ def loaded(tiny: Tiny, folder: Path) -> Loaded:
     from webui.families.components import Placement
 
     placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
-    file = write_whole(tiny, folder / "model.safetensors")
+    file = write_whole(tiny, folder / "model.safetensors", metadata)
     return tiny, load_families()[tiny.family].load(file, placement)
 
 

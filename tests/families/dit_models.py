@@ -90,6 +90,8 @@ class Tiny:
     """Makes the library's pipeline of it, given a scheduler."""
     schedule: Mapping[str, Any] = field(default_factory=lambda: {"shift": 3.0})
     scheduler: str = "FlowMatchEulerDiscreteScheduler"
+    clean_mark: str = ""
+    """A tensor without numbers among those of its network, which tells its kind."""
     carried: Mapping[str, Any] = field(default_factory=dict)
     """What lies beside its text encoder's weights."""
 
@@ -220,6 +222,7 @@ def write_whole(tiny: Tiny, file: Path, metadata: Mapping[str, str] | None = Non
         for each in tiny.plan.readers
         for key, tensor in encoder_tensors(tiny.encoders[each.name]).items()
     }
+    encoders = {key.replace(".model.visual.", ".visual."): each for key, each in encoders.items()}
     network = network_tensors(tiny, "model.diffusion_model.")
     whole = {**network, **encoders, **tiny.carried, **vae_tensors(tiny, ldm_layout.VAE)}
     return _save(whole, file, metadata)
@@ -275,8 +278,11 @@ def write_folder(tiny: Tiny, folder: Path, pipeline: str = "") -> Path:
 
 def network_tensors(tiny: Tiny, start: str = "") -> dict[str, Tensor]:
     """The network's tensors by their original names."""
+    import torch
+
     tensors = tiny.network.state_dict()
-    return original(tensors, tiny.plan.network.names(tensors, width=tiny.width, start=start))
+    found = original(tensors, tiny.plan.network.names(tensors, width=tiny.width, start=start))
+    return found | ({start + tiny.clean_mark: torch.empty(0)} if tiny.clean_mark else {})
 
 
 def vae_tensors(tiny: Tiny, start: str) -> dict[str, Tensor]:
@@ -295,6 +301,12 @@ def encoder_tensors(encoder: nn.Module, start: str = "") -> dict[str, Tensor]:
     """A text encoder's tensors as its own file has them, where language models begin with
     `start`."""
     tensors = encoder.state_dict()
+    if any(key.startswith("visual.") for key in tensors):
+        words = "language_model."
+        return {
+            start + key.removeprefix(words) if key.startswith(words) else key: value
+            for key, value in tensors.items()
+        }
     if "layers.0.input_layernorm.weight" in tensors:
         return {start + key: value for key, value in tensors.items()}
     if any(key.startswith("encoder.block.") for key in tensors):

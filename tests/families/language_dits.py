@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,6 +14,7 @@ from webui.families.flux2 import PLAN as FLUX2
 from webui.families.language_model import GEMMA2, KINDS, QWEN3, QWEN25
 from webui.families.language_tokenizer import load_language_tokenizer
 from webui.families.lumina2 import PLAN as LUMINA2
+from webui.families.qwen import CLEAN_MARK
 from webui.families.qwen import PLAN as QWEN
 from webui.families.sana import PLAN as SANA
 from webui.families.zimage import PLAN as ZIMAGE
@@ -20,6 +22,8 @@ from webui.families.zimage import PLAN as ZIMAGE
 QWEN_WORDS: Final = 151_680
 """All that the tokenizer knows."""
 TEXT_WIDTH: Final = 32
+SEEING_WIDTH: Final = 128
+"""Of a text encoder with eyes, whose head is as wide."""
 TALK: Final = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}"
     "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n"
@@ -124,6 +128,28 @@ def make_qwen() -> Tiny:
         encoders={"text_encoder": encoder},
         pipeline=pipeline,
         schedule={**SHIFTED, "max_shift": 0.9, "max_image_seq_len": 8192},
+    )
+
+
+def make_qwen_edit(*, is_plus: bool = False) -> Tiny:
+    """A Qwen-Image-Edit. Its folder says no more of its text encoder than that of a Qwen-Image."""
+    from diffusers import QwenImagePipeline
+    from diffusers.models.transformers.transformer_qwenimage import QwenImageTransformer2DModel
+
+    plain = make_qwen()
+    settings = {**QWEN_NETWORK, "joint_attention_dim": SEEING_WIDTH, "zero_cond_t": is_plus}
+    network = seeded(partial(QwenImageTransformer2DModel, **settings))
+    encoder = seeing_model()
+
+    def pipeline(scheduler: Any) -> Any:
+        return QwenImagePipeline(scheduler, plain.vae, encoder, qwen_tokenizer(), network)
+
+    return replace(
+        plain,
+        network=network,
+        encoders={"text_encoder": encoder},
+        pipeline=pipeline,
+        clean_mark=CLEAN_MARK if is_plus else "",
     )
 
 
@@ -266,6 +292,36 @@ def language_model(part: str, words: int = QWEN_WORDS, **given: Any) -> Any:
         **given,
     )
     return seeded(partial(getattr(transformers, f"{kind.model}Model"), config))
+
+
+def seeing_model() -> Any:
+    """A Qwen 2.5 VL of two layers and one head, which sees with two more."""
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
+
+    words = {
+        "vocab_size": QWEN_WORDS,
+        "hidden_size": SEEING_WIDTH,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 1,
+        "num_key_value_heads": 1,
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": 1e6,
+            "mrope_section": [16, 24, 24],
+        },
+        "rms_norm_eps": 1e-6,
+        "use_cache": False,
+    }
+    eyes = {
+        "depth": 2,
+        "hidden_size": 80,
+        "intermediate_size": 48,
+        "num_heads": 1,
+        "out_hidden_size": SEEING_WIDTH,
+    }
+    config = Qwen2_5_VLConfig(text_config=words, vision_config=eyes)
+    return seeded(partial(Qwen2_5_VLModel, config))
 
 
 def qwen_tokenizer() -> Any:

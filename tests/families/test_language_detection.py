@@ -186,6 +186,20 @@ KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tup
         "edit",
         NO_QWEN_PARTS,
     ),
+    "qwen-image edit 2509": (
+        qwen,
+        {"modelspec.title": "Qwen-Image-Edit-2509"},
+        "qwen",
+        "edit-plus",
+        NO_QWEN_PARTS,
+    ),
+    "qwen-image edit 2511, which says nothing": (
+        lambda: {**qwen(), "__index_timestep_zero__": (0,)},
+        {},
+        "qwen",
+        "edit-plus",
+        NO_QWEN_PARTS,
+    ),
     "qwen-image layered": (
         lambda: qwen(use_additional_t_cond=True),
         {},
@@ -289,7 +303,13 @@ FOLDERS: Mapping[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "z-image turbo": ({"_class_name": "ZImagePipeline"}, {"shift": 3.0}, "zimage", "turbo"),
     "z-image": ({"_class_name": "ZImagePipeline"}, {"shift": 6.0}, "zimage", "base"),
     "qwen-image": ({"_class_name": "QwenImagePipeline"}, {}, "qwen", ""),
-    "qwen-image edit": ({"_class_name": "QwenImageEditPlusPipeline"}, {}, "qwen", "edit"),
+    "qwen-image edit": ({"_class_name": "QwenImageEditPipeline"}, {}, "qwen", "edit"),
+    "qwen-image edit 2509": (
+        {"_class_name": "QwenImageEditPlusPipeline"},
+        {},
+        "qwen",
+        "edit-plus",
+    ),
     "lumina 2": ({"_class_name": "Lumina2Pipeline"}, {}, "lumina2", ""),
     "flux 2 klein": (
         {"_class_name": "Flux2KleinPipeline", "is_distilled": True},
@@ -318,7 +338,6 @@ def test_a_folder_is_of_one_family_and_variant(name: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("family", "variant", "words"),
     [
-        ("qwen", "edit", "changes pictures by words"),
         ("qwen", "layered", "layers"),
         ("flux2", "dev", "24 billion"),
         ("sana", "sprint", "Sprint"),

@@ -16,6 +16,7 @@ from webui.core.model import Detected, ModelFamily, ModelKind
 from webui.families.dit_family import TransformerFamily
 from webui.families.gguf_file import read_gguf_front
 from webui.families.seen_header import seen_header
+from webui.families.told import said_beside
 from webui.modelfiles.container import PICKLES, Container, container_of
 from webui.modelfiles.front import read_front
 from webui.modelfiles.header import Front
@@ -103,12 +104,15 @@ def _may_be_sharded(found: Finding, families: Sequence[ModelFamily]) -> bool:
 
 
 def _front(files: Sequence[Path]) -> Front:
-    """What is in a model's files together, seen as models see it; what the first says of all."""
+    """What is in a model's files together, seen as models see it; what the first says of all, and
+    what is said beside it."""
     fronts = [_front_of(file) for file in files]
     tensors = {key: tensor for front in fronts for key, tensor in front.tensors.items()}
     if all(container_of(file) is Container.SAFETENSORS for file in files):
         tensors = dict(seen_header(files, tensors))
-    return replace(fronts[0], tensors=tensors)
+    return replace(
+        fronts[0], tensors=tensors, metadata={**fronts[0].metadata, **said_beside(files[0])}
+    )
 
 
 def _front_of(file: Path) -> Front:

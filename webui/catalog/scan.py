@@ -14,6 +14,7 @@ from webui.catalog.recognise import recognise
 from webui.catalog.roots import Root
 from webui.catalog.walk import Place, model_places
 from webui.core.model import ModelFamily
+from webui.families.told import stamp_beside
 
 BATCH: Final = 250
 """New files after which what was found is shown and kept."""
@@ -78,7 +79,7 @@ class Scanner:
             except OSError:
                 continue  # gone since the folder was listed
             stamp, finding = known.get(str(place.path), ("", None))
-            if finding is not None and stamp == files.stamp:
+            if finding is not None and stamp == _stamp(place, files):
                 seen.append(Seen(place=place, files=files, finding=finding))
             else:
                 fresh.append((place, files))
@@ -96,4 +97,11 @@ def _gone(paths: Iterable[str], roots: Iterable[Root]) -> list[str]:
 
 
 def _rows(batch: Iterable[Seen]) -> dict[str, tuple[str, Finding]]:
-    return {str(file.place.path): (file.files.stamp, file.finding) for file in batch}
+    return {
+        str(file.place.path): (_stamp(file.place, file.files), file.finding) for file in batch
+    }
+
+
+def _stamp(place: Place, files: Look) -> str:
+    """Changes with all that tells what a model is."""
+    return files.stamp + stamp_beside(place.path)

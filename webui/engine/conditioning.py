@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from PIL import Image
+
 from webui.core.request import Emphasis
 from webui.engine.architectures.text import NO_EMBEDDINGS, Manner, Text, TextEncoder, Vectors
 from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT
@@ -73,17 +75,21 @@ class PromptEncoder:
         is_hires: bool = False,
         first_pass_steps: int = 0,
         embeddings: Mapping[str, Vectors] = NO_EMBEDDINGS,
+        pictures: tuple[Image.Image, ...] = (),
         begin: Callable[[], None] | None = None,
     ) -> ConditioningPlan:
         """What the prompts say at each call of a run, all of it encoded now.
 
         `calls_per_step` is 2 for samplers of second order. `first_pass_steps` counts the calls of
-        the first pass (its steps times its sampler's calls per step). `embeddings` by name.
+        the first pass (its steps times its sampler's calls per step). `embeddings` by name;
+        `pictures` are what a text encoder with eyes is shown.
         `clip_skip` counts as A1111 does: 1 is the last layer. `begin` is called before the first
         text that is not known yet, if there is one. Raises InvalidRequest.
         """
         self._begin = begin
-        manner = Manner(clip_skip=clip_skip, emphasis=emphasis, embeddings=embeddings)
+        manner = Manner(
+            clip_skip=clip_skip, emphasis=emphasis, embeddings=embeddings, pictures=pictures
+        )
         calls, before = steps * calls_per_step, first_pass_steps if is_hires else None
         parts = parse(prompt, PROMPT).parts
         tracks = [schedule(part.nodes, calls, before) for part in parts]

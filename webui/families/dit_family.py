@@ -11,8 +11,8 @@ from webui.core.model import Detected, Header
 from webui.families import dit_loading
 from webui.families.components import NO_PARTS, Components, Placement
 from webui.families.dit_plan import Kind, Plan, missing_parts
-from webui.families.sd_loading import read_metadata
 from webui.families.t5 import TOKENIZER as T5_TOKENIZER
+from webui.families.told import said_of
 
 NAMING: Final = ("modelspec.architecture", "modelspec.title", "general.name", "general.basename")
 """Where makers write what a model is, in safetensors and in GGUF."""
@@ -76,7 +76,7 @@ class TransformerFamily:
             variant = self.folder_variant(dit_loading.read_index(path), path) or ""
             kind, plan = self._kind(path, variant), self.plan_of(variant)
             return dit_loading.load_folder(path, plan, kind, placement)
-        variant = self.variant(dit_loading.read_shapes(path), read_metadata(path))
+        variant = self.variant(dit_loading.read_shapes(path), said_of(path))
         kind, plan = self._kind(path, variant), self.plan_of(variant)
         return dit_loading.load_file(path, plan, kind, placement, parts)
 

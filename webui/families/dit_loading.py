@@ -26,6 +26,7 @@ from webui.families.components import Components, Placement, Prediction, Shift
 from webui.families.dit_plan import T5, VAE, Config, Kind, Network, Plan, Reader
 from webui.families.language_model import LANGUAGE_MODELS, load_language_model
 from webui.families.language_tokenizer import load_language_tokenizer
+from webui.families.seeing_model import load_seeing_model
 from webui.families.t5 import load_t5, load_t5_tokenizer
 from webui.families.vae_file import folder_names, load_vae, vae_in, vae_prefix
 from webui.families.vae_kinds import is_plain, load_other_vae, make_vae
@@ -264,7 +265,8 @@ def _encoder(
     """`has_projection`: None asks the file for one that its model may do without."""
     given: dict[str, Any] = {"starts": starts} if starts else {}
     if reader.part in LANGUAGE_MODELS:
-        return load_language_model(files, reader.part, placement, **given)
+        load = load_seeing_model if reader.sees else load_language_model
+        return load(files, reader.part, placement, **given)
     if reader.part == T5:
         return load_t5(files, placement, **given)
     if has_projection is None:

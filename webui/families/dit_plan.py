@@ -78,6 +78,8 @@ class Reader:
     """Fills up texts, where that is not the tokenizer's own."""
     is_optional: bool = False
     """The model reads without it, less well."""
+    sees: bool = False
+    """A language model that is shown pictures too."""
 
     @property
     def starts(self) -> tuple[str, ...]:

@@ -23,9 +23,15 @@ QWEN25: Final = "qwen25vl"
 GEMMA2: Final = "gemma2"
 LANGUAGE_MODELS: Final = frozenset({QWEN3, QWEN3_8B, QWEN25, GEMMA2})
 
-FILE_STARTS: Final = ("model.", "model.language_model.", "language_model.model.", "")
-"""What may stand before a name in a file of it alone, or in a diffusers folder; the second and
-third in those that see pictures too."""
+FILE_STARTS: Final = (
+    "model.",
+    "model.language_model.",
+    "language_model.model.",
+    "language_model.",
+    "",
+)
+"""What may stand before a name in a file of it alone, or in a diffusers folder; the ones between in
+those that see pictures too."""
 ROOT: Final = "layers.0.self_attn.q_proj.weight"
 GGUF_ROOT: Final = "blk.0.attn_q.weight"
 _LAYER: Final = re.compile(r"layers\.(?P<layer>\d+)\.(?P<module>.+)\.(?P<parameter>\w+)")
@@ -104,16 +110,16 @@ def load_language_model(
         )
     if placement.dtype is torch.float16:  # beyond whose range its numbers go
         placement = replace(placement, dtype=torch.bfloat16)
-    names = partial(_gguf_names if is_gguf else _plain_names, start=start)
-    config = getattr(transformers, f"{kind.model}Config")(**_settings(files, kind, names))
+    names = partial(_gguf_names if is_gguf else plain_names, start=start)
+    config = getattr(transformers, f"{kind.model}Config")(**text_settings(files, kind, names))
     make: Callable[[Any], Any] = getattr(transformers, f"{kind.model}Model")
     return build(lambda: make(config), names, files, placement)
 
 
-def _settings(
+def text_settings(
     files: TensorFiles, kind: _Kind, names: Callable[..., Mapping[str, str]]
 ) -> dict[str, Any]:
-    """What the shapes tell."""
+    """What the shapes of its tensors tell. `names` gives a file's name of a key."""
 
     def shape(key: str) -> tuple[int, ...]:
         name = names([key])[key]
@@ -143,7 +149,8 @@ def _settings(
     }
 
 
-def _plain_names(keys: Collection[str], start: str) -> Mapping[str, str]:
+def plain_names(keys: Collection[str], start: str) -> Mapping[str, str]:
+    """What each key is in a file with transformers' names."""
     return {key: start + key for key in keys}
 
 

@@ -1,9 +1,11 @@
-"""Qwen-Image."""
+"""Qwen-Image, and the Qwen-Image-Edit that changes pictures by words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from webui.core.model import Defaults, ModelInfo
@@ -15,6 +17,10 @@ from webui.families.qwen_vae import SETTINGS
 
 PLAIN: Final = ""
 EDIT: Final = "edit"
+EDIT_PLUS: Final = "edit-plus"
+"""Its later releases, which are told the number of each picture."""
+PLUS_WORDS: Final = ("2509", "2511", "plus")
+"""What makers call those."""
 LAYERED: Final = "layered"
 SHIFT: Final = Shift(small=0.5, large=0.9, large_tokens=8192)
 MARKS: Final = (
@@ -24,8 +30,12 @@ MARKS: Final = (
     "proj_out.weight",
 )
 """Of files of all makers: they have the library's names."""
+CLEAN_MARK: Final = "__index_timestep_zero__"
+"""In files of those that are told that pictures to look at have no noise."""
 LAYERED_MARK: Final = "addition_t_embedding.weight"
 """What is told of a layer."""
+ARCHITECTURES: Final = MappingProxyType({EDIT: "qwen_edit", EDIT_PLUS: "qwen_edit_plus"})
+"""By which those are asked that edit."""
 CELLS: Final = 4
 """Of a token."""
 NOTES: Final = (
@@ -52,6 +62,7 @@ def _settings(shape: Callable[[str], tuple[int, ...]], keys: Collection[str]) ->
         "joint_attention_dim": shape("txt_norm.weight")[0],
         # an eighth says which picture it is, the rest where in it: 16, 56, 56 of 128
         "axes_dims_rope": [head // 8, head * 7 // 16, head * 7 // 16],
+        "zero_cond_t": CLEAN_MARK in keys,
     }
 
 
@@ -79,6 +90,7 @@ PLAN: Final = Plan(
     vae=dict(SETTINGS),
     vae_file="qwen_image_vae.safetensors",
 )
+EDIT_PLAN: Final = replace(PLAN, readers=tuple(replace(each, sees=True) for each in PLAN.readers))
 
 
 class QwenImage(TransformerFamily):
@@ -92,7 +104,12 @@ class QwenImage(TransformerFamily):
         """By what its maker wrote, for models that edit have the same shapes."""
         if any(key.endswith(LAYERED_MARK) for key in header):
             return LAYERED
-        return EDIT if EDIT in said(metadata) else PLAIN
+        if any(key.endswith(CLEAN_MARK) for key in header):
+            return EDIT_PLUS
+        words = said(metadata)
+        if EDIT not in words:
+            return PLAIN
+        return EDIT_PLUS if any(word in words for word in PLUS_WORDS) else EDIT
 
     def folder_variant(self, model_index: Mapping[str, object], folder: Path) -> str | None:
         """By its pipeline."""
@@ -101,28 +118,29 @@ class QwenImage(TransformerFamily):
             return None
         if "Layered" in pipeline:
             return LAYERED
-        return EDIT if "Edit" in pipeline else PLAIN
+        if "Edit" not in pipeline:
+            return PLAIN
+        return EDIT_PLUS if "Plus" in pipeline else EDIT
+
+    def plan_of(self, variant: str) -> Plan:
+        """Those that edit see the picture with their text encoder too."""
+        return EDIT_PLAN if variant in ARCHITECTURES else self.plan
 
     def kind(self, variant: str) -> Kind:
         """How it is asked."""
-        if variant == EDIT:
-            raise ValueError(
-                "it is a Qwen-Image that changes pictures by words (Edit), for which its text "
-                "encoder must see them; this version can't do that yet. Choose Qwen-Image, or "
-                "Flux Kontext for changes by words."
-            )
         if variant == LAYERED:
             raise ValueError(
                 "it is a Qwen-Image that takes pictures apart into layers, which this version "
                 "can't run. Choose Qwen-Image."
             )
-        return Kind(architecture="qwen", shift=SHIFT, notes=NOTES)
+        return Kind(architecture=ARCHITECTURES.get(variant, "qwen"), shift=SHIFT, notes=NOTES)
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """As its makers advise, but for the guidance scale: theirs is 4 and is weakened again."""
+        side = 1024 if model.variant in ARCHITECTURES else 1328
         return Defaults(
-            width=1328,
-            height=1328,
+            width=side,
+            height=side,
             steps=30,
             guidance_scale=2.5,
             sampler="euler",

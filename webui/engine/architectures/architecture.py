@@ -47,6 +47,8 @@ class Architecture:
     answer: Callable[[Tensor, Tensor], Tensor] = lambda output, seen: output
     has_references: bool = False
     """Whether it looks at `Frame.references`."""
+    has_eyes: bool = False
+    """Whether its text encoder is shown the same pictures."""
     looks_from: float = 0.0
     """The denoising strength from which on it looks at a source; below it is only painted over."""
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from webui.core.request import Emphasis
@@ -59,12 +60,15 @@ class Manner:
     """Counts as A1111 does: 1 is the last layer."""
     emphasis: Emphasis = Emphasis.ORIGINAL
     embeddings: Mapping[str, Vectors] = field(default_factory=dict)
+    pictures: tuple[Image.Image, ...] = ()
+    """What a text encoder with eyes is shown beside the text."""
 
     def key(self, text: str) -> tuple[object, ...]:
         """The same for what will be encoded to the same numbers."""
         names = {named.name for named in find_embeddings(text, self.embeddings)}
         stamps = tuple((name, _stamp(self.embeddings[name].values())) for name in sorted(names))
-        return text, self.clip_skip, self.emphasis, stamps
+        shown = tuple(sha256(each.tobytes()).hexdigest() for each in self.pictures)
+        return text, self.clip_skip, self.emphasis, stamps, shown
 
 
 class TextEncoder(Protocol):

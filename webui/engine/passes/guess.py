@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from PIL import Image
 from torch import Tensor
 
 from webui.core.errors import InvalidRequest
@@ -51,9 +52,10 @@ def _denoiser(
     bench: Bench, this: Pass, model: ModelInfo, canvas: Canvas, calls: int, first_call: int = 0
 ) -> Denoise:
     pipeline, recipe = bench.pipeline(model), this.recipe
-    told = tell(bench, this, model)
+    pictures = _looked_at(pipeline, canvas, recipe)
+    told = tell(bench, this, model, pictures)
     extra = _extra_channels(bench, pipeline, canvas, this)
-    references = _references(bench, pipeline, canvas)
+    references = tuple(encoded(bench, pipeline, each) for each in pictures)
     bench.bring_network(this, model)
     denoiser = Denoiser(
         _asked(pipeline, this, bench.thrift, references),
@@ -113,11 +115,14 @@ def _check_size(pipeline: Pipeline, recipe: Recipe) -> None:
             )
 
 
-def _references(bench: Bench, pipeline: Pipeline, canvas: Canvas) -> tuple[Tensor, ...]:
-    """The latents of the pictures that the network looks at."""
-    if canvas.source is None or not pipeline.architecture.has_references:
+def _looked_at(pipeline: Pipeline, canvas: Canvas, recipe: Recipe) -> tuple[Image.Image, ...]:
+    """The pictures that the network looks at."""
+    architecture, source = pipeline.architecture, recipe.source
+    if canvas.source is None or source is None or not architecture.has_references:
         return ()
-    return (encoded(bench, pipeline, canvas.source),)
+    if source.denoising_strength < architecture.looks_from:
+        return ()
+    return (canvas.source,)
 
 
 class _Patched:

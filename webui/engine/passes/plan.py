@@ -11,8 +11,13 @@ from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.engine.hires_size import hires_size
 
-EDITING: Final = frozenset({"kontext", "control", "depth", "edit", "edit-plus"})
-"""Variants of models that change a picture by looking at it, or draw after one."""
+EDITING: Final = frozenset(
+    {
+        *(("flux", variant) for variant in ("kontext", "control", "depth")),
+        *(("qwen", variant) for variant in ("edit", "edit-plus")),
+    }
+)
+"""Families and variants of models that change a picture by looking at it, or draw after one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,8 @@ def _strength(recipe: Recipe, model: ModelInfo) -> float | None:
     if recipe.source is None:
         return None
     is_whole = recipe.mask is None and recipe.outpaint is None
-    return None if is_whole and model.variant in EDITING else recipe.source.denoising_strength
+    is_editing = (model.family, model.variant) in EDITING
+    return None if is_whole and is_editing else recipe.source.denoising_strength
 
 
 def batch_key(passes: tuple[Pass, ...], work: Work) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from PIL import Image
+
 from webui.core.engine import Work
 from webui.core.model import ModelInfo, ModelKind
 from webui.engine.conditioning import ConditioningPlan
@@ -13,9 +15,12 @@ from webui.engine.patcher import NetworkUse
 from webui.prompting.networks import network_tags
 
 
-def tell(bench: Bench, this: Pass, model: ModelInfo) -> ConditioningPlan:
+def tell(
+    bench: Bench, this: Pass, model: ModelInfo, pictures: tuple[Image.Image, ...] = ()
+) -> ConditioningPlan:
     """Makes the model that of the prompt's networks, whatever it had before, and encodes the
-    prompts with it. Raises InvalidRequest and ModelUnreadable."""
+    prompts with it; `pictures` are what a text encoder with eyes is shown. Raises InvalidRequest
+    and ModelUnreadable."""
     pipeline = bench.pipeline(model)
     uses = _uses(this, bench.work)
     if uses or pipeline.patcher.is_in_use:
@@ -38,6 +43,7 @@ def tell(bench: Bench, this: Pass, model: ModelInfo) -> ConditioningPlan:
         is_hires=this.is_hires,
         first_pass_steps=calls_before,
         embeddings={**pipeline.patcher.embeddings, **bench.embeddings},
+        pictures=pictures if pipeline.architecture.has_eyes else (),
         begin=partial(bench.bring_words, pipeline),
     )
     return bench.thrift.whole(plan)
