@@ -2,6 +2,8 @@
 
     Settings -> Engine -> Studio -> API + page -> gate -> serve
 
+`app.py owner NAME` makes the owner of a studio instead.
+
 Heavy parts are imported late, so that a wrong flag answers at once and the engine's process gets
 ready while this one builds the page.
 """
@@ -17,11 +19,14 @@ import sys
 from collections.abc import Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from webui.core.engine import Engine
 from webui.core.errors import InvalidRequest
 from webui.settings import Settings, SettingsStore, from_flags
+
+if TYPE_CHECKING:
+    from webui.team.opening import Opening
 
 log = logging.getLogger("gesso")
 
@@ -36,6 +41,10 @@ def main(arguments: Sequence[str]) -> int:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     _stay_offline(os.environ)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that "finally" is done then, too
+    if arguments[:1] == ["owner"]:
+        from webui.team.owner import main as make_owner
+
+        return make_owner(arguments[1:], os.environ)
     try:
         store = SettingsStore(from_flags(arguments, os.environ))
         return _serve_alone(store)
@@ -76,33 +85,55 @@ def _keep_log(data: Path) -> None:
 def _serve(store: SettingsStore) -> None:
     from webui.gate.server import page_address, protect, run
     from webui.studio import Studio
+    from webui.team.opening import Opening
 
-    sockets = _open_sockets(store)
+    opening = Opening(store.current)
     studio = Studio(store, [_engine(store.current)])
+    sockets = _open_sockets(store, opening, has_owner=studio.people.has_owner())
     studio.start()
     try:
         from webui.api.build import ASSETS, build_api
         from webui.desktop import show_page
         from webui.ui.build import mount_page
 
-        gate = protect(mount_page(build_api(studio, ASSETS), studio))
+        app = mount_page(build_api(studio, ASSETS), studio)
+        gate = protect(app, opening.surroundings(studio.people))
+        studio.people.on_revoked(gate.end_streams)
+        if opening.asks_who and not studio.people.has_owner():
+            _ask_for_an_owner(page_address(sockets, opening.tls))
         if store.current.autolaunch:
-            show_page(page_address(sockets))
-        run(gate, sockets)
+            show_page(page_address(sockets, opening.tls))
+        run(gate, sockets, opening.tls, opening.network(studio.people))
     finally:
         studio.close()
 
 
-def _open_sockets(store: SettingsStore) -> list[socket.socket]:
-    """On the port asked for; when none was, on the first free one from the default on."""
-    from webui.gate.server import open_loopback
+def _ask_for_an_owner(address: str) -> None:
+    log.info(
+        "This studio has no owner yet, so only this machine can reach it. Open %s and choose a "
+        "name and a password, or run “python launch.py owner NAME” in another terminal.",
+        address,
+    )
+
+
+def _open_sockets(
+    store: SettingsStore, opening: Opening, *, has_owner: bool
+) -> list[socket.socket]:
+    """On the port asked for; when none was, on the first free one from the default on. Others
+    can't come before there is an owner."""
+    from webui.gate.sockets import open_loopback, open_network
+
+    def opened(port: int) -> list[socket.socket]:
+        if opening.is_lan and has_owner:
+            return open_network(port, opening.addresses)
+        return open_loopback(port)
 
     port = store.current.port
     if "port" not in store.fixed:
         for candidate in range(port, port + PORTS_TRIED):
             with contextlib.suppress(InvalidRequest):
-                return open_loopback(candidate)
-    return open_loopback(port)
+                return opened(candidate)
+    return opened(port)
 
 
 def _engine(settings: Settings) -> Engine:

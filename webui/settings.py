@@ -58,6 +58,37 @@ class Settings:
     port: Annotated[int, Ge(0), Le(65535)] = _setting(
         7860, "Port of the page on this machine; 0 takes any that is free."
     )
+    lan: bool = _setting(
+        False,
+        "Let others in your network use this studio, each with an account of their own. "
+        "Without it only this machine can.",
+    )
+    sign_in: bool = _setting(
+        False, "Ask for an account on this machine, too; with --lan that is always so."
+    )
+    listen: str = _setting(
+        "",
+        "With --lan: listen on these addresses of this machine only, with commas between. "
+        "Default: all.",
+    )
+    allowed_hosts: str = _setting(
+        "",
+        "With --lan: more names that people type to reach this studio, with commas between: that "
+        "of a reverse proxy, or of the machine that a container runs on.",
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "With --lan: addresses or networks of reverse proxies, with commas between. What others "
+        "say about where a request came from is not believed.",
+    )
+    tls: str = _setting(
+        "off",
+        "With --lan: self makes a certificate and keeps it, so that nobody in the network can "
+        "read along; browsers warn once.",
+        choices=("off", "self"),
+    )
+    tls_cert: str = _setting("", "With --lan: file of a certificate of your own (PEM).")
+    tls_key: str = _setting("", "With --lan: file of its key (PEM).")
     autolaunch: bool = _setting(True, "Open the page in a browser when the server has started.")
     theme: str = _setting("system", "Colours of the page.", choices=("system", "light", "dark"))
     engine: str = _setting(

@@ -146,6 +146,7 @@ class Server(uvicorn.Server):
         if all(_is_loopback(each) for server in self.servers for each in server.sockets):
             await self._open(network)
         self._gate.keep_to_loopback(False)
+        log.info("Others in the network can reach this studio now, on port %d.", self._port())
         await asyncio.to_thread(network.told, self._port())
 
     async def _open(self, network: Network) -> None:

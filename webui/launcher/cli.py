@@ -23,11 +23,14 @@ from webui.launcher.stamp import Stamp, read_stamp, why_set_up
 from webui.launcher.venv import remove
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-COMMANDS: Final = ("test", "check", "doctor")
+COMMANDS: Final = ("owner", "test", "check", "doctor")
 HELP: Final = """\
 Sets Gesso up on the first start, and starts it.
 
 python launch.py [flags]         start; the server's flags are below
+python launch.py --lan           start, and let others in your network in: docs/team.md
+python launch.py owner NAME      make the owner of the studio, or give an owner a new password
+                                 (--password-file FILE: not asked for, but read)
 python launch.py doctor          print a report to add to a bug report (--record: as a recording
                                  of what the machine's tools say)
 python launch.py check           run formatter, linter, type checker and import rules
@@ -59,6 +62,11 @@ class Request:
     data_dir: str
     rest: tuple[str, ...]
     """What the server, pytest or the doctor gets."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The server's own command: none starts it."""
+        return (self.command,) if self.command == "owner" else ()
 
 
 def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> Request:
@@ -160,7 +168,7 @@ def _serve(installer: Installer, request: Request) -> int:
         say(f"Gesso {version()} · PyTorch {TORCH} ({stamp.build}) on {stamp.device}")
     if request.is_setup_only:
         return 0
-    command = server_command(installer.venv, ROOT, request.rest)
+    command = server_command(installer.venv, ROOT, [*request.words, *request.rest])
     return become(command, server_environment(os.environ, device))
 
 
