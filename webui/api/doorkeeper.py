@@ -71,7 +71,11 @@ class PeopleDoorkeeper:
         except WrongPassword:
             return None
         except TooManyTries as error:
-            return Refusal(status=HTTPStatus.TOO_MANY_REQUESTS, message=str(error))
+            return Refusal(
+                status=HTTPStatus.TOO_MANY_REQUESTS,
+                message=str(error),
+                headers=((b"retry-after", str(error.wait_s).encode()),),
+            )
         return _caller(person, Via.PASSWORD, password_credential(person.id))
 
 

@@ -138,11 +138,6 @@ class People:
         self.limiter.forgive(admitted)
         return person
 
-    async def sign_in(self, name: str, password: str, where: Where) -> SignedIn:
-        """A new session. Raises as `check`."""
-        person = await self.check(name, password, where.address)
-        return await self.desk.run(partial(self.sessions.begin, person, where))
-
     def join(self, token: str, name: str, password: str, where: Where) -> SignedIn:
         """What an invitation promises: an account, a guest or a new password, and a session.
         Hashes in the calling thread. Raises NotFound, InvalidRequest."""

@@ -56,6 +56,11 @@ class Roster:
         person = self.find(name)
         return person if person is not None and person.is_live(self._book.now()) else None
 
+    def name_of(self, id: str) -> str:
+        """What to call whoever has this id; "" for nobody."""
+        person = self._book.accounts.people.get(PersonId(id))
+        return person.name if person is not None else ""
+
     def all(self, *, removed: bool = False) -> list[Person]:
         """Everybody there is, in the order they came; or those who were removed."""
         people = self._book.accounts.people.values()

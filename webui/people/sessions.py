@@ -31,7 +31,7 @@ class Sessions:
         self._book: Final = book
 
     def begin(self, person: Person, where: Where) -> SignedIn:
-        """A new session, whatever the browser showed before."""
+        """A new session, with a token of its own whatever the browser showed before."""
         with self._book.changing() as rows:
             signed_in, pushed_out = self.begin_in(rows, person, where)
         self._book.tell_revoked(pushed_out)

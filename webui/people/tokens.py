@@ -31,4 +31,4 @@ def new_id() -> str:
 
 def digest(token: str) -> bytes:
     """What is kept of a secret."""
-    return hashlib.sha256(token[:MOST_CHARACTERS].encode()).digest()
+    return hashlib.sha256(token[:MOST_CHARACTERS].encode("utf-8", "surrogatepass")).digest()
