@@ -14,6 +14,7 @@ from webui import __version__
 from webui.api.caching import file_answer
 from webui.api.errors import add_error_handlers
 from webui.api.openai.links import Links
+from webui.api.sdapi.desk import Desk
 from webui.core.registry import discover
 from webui.gate.access import Access, needs
 from webui.studio import Studio
@@ -32,6 +33,7 @@ def build_api(studio: Studio, assets: Path | None) -> FastAPI:
     )
     app.state.studio = studio
     app.state.links = Links()
+    app.state.desk = Desk()
     add_error_handlers(app)
     for router in discover(webui.api.routes, "ROUTER"):
         if isinstance(router, APIRouter):

@@ -1,0 +1,160 @@
+"""The fields of A1111's requests for pictures, with the defaults of its API (not of its page)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final, Generic, TypeVar, cast
+
+from pydantic import TypeAdapter
+
+from webui.api.sdapi.errors import NO_JSON, Refused
+from webui.api.sdapi.told import told_by_text
+
+Json = Mapping[str, Any]
+F = TypeVar("F", bound="GenerationFields")
+
+NOT_ECHOED: Final = ("init_images", "mask", "latent_mask", "firstpass_image")
+"""Pictures: A1111 leaves them out of what it repeats of the request."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationFields:
+    """What txt2img and img2img have in common. None stands for what the server decides."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    styles: tuple[str, ...] = ()
+    seed: int = -1
+    subseed: int = -1
+    subseed_strength: float = 0.0
+    seed_resize_from_h: int = -1
+    seed_resize_from_w: int = -1
+    sampler_name: str | None = None
+    scheduler: str | None = None
+    batch_size: int = 1
+    n_iter: int = 1
+    steps: int = 50
+    cfg_scale: float = 7.0
+    distilled_cfg_scale: float | None = None
+    """Forge's."""
+    width: int = 512
+    height: int = 512
+    restore_faces: bool | None = None
+    tiling: bool | None = None
+    do_not_save_samples: bool = False
+    do_not_save_grid: bool = False
+    eta: float | None = None
+    denoising_strength: float = 0.75
+    s_min_uncond: float | None = None
+    s_churn: float | None = None
+    s_tmax: float | None = None
+    s_tmin: float | None = None
+    s_noise: float | None = None
+    clip_skip: int | None = None
+    """SD.Next's; A1111 has a setting for it."""
+    override_settings: Json = field(default_factory=dict)
+    override_settings_restore_afterwards: bool = True
+    refiner_checkpoint: str | None = None
+    refiner_switch_at: float | None = None
+    disable_extra_networks: bool = False
+    firstpass_image: str | None = None
+    comments: Json = field(default_factory=dict)
+    sampler_index: str = "Euler"
+    script_name: str | None = None
+    script_args: tuple[Any, ...] = ()
+    alwayson_scripts: Json = field(default_factory=dict)
+    send_images: bool = True
+    save_images: bool = False
+    force_task_id: str | None = None
+    infotext: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFields(GenerationFields):
+    """The body of txt2img."""
+
+    enable_hr: bool = False
+    firstphase_width: int = 0
+    firstphase_height: int = 0
+    hr_scale: float = 2.0
+    hr_upscaler: str | None = None
+    hr_second_pass_steps: int = 0
+    hr_resize_x: int = 0
+    hr_resize_y: int = 0
+    hr_checkpoint_name: str | None = None
+    hr_sampler_name: str | None = None
+    hr_scheduler: str | None = None
+    hr_prompt: str = ""
+    hr_negative_prompt: str = ""
+    hr_cfg: float | None = None
+    """Forge's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFields(GenerationFields):
+    """The body of img2img. The defaults of the mask are not those of any page."""
+
+    init_images: tuple[str, ...] = ()
+    resize_mode: int = 0
+    image_cfg_scale: float | None = None
+    mask: str | None = None
+    mask_blur: int | None = None
+    mask_blur_x: int = 4
+    mask_blur_y: int = 4
+    mask_round: bool = True
+    inpainting_fill: int = 0
+    inpaint_full_res: bool = True
+    inpaint_full_res_padding: int = 0
+    inpainting_mask_invert: int = 0
+    initial_noise_multiplier: float | None = None
+    latent_mask: str | None = None
+    include_init_images: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(Generic[F]):
+    """A request that was read. `unknown` are fields that A1111 doesn't have either."""
+
+    fields: F
+    echo: Json
+    """What is repeated of it in the answer: every field, without the pictures."""
+    unknown: tuple[str, ...]
+
+
+def read_request(kind: type[F], body: bytes) -> Asked[F]:
+    """The fields of a JSON body. Null stands for the default, and a field that is not sent may be
+    told by the body's infotext. Raises ValidationError, Refused."""
+    sent = {name: value for name, value in read_object(body).items() if value is not None}
+    given = dict(sent)
+    if text := sent.get("infotext"):
+        fields, settings = told_by_text(str(text))
+        given = {**fields, **sent}
+        given["override_settings"] = {**settings, **(sent.get("override_settings") or {})}
+    known = {known.name: known for known in dataclasses.fields(kind)}
+    fields_given = {name: value for name, value in given.items() if name in known}
+    read: F = _adapter(cast("Hashable", kind)).validate_python(fields_given)
+    echo = {name: getattr(read, name) for name in known}
+    if not getattr(read, "include_init_images", False):
+        echo |= {name: None for name in NOT_ECHOED if name in known}
+    return Asked(fields=read, echo=echo, unknown=tuple(sorted(set(sent) - set(known))))
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A body that must be a JSON object. Raises Refused."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, NO_JSON) from error
+    if not isinstance(found, dict):
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, NO_JSON)
+    return found
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("type[Any]", kind))

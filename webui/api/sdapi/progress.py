@@ -1,0 +1,175 @@
+"""How far a caller's own work is, as A1111 tells it. Nobody else's work shows in it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PIL import Image
+
+from webui.api.sdapi.answers import timestamp
+from webui.api.sdapi.desk import Desk
+from webui.api.sdapi.pictures import as_png, write_base64
+from webui.core.job import Job, JobId, JobState, PersonId
+from webui.jobs.run import Live
+from webui.studio import Studio
+
+MOST_TURNS: Final = 100
+BUSY: Final = 0.01
+"""Where progress begins: 0 tells programs that nothing goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """A job of the caller that is not over. `ahead` are the jobs before it, whoever's; None for
+    one that is held back."""
+
+    job: Job
+    ahead: int | None
+    seconds_left: float | None
+
+
+def own_turns(studio: Studio, person: PersonId) -> list[Turn]:
+    """A person's open jobs, of many the first: those at work, then in the order of their turn."""
+    line, turns = studio.dispatcher.line(), []
+    for job in studio.jobs.open_of(person, MOST_TURNS):
+        place = line.place(job.id)
+        turns.append(
+            Turn(
+                job=job,
+                ahead=place.ahead if place else None,
+                seconds_left=place.seconds_left if place else None,
+            )
+        )
+    return sorted(turns, key=_rank)
+
+
+def _rank(turn: Turn) -> tuple[bool, bool, int]:
+    return turn.job.state is JobState.QUEUED, turn.ahead is None, turn.ahead or 0
+
+
+def read_progress(
+    studio: Studio, desk: Desk, person: PersonId, *, has_image: bool
+) -> dict[str, Any]:
+    """The answer of /progress: the caller's job at work, or else the next in turn."""
+    line = own_turns(studio, person)
+    if not line:
+        return _answer(0.0, 0.0, _state(), None, None)
+    turn = line[0]
+    live = studio.dispatcher.live(turn.job.id)
+    image = current_image(live) if has_image else None
+    return _answer(
+        fraction(live),
+        max(0.0, turn.seconds_left or 0.0),
+        _state(turn.job, live, desk.task_of(turn.job.id) or turn.job.recipe.mode.value),
+        write_base64(image) if image else None,
+        words(turn, live),
+    )
+
+
+def fraction(live: Live | None) -> float:
+    """From BUSY to 1, of a job that is not over."""
+    done = live.progress.fraction if live and live.progress else 0.0
+    return min(1.0, BUSY + done * (1 - BUSY))
+
+
+def words(turn: Turn, live: Live | None) -> str | None:
+    """What goes on when there are no steps to count."""
+    if live is not None and live.progress is not None:
+        return live.progress.note or None
+    if turn.job.state is not JobState.QUEUED or not turn.ahead:
+        return None
+    return f"In queue: {turn.ahead} {'job' if turn.ahead == 1 else 'jobs'} ahead"
+
+
+def current_image(live: Live | None) -> bytes | None:
+    """The newest preview as PNG."""
+    if live is None or live.preview is None:
+        return None
+    with Image.open(io.BytesIO(live.preview), formats=("JPEG",)) as preview:
+        return as_png(preview)
+
+
+def task_answer(
+    studio: Studio, desk: Desk, person: PersonId, task: str, seen: int, *, has_image: bool
+) -> dict[str, Any]:
+    """The answer of /internal/progress about a job that a program gave a name to. `seen` is the
+    preview that it has already."""
+    id = desk.job_of(person, task)
+    job = None if id is None else studio.jobs.get(id)
+    answer: dict[str, Any] = {
+        "active": False,
+        "queued": False,
+        "completed": job is not None and job.state.is_over,
+        "progress": None,
+        "eta": None,
+        "live_preview": None,
+        "id_live_preview": seen,
+        "textinfo": None,
+    }
+    if job is None or job.state.is_over:
+        return answer
+    turn = next((p for p in own_turns(studio, person) if p.job.id == job.id), None)
+    if turn is None:
+        return answer | {"completed": True}
+    live = studio.dispatcher.live(job.id)
+    answer |= {
+        "active": job.state is not JobState.QUEUED,
+        "queued": job.state is JobState.QUEUED,
+        "progress": fraction(live),
+        "eta": turn.seconds_left,
+        "textinfo": words(turn, live),
+    }
+    if has_image and live is not None and live.version > seen and (image := current_image(live)):
+        uri = f"data:image/png;base64,{write_base64(image)}"
+        answer |= {"live_preview": uri, "id_live_preview": live.version}
+    return answer
+
+
+def pending_tasks(studio: Studio, desk: Desk, person: PersonId) -> dict[str, Any]:
+    """The caller's jobs that wait, by the names that programs gave to them, else by our ids."""
+    waiting = [p.job.id for p in own_turns(studio, person) if p.job.state is JobState.QUEUED]
+    tasks: Sequence[str] = [desk.task_of(id) or id for id in waiting]
+    return {"size": len(tasks), "tasks": tasks}
+
+
+def cut_short(studio: Studio, desk: Desk, person: PersonId, *, goes_on: bool) -> JobId | None:
+    """End the caller's job that /progress shows; with `goes_on` only the batch at work."""
+    line = own_turns(studio, person)
+    if not line:
+        return None
+    id = line[0].job.id
+    live = studio.dispatcher.live(id)
+    desk.cut_short(id, live.preview if live else None, goes_on=goes_on)
+    studio.cancel(id, person)
+    return id
+
+
+def _state(job: Job | None = None, live: Live | None = None, name: str = "") -> dict[str, Any]:
+    progress = live.progress if live else None
+    size = job.request.batch_size if job else 1
+    return {
+        "skipped": False,
+        "interrupted": False,
+        "stopping_generation": False,
+        "job": name,
+        "job_count": job.request.batch_count if job else 0,
+        "job_timestamp": timestamp(job.created_at) if job else "0",
+        "job_no": (progress.picture - 1) // size if progress else 0,
+        "sampling_step": progress.step if progress else 0,
+        "sampling_steps": progress.steps if progress else (job.recipe.steps if job else 0),
+    }
+
+
+def _answer(
+    progress: float, eta: float, state: dict[str, Any], image: str | None, text: str | None
+) -> dict[str, Any]:
+    return {
+        "progress": progress,
+        "eta_relative": eta,
+        "state": state,
+        "current_image": image,
+        "textinfo": text,
+    }
