@@ -21,10 +21,8 @@ LOOK_S: Final = 5.0
 
 
 async def follow(studio: Studio, job: Job) -> AsyncGenerator[tuple[Job, Sequence[Message]]]:
-    """The job as it is now, and what happened to it since the last time; at last when it is over.
-
-    When the reader stops before that, the job is cancelled: nobody waits for it any more.
-    """
+    """The job as it is now, and what happened to it since the last time; at last when it is
+    over."""
     feed = Feed(asyncio.get_running_loop())
 
     def watch(message: Message) -> None:
@@ -42,8 +40,6 @@ async def follow(studio: Studio, job: Job) -> AsyncGenerator[tuple[Job, Sequence
             messages = await feed.take(LOOK_S) or ()
     finally:
         forget()
-        if not job.state.is_over:  # not awaited: this may run while the answer is torn down
-            end_soon(studio, job)
 
 
 async def within(studio: Studio, job: Job, seconds: float) -> Job:
@@ -54,6 +50,7 @@ async def within(studio: Studio, job: Job, seconds: float) -> Job:
 
 
 def end_soon(studio: Studio, job: Job) -> None:
-    """Cancel a job whose client has gone; in a thread, and without waiting for it."""
+    """Cancel a job whose client has gone, if it is not over. Not awaited: this may be called
+    while an answer is torn down."""
     cancel = partial(studio.cancel, job.id, job.owner)
     asyncio.get_running_loop().run_in_executor(None, cancel)

@@ -70,7 +70,7 @@ class ImagesQuery:
     """Of edits and variations: how much of the picture is made anew."""
 
     @property
-    def side(self) -> tuple[int | None, int | None]:
+    def sides(self) -> tuple[int | None, int | None]:
         """Width and height in pixels, None where the model or the picture decides. Both are
         brought to the nearest multiple of 8; the answer says what became of them."""
         if self.size is None or self.size.strip().lower() in ("", "auto"):
@@ -93,6 +93,8 @@ class ImagesAsk:
     query: ImagesQuery
     images: tuple[bytes, ...] = ()
     mask: bytes | None = None
+    size: tuple[int | None, int | None] | None = None
+    """Width and height, where they are known apart; otherwise `query.size` has them."""
     ignored: tuple[str, ...] = ()
 
 

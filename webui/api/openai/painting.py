@@ -30,7 +30,7 @@ KEPT: Final = 255
 def generate(studio: Studio, ask: ImagesAsk, person: PersonId, key: str | None = None) -> Job:
     """A job for new pictures. Raises Refused, or what `submit` raises. Blocks."""
     _need_prompt(ask.query)
-    return studio.submit(_request(studio, ask.query), person, key)
+    return studio.submit(_request(studio, ask), person, key)
 
 
 def edit(studio: Studio, ask: ImagesAsk, person: PersonId, key: str | None = None) -> Job:
@@ -48,25 +48,26 @@ def edit(studio: Studio, ask: ImagesAsk, person: PersonId, key: str | None = Non
         image = studio.inputs.add_image(hole, person)
         mask = Mask(image=image, content=MaskContent.FILL)
     source = _source(studio, data, person, ask.query, strength)
-    return studio.submit(_request(studio, ask.query, source, mask), person, key)
+    return studio.submit(_request(studio, ask, source, mask), person, key)
 
 
 def vary(studio: Studio, ask: ImagesAsk, person: PersonId, key: str | None = None) -> Job:
     """A job for pictures like one that is there; a prompt that it carries is used again. Blocks."""
     data = _one_image(ask)
     source = _source(studio, data, person, ask.query, VARIATION_STRENGTH)
-    request = _request(studio, ask.query, source, prompt=_carried(studio, data, person))
+    request = _request(studio, ask, source, prompt=_carried(studio, data, person))
     return studio.submit(request, person, key)
 
 
 def _request(
     studio: Studio,
-    query: ImagesQuery,
+    ask: ImagesAsk,
     source: Source | None = None,
     mask: Mask | None = None,
     prompt: str = "",
 ) -> GenerationRequest:
-    width, height = query.side
+    query = ask.query
+    width, height = ask.size or query.sides
     return GenerationRequest(
         prompt=query.prompt or prompt,
         negative_prompt=query.negative_prompt or "",

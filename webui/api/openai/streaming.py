@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from starlette.concurrency import run_in_threadpool
 
-from webui.api.following import follow
+from webui.api.following import end_soon, follow
 from webui.api.openai.answers import (
     CompletedEvent,
     CompletedType,
@@ -49,10 +49,13 @@ PARTIAL: Final[Mapping[Kind, PartialType]] = MappingProxyType(
 async def as_events(studio: Studio, job: Job, query: ImagesQuery, kind: Kind) -> AsyncIterator[str]:
     """The events of one job. When the client goes first, the job ends: nobody waits for it."""
     teller, now = Teller(studio, query, kind), job
-    async with aclosing(follow(studio, job)) as steps:
-        async for now, messages in steps:
-            for event in await run_in_threadpool(teller.news, now, messages):
-                yield event
+    try:
+        async with aclosing(follow(studio, job)) as steps:
+            async for now, messages in steps:
+                for event in await run_in_threadpool(teller.news, now, messages):
+                    yield event
+    finally:
+        end_soon(studio, now)
     if now.state is not JobState.DONE:
         _, fault = told(failed(now.reason or "The job was cancelled."))
         yield f"event: error\ndata: {to_json(OpenAIError(error=fault))}\n\n"
