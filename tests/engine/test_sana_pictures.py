@@ -1,7 +1,8 @@
-"""Pictures of Sana, which is read from folders: by our loop the library's."""
+"""Pictures of Sana: by every layout the same, by our loop the library's."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from tests.engine.test_dit_pictures import (
     inputs,
     paint,
     painter,
+    split,
+    whole,
 )
 from tests.engine.work import RECIPE, pixels
 from webui.core.errors import InvalidRequest
@@ -39,6 +42,26 @@ def sana(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tiny, Model]:
 
     tiny = make_sana()
     return tiny, in_folder(tiny, tmp_path_factory.mktemp("sana"))
+
+
+def test_each_layout_makes_the_same_picture(painter: Painter, tmp_path: Path) -> None:
+    """Also with the norms of 1.5."""
+    from tests.families.language_dits import make_sana
+
+    tiny = make_sana(qk_norm="rms_norm_across_heads")
+    made = [write(tiny, tmp_path) for write in (whole, split, by_the_librarys_names, in_folder)]
+    painted = [paint(painter, model) for model in made]
+    assert len({image.tobytes() for image in painted}) == 1
+    assert np.ptp(pixels(painted[0])) > 30
+
+
+def by_the_librarys_names(tiny: Tiny, folder: Path) -> Model:
+    """The network alone, as the library writes it, with all else beside it."""
+    from tests.families.dit_models import write_diffusers_network
+
+    other = split(tiny, folder)
+    path = write_diffusers_network(tiny, folder / "library.safetensors")
+    return replace(other, info=replace(other.info, path=path))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -15,6 +15,7 @@ from tests.families.dit_layouts import original
 from webui.families import ldm_layout
 from webui.families.chroma import PLAN as CHROMA
 from webui.families.clip_file import OPEN_CLIP_PAD, TOKENIZER
+from webui.families.deep_vae import IS_DEEP
 from webui.families.dit_plan import Plan
 from webui.families.flux import PLAN as FLUX
 from webui.families.pixart import ALPHA_PLAN as PIXART_ALPHA
@@ -290,6 +291,8 @@ def vae_tensors(tiny: Tiny, start: str) -> dict[str, Tensor]:
     tensors = tiny.vae.state_dict()
     if "z_dim" in tiny.vae.config:
         return {qwen_vae_names([key], start or "vae.")[key]: each for key, each in tensors.items()}
+    if IS_DEEP in tiny.vae.config:
+        return {start + key: tensor for key, tensor in tensors.items()}
     names = original_vae_names((), tensors, start)
     return {
         names[key]: tensor[..., None, None] if "attentions" in key and tensor.ndim == 2 else tensor

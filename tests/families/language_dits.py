@@ -202,13 +202,13 @@ def make_flux2() -> Tiny:
     )
 
 
-def make_sana() -> Tiny:
-    """A Sana."""
+def make_sana(**changes: Any) -> Tiny:
+    """A Sana; `changes` are of its network's settings."""
     from diffusers import SanaPipeline
     from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
     from diffusers.models.transformers.sana_transformer import SanaTransformer2DModel
 
-    network = seeded(partial(SanaTransformer2DModel, **SANA_NETWORK))
+    network = seeded(partial(SanaTransformer2DModel, **{**SANA_NETWORK, **changes}))
     blocks = {f"{half}_block_out_channels": (32,) * 6 for half in ("encoder", "decoder")}
     layers = {f"{half}_layers_per_block": (1,) * 6 for half in ("encoder", "decoder")}
     scales = {f"{half}_qkv_multiscales": ((),) * 6 for half in ("encoder", "decoder")}
@@ -226,6 +226,7 @@ def make_sana() -> Tiny:
         vae=vae,
         encoders={"text_encoder": encoder},
         pipeline=pipeline,
+        carried={"spiece_model": gemma_bytes()},
     )
 
 

@@ -18,6 +18,7 @@ from webui.families import load_families
 from webui.families.flux2_layout import flux2_names
 from webui.families.lumina2_layout import lumina2_names
 from webui.families.pixart_layout import pixart_names
+from webui.families.sana_layout import sana_config, sana_names
 from webui.families.zimage_layout import zimage_names
 
 pytestmark = pytest.mark.torch
@@ -97,6 +98,16 @@ pixart = partial(
 )
 alpha = partial(pixart, use_additional_conditions=True)
 NO_PIXART_PARTS = ("t5xxl", "vae")
+sana = partial(network, "sana_transformer:SanaTransformer2DModel", num_layers=1)
+SANA_SMALL: Mapping[str, Any] = {
+    "num_attention_heads": 36,
+    "num_cross_attention_heads": 16,
+    "cross_attention_head_dim": 72,
+    "cross_attention_dim": 1152,
+}
+sana_file = partial(as_file, names=sana_names, width=2240)
+SPRINT = {"cfg_embedder.mlp.0.weight": (2240, 256)}
+NO_SANA_PARTS = ("gemma2", "vae")
 NO_ZIMAGE_PARTS = ("qwen3", "vae")
 KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tuple[str, ...]]] = {
     "z-image": (lambda: zimage_file(zimage()), {}, "zimage", "turbo", NO_ZIMAGE_PARTS),
@@ -177,6 +188,29 @@ KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tup
         "pixart",
         "alpha-512",
         NO_PIXART_PARTS,
+    ),
+    "sana": (lambda: sana_file(sana()), {}, "sana", "", NO_SANA_PARTS),
+    "sana 1.5": (
+        lambda: sana_file(sana(qk_norm="rms_norm_across_heads")),
+        {},
+        "sana",
+        "",
+        NO_SANA_PARTS,
+    ),
+    "sana of 0.6B, diffusers": (lambda: sana(**SANA_SMALL), {}, "sana", "", NO_SANA_PARTS),
+    "sana sprint": (
+        lambda: {**sana_file(sana()), **SPRINT},
+        {},
+        "sana",
+        "sprint",
+        NO_SANA_PARTS,
+    ),
+    "sana sprint, diffusers": (
+        lambda: sana(guidance_embeds=True),
+        {},
+        "sana",
+        "sprint",
+        NO_SANA_PARTS,
     ),
     "qwen-image": (qwen, {}, "qwen", "", NO_QWEN_PARTS),
     "qwen-image edit": (
@@ -347,3 +381,19 @@ def test_what_cant_be_run_is_called_by_what_it_is(family: str, variant: str, wor
     found: Any = load_families()[family]
     with pytest.raises(ValueError, match=words):
         found.kind(variant)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"qk_norm": "rms_norm_across_heads"}, SANA_SMALL, {"sample_size": 128}],
+    ids=["1.6B", "1.5", "0.6B", "4096"],
+)
+def test_sanas_size_is_told_by_its_shapes(settings: dict[str, Any]) -> None:
+    """Those of 2048 and 4096 pixels by a table of places, which diffusers computes."""
+    sides = settings.get("sample_size", 32)
+    file = as_file(sana(**settings), sana_names, 1152 if settings is SANA_SMALL else 2240)
+    file["pos_embed"] = (1, sides**2, 2240)
+    found = sana_config(file.__getitem__, file)
+    rebuilt = network("sana_transformer:SanaTransformer2DModel", **found)
+    assert rebuilt == sana(**settings)
+    assert found["interpolation_scale"] == (2.0 if sides == 128 else None)

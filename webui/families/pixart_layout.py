@@ -14,6 +14,7 @@ MARKS: Final = (
     "t_block.1.weight",
     "y_embedder.y_proj.fc1.weight",
     "blocks.0.cross_attn.kv_linear.bias",
+    "blocks.0.mlp.fc1.weight",
     "final_layer.scale_shift_table",
 )
 DIFFUSERS_MARKS: Final = (

@@ -1,22 +1,29 @@
-"""Sana, from diffusers folders."""
+"""Sana 1 and 1.5."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from webui.core.model import Defaults, Detected, Header, ModelInfo
+from webui.core.model import Defaults, ModelInfo
 from webui.families.components import Shift
+from webui.families.deep_vae import USUAL
 from webui.families.dit_family import TransformerFamily
 from webui.families.dit_plan import Kind, Network, Plan
 from webui.families.lumina2 import GEMMA_READER
+from webui.families.sana_layout import (
+    DIFFUSERS_MARKS,
+    MARKS,
+    SPRINT_MARKS,
+    sana_config,
+    sana_names,
+)
 
 PLAIN: Final = ""
 SPRINT: Final = "sprint"
 OTHER: Final = "other"
 SHIFT: Final = Shift(value=3.0)
-MARKS: Final = ("caption_norm.weight", "transformer_blocks.0.ff.conv_depth.weight")
 NOTES: Final = (
     "Sana reads brackets around words, as in (red:1.2), as if they were not there, and has no "
     "clip skip.",
@@ -29,40 +36,32 @@ def _make(config: dict[str, Any]) -> Any:
     return SanaTransformer2DModel.from_config(config)
 
 
-def _settings(shape: Callable[[str], tuple[int, ...]], keys: Collection[str]) -> dict[str, Any]:
-    """Folders say them all."""
-    return {}
-
-
-def _names(keys: Collection[str], width: int, start: str = "") -> Mapping[str, str]:
-    return {key: start + key for key in keys}
-
-
 PLAN: Final = Plan(
     network=Network(
         marks=MARKS,
-        diffusers_marks=MARKS,
+        diffusers_marks=DIFFUSERS_MARKS,
         make=_make,
-        settings=_settings,
-        names=_names,
-        width="caption_norm.weight",
+        settings=sana_config,
+        names=sana_names,
+        width="x_embedder.proj.bias",
         inner="config.cross_attention_dim",
     ),
     readers=(GEMMA_READER,),
-    vae={},
+    vae=dict(USUAL),
+    vae_file="the VAE of Sana (dc-ae-f32c32-sana, in diffusers' layout)",
 )
 
 
 class Sana(TransformerFamily):
-    """The family. Its other layouts are not known."""
+    """The family."""
 
     id = "sana"
     label = "Sana"
     latents = "dcae"
 
-    def detect(self, header: Header, metadata: Mapping[str, str]) -> Detected | None:
-        """None: single files are not read."""
-        return None
+    def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
+        """By what it is told beside the prompt."""
+        return SPRINT if any(key.endswith(SPRINT_MARKS) for key in header) else PLAIN
 
     def folder_variant(self, model_index: Mapping[str, object], folder: Path) -> str | None:
         """By its pipeline."""

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from webui.families import ldm_layout
 from webui.families.components import Placement
+from webui.families.deep_vae import IS_DEEP, load_deep_vae
 from webui.families.qwen_vae import load_qwen_vae
 from webui.families.weights import TensorFiles
 
-IS_DEEP: Final = "encoder_block_out_channels"
-"""A setting of Sana's, which makes pictures 32 times smaller."""
 HAS_STATISTICS: Final = "batch_norm_eps"
 """A setting of those that know the mean and the spread of their latents, Flux.2's."""
 STATISTICS: Final = "bn."
@@ -24,15 +23,11 @@ INNER: Final = (("quant_conv.", "encoder."), ("post_quant_conv.", "decoder."))
 
 def is_plain(settings: Mapping[str, Any]) -> bool:
     """Whether a VAE of these settings is of Stable Diffusion's build."""
-    return "z_dim" not in settings
+    return "z_dim" not in settings and IS_DEEP not in settings
 
 
 def make_vae(settings: Mapping[str, Any]) -> Any:
-    """A VAE of plain build, or Sana's, without weights."""
-    if IS_DEEP in settings:
-        from diffusers.models.autoencoders.autoencoder_dc import AutoencoderDC
-
-        return AutoencoderDC.from_config(settings)
+    """A VAE of plain build, or Flux.2's, without weights."""
     if HAS_STATISTICS not in settings:
         from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
@@ -58,4 +53,6 @@ def original_vae_names(names: Container[str], keys: Collection[str], prefix: str
 def load_other_vae(files: TensorFiles, settings: Mapping[str, Any], placement: Placement) -> Any:
     """The VAE in `files` for a model whose own has these settings, which are not plain. Raises
     ModelUnreadable."""
+    if IS_DEEP in settings:
+        return load_deep_vae(files, settings, placement)
     return load_qwen_vae(files, placement)

@@ -39,6 +39,7 @@ USUAL_VAES: Final[Mapping[str, str]] = MappingProxyType(
         "flux16": "ae.safetensors",
         "flux2": "flux2-vae.safetensors",
         "qwen": "qwen_image_vae.safetensors",
+        "dcae": "that of dc-ae-f32c32-sana in diffusers' layout",
     }
 )
 
