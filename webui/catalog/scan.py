@@ -97,9 +97,7 @@ def _gone(paths: Iterable[str], roots: Iterable[Root]) -> list[str]:
 
 
 def _rows(batch: Iterable[Seen]) -> dict[str, tuple[str, Finding]]:
-    return {
-        str(file.place.path): (_stamp(file.place, file.files), file.finding) for file in batch
-    }
+    return {str(file.place.path): (_stamp(file.place, file.files), file.finding) for file in batch}
 
 
 def _stamp(place: Place, files: Look) -> str:
