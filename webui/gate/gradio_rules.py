@@ -15,7 +15,7 @@ from webui.gate.access import UPLOAD_BYTES, Access, Rule
 
 _OPEN: Final = Rule(access=Access.OPEN)
 _PERSON: Final = Rule(access=Access.PERSON)
-_UPLOAD: Final = Rule(access=Access.PERSON, max_body_bytes=UPLOAD_BYTES)
+_UPLOAD: Final = Rule(access=Access.ARTIST, max_body_bytes=UPLOAD_BYTES)
 _STREAM: Final = Rule(access=Access.PERSON, is_stream=True)
 _CLOSED: Final = Rule(access=Access.CLOSED)
 

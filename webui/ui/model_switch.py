@@ -12,7 +12,9 @@ from gradio.components import Component
 
 from webui.core.errors import GessoError, NotFound
 from webui.core.model import Defaults, ModelInfo
+from webui.core.person import Role
 from webui.core.request import GenerationRequest, Sampling
+from webui.ui.caller import who_asks
 from webui.ui.components.topbar import model_choices
 from webui.ui.form import Form
 from webui.ui.page import Page
@@ -88,9 +90,10 @@ class ModelSwitch:
         )
 
     def _chosen(self, values: Mapping[Component, Any]) -> dict[Component, Any]:
-        """Remember the choice for the next time, and let the controls follow."""
+        """Remember the owner's choice for everybody's next time, and let the controls follow."""
         id = values[self._page.checkpoint]
-        if "checkpoint" not in self._studio.settings.fixed:
+        is_owner = who_asks().role.covers(Role.OWNER)
+        if is_owner and "checkpoint" not in self._studio.settings.fixed:
             try:
                 self._studio.settings.update({"checkpoint": id})
             except (GessoError, OSError):

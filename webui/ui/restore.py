@@ -18,9 +18,10 @@ from gradio.blocks import Block
 from webui.core.codec import decode, from_json
 from webui.core.errors import GessoError, NotFound
 from webui.core.job import JobId
+from webui.core.person import Role
 from webui.core.request import Extras, GenerationRequest, Mode, Source
 from webui.studio import Studio
-from webui.ui.caller import who_asks
+from webui.ui.caller import must_be, who_asks
 from webui.ui.form import Form
 from webui.ui.page import Page
 
@@ -93,7 +94,7 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
 
 def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
     """Work a wish out. Raises GessoError that says why it can't be granted."""
-    person = who_asks().id
+    person = must_be(Role.ARTIST).id
     if wish.retry is not None:
         tried = studio.own_job(JobId(wish.retry), person)
         job = studio.submit(tried.request, person)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import gradio as gr
 from gradio.components import Component
+from gradio.processing_utils import save_bytes_to_cache
 from PIL import Image
 
 from webui.core.errors import InvalidRequest, NotFound, UnreadablePicture
@@ -188,11 +189,10 @@ def shower(studio: Studio, component: Component) -> Callable[[InputId], object]:
 def lend(path: Path, component: Component) -> str:
     """A copy of a file where Gradio may serve it from; its own folder stays closed to Gradio."""
     data = path.read_bytes()
-    copy = Path(component.GRADIO_CACHE) / path.stem / f"picture.{media_type(data)[6:]}"
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(data)
-    return str(copy)
+    # Gradio hands a file to whoever knows its path, so the path must not follow from the picture's
+    # id, which recipes tell: this puts the copy where only a secret of this installation leads.
+    name = f"picture.{media_type(data)[6:]}"
+    return str(save_bytes_to_cache(data, name, component.GRADIO_CACHE))
 
 
 def _sketch(picture: PicturePlace) -> Canvas:

@@ -10,7 +10,9 @@ import gradio as gr
 from gradio.components import Component
 
 from webui.core.errors import GessoError
+from webui.core.person import Role
 from webui.prompting.styles import Style, StyleBook, Styled
+from webui.ui.caller import must_be
 from webui.ui.components.group import At, group
 from webui.ui.components.prompt import PromptRow
 from webui.ui.form import Form, Values
@@ -81,6 +83,7 @@ def _wire_save(
     def save(values: Values) -> dict[Component, Any]:
         label = (values[name] or "").strip()
         try:
+            must_be(Role.OWNER)  # they are there for everybody
             styled = _applied(book, row, chosen, values)
             words = Style(name=label, prompt=styled.prompt, negative_prompt=styled.negative_prompt)
             book.save(words)

@@ -12,11 +12,12 @@ import gradio as gr
 from gradio.components import Component
 
 from webui.core.errors import GessoError, InvalidRequest
+from webui.core.person import Role
 from webui.core.request import GenerationRequest, Mode
 from webui.plans.plan import PlanRequest
 from webui.prompting.faults import WrongPrompt
 from webui.studio import Studio
-from webui.ui.caller import who_asks
+from webui.ui.caller import must_be, who_asks
 from webui.ui.components.batch import batch_controls
 from webui.ui.components.follow_source import follow_source
 from webui.ui.components.guidance import guidance_extras
@@ -129,6 +130,7 @@ def _generate(studio: Studio, form: Form, script: Script) -> Callable[[Values], 
 
     def generate(values: Values) -> str:
         try:
+            must_be(Role.ARTIST)
             if (plan := script.asked(values)) is not None:
                 _check_mask(form, plan.request)
                 return json.dumps({"plan": studio.plans.begin(plan, who_asks().id).id})

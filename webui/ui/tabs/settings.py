@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from typing import Any, Final, get_type_hints
@@ -12,8 +13,10 @@ from typing import Any, Final, get_type_hints
 import gradio as gr
 from gradio.components import Component
 
-from webui.core.errors import InvalidRequest
+from webui.core.errors import InvalidRequest, NotPermitted
+from webui.core.person import Role
 from webui.settings import Settings, SettingsStore, is_startup
+from webui.ui.caller import must_be, who_asks
 from webui.ui.controls import Number
 from webui.ui.fields import range_in
 from webui.ui.live import live
@@ -37,8 +40,17 @@ def build(page: Page) -> None:
         live("gesso-fault", mode="settings")
         save = gr.Button("Save settings", variant="primary", elem_id="settings_submit")
         answer = gr.Textbox(visible="hidden", elem_id="settings_answer", label="Answer")
-        _startup(store)
-    _wire(page, store, controls, save, answer)
+        facts = _startup()
+    _wire(page, store, controls, Buttons(save=save, answer=answer, facts=facts))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Buttons:
+    """What stands below the settings."""
+
+    save: gr.Button
+    answer: gr.Textbox
+    facts: gr.HTML
 
 
 def page_settings() -> list[Setting]:
@@ -53,7 +65,11 @@ def element_id(name: str) -> str:
 
 
 def save_settings(store: SettingsStore, changes: Mapping[str, object]) -> str:
-    """Save what changed; the answer for the client as JSON."""
+    """Save what changed; the answer for the client as JSON. Only the owner may."""
+    try:
+        must_be(Role.OWNER)
+    except NotPermitted as error:
+        return json.dumps({"fault": str(error), "control": None})
     now = store.current
     changed = {
         name: value
@@ -75,31 +91,37 @@ def _wire(
     page: Page,
     store: SettingsStore,
     controls: Mapping[str, Component],
-    save: gr.Button,
-    answer: gr.Textbox,
+    buttons: Buttons,
 ) -> None:
     names = {control: name for name, control in controls.items()}
+    answer = buttons.answer
     seen = gr.Textbox(
-        json.dumps(_shown(store, controls)),
+        json.dumps({name: _at_first(store, name) for name in controls}),
         visible="hidden",
         elem_id="gesso_seen_settings",
         label="Settings",
     )
     quiet = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 
-    def saved(values: Mapping[Component, Any]) -> str:
-        return save_settings(store, {names[part]: value for part, value in values.items()})
+    def saved(values: Mapping[Component, Any]) -> dict[Component, Any]:
+        before, now = json.loads(values[seen]), {names[part]: values[part] for part in names}
+        changed = {name: value for name, value in now.items() if value != before[name]}
+        told = save_settings(store, changed)
+        # What was refused is still to be saved.
+        return {answer: told, seen: json.dumps(before if "fault" in json.loads(told) else now)}
 
     def opened(values: Mapping[Component, Any]) -> dict[Component, Any]:
+        if not who_asks().role.covers(Role.OWNER):
+            return {seen: values[seen]}
         before, now = json.loads(values[seen]), _shown(store, controls)
         changed = {
             part: now[name]
             for part, name in names.items()
             if now[name] != before[name] and values[part] == before[name]
         }
-        return {seen: json.dumps(now), **changed}
+        return {seen: json.dumps(now), buttons.facts: _facts(store), **changed}
 
-    save.click(saved, set(names), [answer], **quiet).then(
+    buttons.save.click(saved, {seen, *names}, [answer, seen], **quiet).then(
         None,
         [answer],
         None,
@@ -108,7 +130,7 @@ def _wire(
         api_visibility="private",
     )
     if page.tab is not None:
-        page.tab.select(opened, {seen, *names}, [seen, *names], **quiet)
+        page.tab.select(opened, {seen, *names}, [seen, buttons.facts, *names], **quiet)
 
 
 def _shown(store: SettingsStore, names: Iterable[str]) -> dict[str, object]:
@@ -117,11 +139,18 @@ def _shown(store: SettingsStore, names: Iterable[str]) -> dict[str, object]:
     return {name: getattr(store.current, name) for name in names}
 
 
+def _at_first(store: SettingsStore, name: str) -> object:
+    """What a control shows before the owner opens the tab. Everybody is sent the page, and what
+    somebody wrote (folders, for one) is for the owner to see."""
+    value = getattr(store.current, name)
+    return getattr(Settings(), name) if isinstance(value, str) else value
+
+
 def _control(setting: Setting, store: SettingsStore) -> Component:
     """The control that suits the setting's type, closed when a flag or the environment rules."""
     info, fixed = setting.metadata, setting.name in store.fixed
     common: dict[str, Any] = {
-        "value": getattr(store.current, setting.name),
+        "value": _at_first(store, setting.name),
         "label": info["label"] or setting.name.replace("_", " ").capitalize(),
         "info": info["help"] + (" Set when the server was started; change it there." * fixed),
         "interactive": not fixed,
@@ -143,7 +172,13 @@ def _control(setting: Setting, store: SettingsStore) -> Component:
     return gr.Textbox(lines=1, **common)
 
 
-def _startup(store: SettingsStore) -> None:
+def _startup() -> gr.HTML:
+    """The place for what was chosen when the server was started."""
+    with gr.Accordion("Set when the server is started", open=False, elem_id="settings_startup"):
+        return gr.HTML("", js_on_load=None, apply_default_css=False)
+
+
+def _facts(store: SettingsStore) -> str:
     """What was chosen when the server was started, to look at only."""
     rows = "".join(
         f"<dt>{escape(s.name.replace('_', ' ').capitalize())}</dt>"
@@ -151,8 +186,7 @@ def _startup(store: SettingsStore) -> None:
         for s in dataclasses.fields(Settings)
         if is_startup(s)
     )
-    with gr.Accordion("Set when the server is started", open=False, elem_id="settings_startup"):
-        gr.HTML(f'<dl class="gesso-facts">{rows}</dl>', js_on_load=None, apply_default_css=False)
+    return f'<dl class="gesso-facts">{rows}</dl>'
 
 
 def _in_force(settings: Settings, name: str) -> object:
