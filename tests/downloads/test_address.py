@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from webui.downloads.address import CivitaiRef, HuggingFaceRef, Ref, UrlRef, read_address
-from webui.downloads.faults import DownloadRefused
+from webui.net.faults import FetchRefused
 
 HF, CIVITAI = "https://huggingface.co", "https://civitai.com"
 INK = HuggingFaceRef(repository="mia/ink.v2")
@@ -62,5 +62,5 @@ def test_a_mirror_is_asked_in_the_place_of_hugging_face() -> None:
     "query", ["token=a", "API_KEY=a", "access_token=a", "type=Model&token=secret"]
 )
 def test_a_secret_in_an_address_is_refused(query: str) -> None:
-    with pytest.raises(DownloadRefused, match="has a secret in it"):
+    with pytest.raises(FetchRefused, match="has a secret in it"):
         read_address(f"https://civitai.com/api/download/models/1?{query}", HF, CIVITAI)

@@ -20,9 +20,9 @@ from webui.core.errors import InvalidRequest
 from webui.core.model import ModelKind
 from webui.downloads.address import UrlRef, read_address
 from webui.downloads.download import DownloadState, Wish
-from webui.downloads.faults import DownloadRefused
-from webui.downloads.guard import Guard, is_public
 from webui.downloads.names import name_in_answer, name_in_repository, safe_name
+from webui.net.faults import FetchRefused
+from webui.net.guard import Guard, is_public
 
 SECRET = "hf_verysecret123"
 PRIVATE = (  # noqa: SIM905
@@ -36,7 +36,7 @@ PRIVATE = (  # noqa: SIM905
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_refused_by_whatever_name(address: str) -> None:
     assert not is_public(address)
-    with pytest.raises(DownloadRefused, match="private network"):
+    with pytest.raises(FetchRefused, match="private network"):
         Guard(resolve=lambda *_: [address]).target("https://models.example/a.safetensors")
 
 
@@ -47,7 +47,7 @@ def test_public_addresses_are_asked(address: str) -> None:
 
 
 def test_one_private_address_among_public_ones_is_enough() -> None:
-    with pytest.raises(DownloadRefused):
+    with pytest.raises(FetchRefused):
         Guard(resolve=lambda *_: ["1.1.1.1", "127.0.0.1"]).target("https://models.example/")
 
 
@@ -71,7 +71,7 @@ def test_a_name_that_answers_differently_the_second_time_is_not_asked_again() ->
     ],
 )
 def test_other_addresses_are_refused(url: str) -> None:
-    with pytest.raises(DownloadRefused):
+    with pytest.raises(FetchRefused):
         Guard(resolve=lambda *_: ["1.1.1.1"]).target(url)
 
 
@@ -248,7 +248,7 @@ def test_other_types_than_expected_are_no_crash(
 @given(text=st.text(max_size=60) | st.from_regex(r"https?://[^ ]{0,50}", fullmatch=True))
 @settings(max_examples=150, deadline=None)
 def test_whatever_is_written_is_read_or_refused_in_words(text: str) -> None:
-    with suppress(DownloadRefused):
+    with suppress(FetchRefused):
         ref = read_address(text, "https://huggingface.co", "https://civitai.com")
         if isinstance(ref, UrlRef):
             Guard(resolve=lambda *_: ["1.1.1.1"]).target(ref.url)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from webui.downloads.faults import DownloadCut
-from webui.downloads.fetch import Fetcher
-from webui.downloads.guard import Guard
+from webui.net.faults import FetchCut
+from webui.net.fetch import Fetcher
+from webui.net.guard import Guard
 
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="makes no certificate")
 
@@ -73,7 +73,7 @@ def ask(host: str, port: int) -> bytes:
 
 
 def test_a_certificate_of_nobody_is_not_trusted(port: int) -> None:
-    with pytest.raises(DownloadCut, match="certificate can't be trusted"):
+    with pytest.raises(FetchCut, match="certificate can't be trusted"):
         ask(HOST, port)
 
 
@@ -82,5 +82,5 @@ def test_a_trusted_certificate_counts_for_its_own_name_only(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
     assert ask(HOST, port) == b"hello"
-    with pytest.raises(DownloadCut, match="certificate can't be trusted"):
+    with pytest.raises(FetchCut, match="certificate can't be trusted"):
         ask("other.example", port)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from webui.downloads.faults import DownloadRefused
-from webui.downloads.guard import SECRET_NAMES
+from webui.net.faults import FetchRefused
+from webui.net.guard import SECRET_NAMES
 
 HUGGING_FACE: Final = "hugging_face"
 CIVITAI: Final = "civitai"
@@ -48,7 +48,7 @@ Ref = HuggingFaceRef | CivitaiRef | UrlRef
 
 def read_address(text: str, hugging_face: str, civitai: str) -> Ref:
     """What `text` names. The two are the addresses of the services that the settings name. Raises
-    DownloadRefused."""
+    FetchRefused."""
     text = plain(text).strip()
     if "://" in text:
         return _read_url(text, _host(hugging_face), _host(civitai))
@@ -58,7 +58,7 @@ def read_address(text: str, hugging_face: str, civitai: str) -> Ref:
         return HuggingFaceRef(repository=named["repo"], path=named["path"] or "")
     if re.match(r"[\w.-]+\.[a-z]{2,}/", text):
         return _read_url(f"https://{text}", _host(hugging_face), _host(civitai))
-    raise DownloadRefused(
+    raise FetchRefused(
         f"“{text[:100]}” names no model. Write an address (https://…), owner/name for Hugging "
         "Face, or the number of a model at Civitai."
     )
@@ -83,7 +83,7 @@ def _read_url(url: str, hugging_face: str, civitai: str) -> Ref:
         parts = urlsplit(url)
         host, asked = parts.netloc.lower(), parse_qs(parts.query)
     except ValueError as error:
-        raise DownloadRefused(f"“{url[:100]}” is not a web address. Copy it again.") from error
+        raise FetchRefused(f"“{url[:100]}” is not a web address. Copy it again.") from error
     _refuse_secrets(asked)
     pieces = [unquote(piece) for piece in parts.path.split("/") if piece]
     if host in HUGGING_FACE_HOSTS or host == hugging_face:
@@ -97,7 +97,7 @@ def _refuse_secrets(asked: dict[str, list[str]]) -> None:
     """What is in an address is written down in lists and logs."""
     named = [name for name in asked if name.lower() in SECRET_NAMES]
     if named:
-        raise DownloadRefused(
+        raise FetchRefused(
             f"The address has a secret in it (“{named[0]}”). Leave it out, and put the token under "
             "“Tokens” in the Models tab: there it stays private."
         )

@@ -8,10 +8,10 @@ from typing import Any, Final
 from webui.core.model import ModelKind
 from webui.downloads.address import CIVITAI, CivitaiRef
 from webui.downloads.download import FileOffer, Offer
-from webui.downloads.faults import DownloadRefused
-from webui.downloads.fetch import Fetcher
 from webui.downloads.names import safe_name
 from webui.downloads.replies import get_json, items, sha256_of, text
+from webui.net.faults import FetchRefused
+from webui.net.fetch import Fetcher
 
 KINDS: Final = (
     ("checkpoint", ModelKind.CHECKPOINT),
@@ -29,7 +29,7 @@ MODELS: Final = ("model", "pruned model", "vae", "negative", "text encoder", "")
 
 
 def look_at_version(fetcher: Fetcher, base: str, ref: CivitaiRef, address: str) -> Offer:
-    """The files of a version. Raises DownloadRefused or DownloadCut."""
+    """The files of a version. Raises FetchRefused or FetchCut."""
     version = _version(fetcher, base, ref)
     about = version.get("model")
     model = about if isinstance(about, dict) else {}
@@ -41,7 +41,7 @@ def look_at_version(fetcher: Fetcher, base: str, ref: CivitaiRef, address: str) 
         if text(item.get("type")).lower() in MODELS and text(item.get("downloadUrl"), 2000)
     ]
     if not files:
-        raise DownloadRefused(f"Model {number} at Civitai has no files to download. Look there.")
+        raise FetchRefused(f"Model {number} at Civitai has no files to download. Look there.")
     title = " · ".join(filter(None, (text(model.get("name")), text(version.get("name")))))
     return Offer(
         address=address,
@@ -61,7 +61,7 @@ def _version(fetcher: Fetcher, base: str, ref: CivitaiRef) -> Mapping[str, Any]:
     model = get_json(fetcher, f"{base}/api/v1/models/{ref.model}", CIVITAI)
     versions = items(model.get("modelVersions"))
     if not versions:
-        raise DownloadRefused(f"Model {ref.model} at Civitai has no version to download.")
+        raise FetchRefused(f"Model {ref.model} at Civitai has no version to download.")
     return {**versions[0], "model": model}
 
 

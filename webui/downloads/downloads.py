@@ -21,15 +21,15 @@ from webui.core.events import DownloadChanged
 from webui.core.shelf import Shelf
 from webui.downloads.address import CIVITAI, HUGGING_FACE
 from webui.downloads.download import Download, DownloadState, Offer, Options, Speed, Wish
-from webui.downloads.faults import DownloadCut, DownloadRefused
-from webui.downloads.fetch import SILENCE_S, Fetcher
-from webui.downloads.guard import Guard, Resolve, origin_of, resolve_host
 from webui.downloads.look_up import LookUp, choose
 from webui.downloads.placing import Placer, discard, was_placed
 from webui.downloads.replies import sha256_of
 from webui.downloads.store import DownloadStore
 from webui.downloads.tokens import TokenStore
 from webui.downloads.transfer import Line, Transfer
+from webui.net.faults import FetchCut, FetchRefused
+from webui.net.fetch import SILENCE_S, Fetcher
+from webui.net.guard import Guard, Resolve, origin_of, resolve_host
 
 log = logging.getLogger(__name__)
 
@@ -229,9 +229,9 @@ class Downloads:
                 download = self._received(download, running)
             if not running.line.is_stopped:
                 self._settle(replace(download, state=DownloadState.CHECKING), running.line)
-        except DownloadRefused as error:
+        except FetchRefused as error:
             self._end(download.id, DownloadState.FAILED, str(error))
-        except (DownloadCut, DiskFull) as error:
+        except (FetchCut, DiskFull) as error:
             self._end(download.id, DownloadState.PAUSED, str(error))
         except OSError as error:
             self._end(download.id, DownloadState.PAUSED, _unwritten(download, error))
@@ -248,7 +248,7 @@ class Downloads:
                     self._measure(running, download)
                     self._keep(download)
                 return download
-            except DownloadCut:
+            except FetchCut:
                 tries = 0 if download.received_bytes > before else tries
                 if running.line.is_stopped:
                     return download

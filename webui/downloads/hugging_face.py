@@ -10,10 +10,10 @@ from urllib.parse import quote
 from webui.core.model import ModelKind
 from webui.downloads.address import HUGGING_FACE, HuggingFaceRef
 from webui.downloads.download import FileOffer, Offer
-from webui.downloads.faults import DownloadRefused
-from webui.downloads.fetch import Fetcher
 from webui.downloads.names import ENDINGS, name_in_repository
 from webui.downloads.replies import get_json, items, sha256_of, size, text
+from webui.net.faults import FetchRefused
+from webui.net.fetch import Fetcher
 
 SHARD: Final = re.compile(r".+-\d{5}-of-\d{5}\.\w+")
 MOST_FILES: Final = 500
@@ -27,7 +27,7 @@ FOLDERS: Final = (
 
 
 def look_at_repository(fetcher: Fetcher, base: str, ref: HuggingFaceRef, address: str) -> Offer:
-    """The model files of a repository. Raises DownloadRefused or DownloadCut."""
+    """The model files of a repository. Raises FetchRefused or FetchCut."""
     url = f"{base}/api/models/{quote(ref.repository)}/revision/{quote(ref.revision, safe='')}"
     told = get_json(fetcher, f"{url}?blobs=true", HUGGING_FACE)
     commit = text(told.get("sha"), 64) or ref.revision
@@ -38,7 +38,7 @@ def look_at_repository(fetcher: Fetcher, base: str, ref: HuggingFaceRef, address
         if _is_wanted(path, ref.path)
     ]
     if not files:
-        raise DownloadRefused(_nothing(ref, [path for path, _ in listed]))
+        raise FetchRefused(_nothing(ref, [path for path, _ in listed]))
     return Offer(
         address=address,
         title=ref.repository,

@@ -15,12 +15,12 @@ from webui.core.shelf import Shelf
 from webui.downloads.address import CivitaiRef, HuggingFaceRef, UrlRef, read_address
 from webui.downloads.civitai import look_at_version
 from webui.downloads.download import FileOffer, Offer, Options
-from webui.downloads.faults import DownloadCut, DownloadRefused
-from webui.downloads.fetch import Answer, Fetcher
 from webui.downloads.hugging_face import look_at_repository
 from webui.downloads.names import name_in_answer
 from webui.downloads.replies import check_status, sha256_of
 from webui.modelfiles.container import Container, container_told
+from webui.net.faults import FetchCut, FetchRefused
+from webui.net.fetch import Answer, Fetcher
 
 FIRST_BYTES: Final = 64 * 2**10
 MOST_HEADER_BYTES: Final = 4 * 2**20
@@ -38,11 +38,11 @@ class LookUp:
 
     def offer(self, address: str, options: Options, file: str = "") -> Offer:
         """What `address` offers; only its file `file` if one is named. A single file's header is
-        looked at. Raises DownloadRefused or DownloadCut."""
+        looked at. Raises FetchRefused or FetchCut."""
         offer = self._listed(address, options)
         files = [one for one in offer.files if file in ("", one.path)]
         if not files:
-            raise DownloadRefused(f"There is no file “{file}” at this address. Look it up again.")
+            raise FetchRefused(f"There is no file “{file}” at this address. Look it up again.")
         files = [replace(one, here=self.shelf.known(one.sha256)) for one in files]
         if len(files) == 1:
             files = [self._peeked(files[0], offer.source)]
@@ -74,7 +74,7 @@ class LookUp:
 
     def _peeked(self, file: FileOffer, source: str) -> FileOffer:
         """With what the file's own header says of it. Nothing depends on it."""
-        with suppress(DownloadCut, OSError):
+        with suppress(FetchCut, OSError):
             answer = self.fetcher.get(file.url, {"Range": f"bytes=0-{FIRST_BYTES - 1}"})
             try:
                 check_status(answer, source)
@@ -130,11 +130,11 @@ def content_range(answer: Answer) -> tuple[int, int] | None:
 
 
 def refuse_no_model(name: str, start: bytes) -> Container:
-    """The form of a file that begins so. Raises DownloadRefused for what is no model."""
+    """The form of a file that begins so. Raises FetchRefused for what is no model."""
     try:
         return container_told(name, start[:512])
     except ModelUnreadable as error:
-        raise DownloadRefused(str(error)) from error
+        raise FetchRefused(str(error)) from error
 
 
 def _start(answer: Answer, most: int) -> bytes:
@@ -145,7 +145,7 @@ def _start(answer: Answer, most: int) -> bytes:
 
 
 def choose(files: Sequence[FileOffer]) -> FileOffer:
-    """The only file there is. Raises DownloadRefused when there are more to choose from."""
+    """The only file there is. Raises FetchRefused when there are more to choose from."""
     if len(files) == 1:
         return files[0]
-    raise DownloadRefused(f"There are {len(files)} files at this address. Choose one of them.")
+    raise FetchRefused(f"There are {len(files)} files at this address. Choose one of them.")

@@ -16,10 +16,10 @@ from webui.core.errors import ModelUnreadable
 from webui.core.files import sync_folder
 from webui.core.shelf import Shelf
 from webui.downloads.download import Download
-from webui.downloads.faults import DownloadRefused
 from webui.downloads.names import numbered, with_ending
 from webui.downloads.transfer import Line
 from webui.modelfiles.container import container_of
+from webui.net.faults import FetchRefused
 
 CHUNK_BYTES: Final = 2**22
 SET_ASIDE: Final = ".set-aside"
@@ -36,7 +36,7 @@ class Placer:
         """The record of the download when its file is where it belongs; as it was when the line
         is stopped. `keep` stores the record: a kill leaves no second copy.
 
-        Raises DownloadRefused; the file is set aside then. Raises OSError.
+        Raises FetchRefused; the file is set aside then. Raises OSError.
         """
         if (there := was_placed(download)) is not None:
             return there
@@ -62,7 +62,7 @@ class Placer:
     def _check(self, download: Download, part: Path, found: str) -> None:
         if download.sha256 and found != download.sha256:
             aside = _set_aside(part)
-            raise DownloadRefused(
+            raise FetchRefused(
                 f"{download.name} is not the file that was promised: its hash begins with "
                 f"{found[:10]}, not {download.sha256[:10]}. It was set aside as {aside.name}. "
                 "Remove it, and look the model up again."
@@ -71,7 +71,7 @@ class Placer:
             container_of(part)
         except ModelUnreadable as error:
             why = str(error).replace(part.name, download.name)
-            raise DownloadRefused(f"{why} It was set aside as {_set_aside(part).name}.") from error
+            raise FetchRefused(f"{why} It was set aside as {_set_aside(part).name}.") from error
 
 
 def was_placed(download: Download) -> Download | None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from webui.downloads.address import CIVITAI, HUGGING_FACE, plain
-from webui.downloads.faults import DownloadCut, DownloadRefused
-from webui.downloads.fetch import Answer, Fetcher
+from webui.net.faults import FetchCut, FetchRefused
+from webui.net.fetch import Answer, Fetcher
 
 BUSY: Final = (408, 425, 429)
 NAMES: Final[tuple[tuple[str, str], ...]] = (
@@ -38,35 +38,35 @@ def service_name(source: str) -> str:
 
 
 def check_status(answer: Answer, source: str) -> None:
-    """Passes what may be read. Raises DownloadRefused or DownloadCut in words."""
+    """Passes what may be read. Raises FetchRefused or FetchCut in words."""
     status, who = answer.status, dict(NAMES)[source] or f"“{answer.host}”"
     if status in (200, 206):
         return
     if status in (401, 403):
-        raise DownloadRefused(
+        raise FetchRefused(
             f"{who} wants to know who asks for this ({status}). {dict(WAYS)[source]}"
         )
     if status in (404, 410):
-        raise DownloadRefused(f"{who} has nothing there ({status}). Check the address.")
+        raise FetchRefused(f"{who} has nothing there ({status}). Check the address.")
     if status in BUSY or status >= 500:
-        raise DownloadCut(f"{who} can't answer now ({status}). Try again in a few minutes.")
-    raise DownloadRefused(f"{who} refuses this ({status}). Check the address.")
+        raise FetchCut(f"{who} can't answer now ({status}). Try again in a few minutes.")
+    raise FetchRefused(f"{who} refuses this ({status}). Check the address.")
 
 
 def get_json(fetcher: Fetcher, url: str, source: str) -> Mapping[str, Any]:
-    """A JSON object of an API. Raises DownloadRefused or DownloadCut."""
+    """A JSON object of an API. Raises FetchRefused or FetchCut."""
     answer = fetcher.get(url, {"Accept": "application/json"})
     try:
         check_status(answer, source)
         data = json.loads(answer.text())
     except (ValueError, RecursionError) as error:
-        if isinstance(error, DownloadRefused | DownloadCut):
+        if isinstance(error, FetchRefused | FetchCut):
             raise
-        raise DownloadCut(_nonsense(source)) from error
+        raise FetchCut(_nonsense(source)) from error
     finally:
         answer.close()
     if not isinstance(data, dict):
-        raise DownloadCut(_nonsense(source))
+        raise FetchCut(_nonsense(source))
     return data
 
 

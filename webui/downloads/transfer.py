@@ -15,10 +15,10 @@ from typing import BinaryIO, Final
 
 from webui.core.errors import DiskFull
 from webui.downloads.download import Download, Options
-from webui.downloads.faults import DownloadCut, DownloadRefused
-from webui.downloads.fetch import Answer, Fetcher
 from webui.downloads.look_up import content_range, refuse_no_model, whole_size
 from webui.downloads.replies import check_status
+from webui.net.faults import FetchCut, FetchRefused
+from webui.net.fetch import Answer, Fetcher
 
 CHUNK_BYTES: Final = 2**18
 TICK_S: Final = 0.5
@@ -79,7 +79,7 @@ class Transfer:
         """The record of a download each time more of it is safe on disk, the whole at the end.
         Ends early when the line is stopped.
 
-        Raises DownloadRefused, DownloadCut, DiskFull or OSError; what was received stays.
+        Raises FetchRefused, FetchCut, DiskFull or OSError; what was received stays.
         """
         download = _as_on_disk(download)
         if download.total_bytes is not None and download.received_bytes == download.total_bytes:
@@ -92,7 +92,7 @@ class Transfer:
                 download = replace(download, received_bytes=0, validator="", note=NO_RESUME)
                 if answer.status != 200:
                     yield download  # whoever asks again asks for all of it
-                    raise DownloadCut("The file can't be continued where it was left.")
+                    raise FetchCut("The file can't be continued where it was left.")
             check_status(answer, download.source)
             yield from self._write(_described(answer, download), answer, line)
 
@@ -117,7 +117,7 @@ class Transfer:
                 yield download
         total = download.total_bytes
         if not line.is_stopped and total is not None and download.received_bytes < total:
-            raise DownloadCut(f"“{answer.host}” ended the connection too early. Try again.")
+            raise FetchCut(f"“{answer.host}” ended the connection too early. Try again.")
 
     def _pieces(self, file: BinaryIO, answer: Answer, at: int, line: Line) -> Iterator[int]:
         """How much is safe on disk, about twice a second and at the end."""
@@ -132,7 +132,7 @@ class Transfer:
                     _make_safe(file)
                     yield at
                     told = time.monotonic()
-        except DownloadCut:
+        except FetchCut:
             _make_safe(file)
             yield at
             raise
@@ -142,11 +142,11 @@ class Transfer:
         yield at
 
     def _check_room(self, part: Path, download: Download) -> None:
-        """Raises DownloadRefused for what is larger than ever wanted, DiskFull when there is too
+        """Raises FetchRefused for what is larger than ever wanted, DiskFull when there is too
         little room."""
         size = max(download.total_bytes or 0, download.received_bytes)
         if size > self.options.most_bytes:
-            raise DownloadRefused(
+            raise FetchRefused(
                 f"{download.name} has more than {self.options.most_bytes / 1e9:.0f} GB, the most "
                 "that a download may have (download_most_gb in the settings)."
             )
@@ -182,7 +182,7 @@ def _continues(answer: Answer, download: Download) -> bool:
 def _described(answer: Answer, download: Download) -> Download:
     """With what the answer says of the file."""
     if answer.header("Content-Encoding").lower() not in ("", "identity"):
-        raise DownloadRefused(f"“{answer.host}” sends the file in a packed form. Try another one.")
+        raise FetchRefused(f"“{answer.host}” sends the file in a packed form. Try another one.")
     return replace(download, total_bytes=whole_size(answer), validator=_validator(answer))
 
 
@@ -196,7 +196,7 @@ def _validator(answer: Answer) -> str:
 
 def _looked_at(start: bytes, file: BinaryIO) -> bytes | None:
     """The first bytes while there are too few of them to tell a model, then None. Raises
-    DownloadRefused."""
+    FetchRefused."""
     if len(start) < TELLING_BYTES:
         return start
     refuse_no_model(Path(file.name).name, start)

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from webui.downloads.faults import DownloadCut, DownloadRefused
+from webui.net.faults import FetchCut, FetchRefused
 
 PORTS: Final = (("https", 443), ("http", 80))
 SECRET_NAMES: Final = frozenset(
@@ -54,56 +54,63 @@ def resolve_host(host: str, port: int) -> list[str]:
 class Guard:
     """Turns a URL into a target, or refuses it."""
 
-    def __init__(self, allowed: Collection[str] = (), resolve: Resolve = resolve_host) -> None:
-        """`allowed` are "host:port" that may be private and may be asked over plain http."""
+    def __init__(
+        self,
+        allowed: Collection[str] = (),
+        resolve: Resolve = resolve_host,
+        setting: str = "download_hosts",
+    ) -> None:
+        """`allowed` are "host:port" that may be private and may be asked over plain http; they
+        were named by `setting`."""
+        self._setting: Final = setting
         self._allowed: Final = frozenset(host.strip().lower() for host in allowed)
         self._resolve: Final = resolve
 
     def target(self, url: str) -> Target:
-        """Where `url` leads. Raises DownloadRefused, or DownloadCut for a name nobody knows."""
+        """Where `url` leads. Raises FetchRefused, or FetchCut for a name nobody knows."""
         scheme, host, port, path = split_url(url)
         is_allowed = f"{host}:{port}" in self._allowed
         if scheme != "https" and not is_allowed:
-            raise DownloadRefused(
+            raise FetchRefused(
                 f"“{scheme}://{host}” is not encrypted. Use an address that begins with https://."
             )
         try:
             addresses = tuple(self._resolve(host, port))
         except (OSError, UnicodeError) as error:
-            raise DownloadCut(
+            raise FetchCut(
                 f"The host “{host}” was not found. Check the address and the network."
             ) from error
         refused = [address for address in addresses if not is_allowed and not is_public(address)]
         if refused or not addresses:
-            raise DownloadRefused(
+            raise FetchRefused(
                 f"“{host}” is on this machine or in a private network "
                 f"({', '.join(refused) or 'no address'}). Only public addresses are asked; "
-                "whoever starts the server may list others (download_hosts)."
+                f"whoever starts the server may list others ({self._setting})."
             )
         return Target(scheme=scheme, host=host, port=port, path=path, addresses=addresses)
 
 
 def split_url(url: str) -> tuple[str, str, int, str]:
-    """Scheme, host, port and path of a URL. Raises DownloadRefused."""
+    """Scheme, host, port and path of a URL. Raises FetchRefused."""
     try:
         parts = urlsplit(url)
         scheme, host = parts.scheme.lower(), (parts.hostname or "").encode("idna").decode().lower()
         port = parts.port or dict(PORTS)[scheme]
     except (ValueError, KeyError, UnicodeError) as error:
-        raise DownloadRefused(_unreadable(url)) from error
+        raise FetchRefused(_unreadable(url)) from error
     if not host or len(url) > LONGEST_URL or any(sign <= " " or sign == "\x7f" for sign in url):
-        raise DownloadRefused(_unreadable(url))
+        raise FetchRefused(_unreadable(url))
     if parts.username is not None or parts.password is not None:
-        raise DownloadRefused(
+        raise FetchRefused(
             "The address has a name or a password in it. Leave them out; tokens have a place of "
-            "their own in the Models tab."
+            "their own."
         )
     path = quote(parts.path or "/", safe=URL_SIGNS)
     return scheme, host, port, path + (f"?{quote(parts.query, safe=URL_SIGNS)}" * bool(parts.query))
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a URL. Raises DownloadRefused."""
+    """Scheme, host and port of a URL. Raises FetchRefused."""
     scheme, host, port, _ = split_url(url)
     return f"{scheme}://{host}:{port}"
 
@@ -128,4 +135,4 @@ def _inside(ip: IPv6Address) -> IPv4Address | None:
 
 
 def _unreadable(url: str) -> str:
-    return f"“{url[:100]}” is not a web address. It should look like https://host/file.safetensors."
+    return f"“{url[:100]}” is not a web address. It should look like https://host/path."

@@ -11,8 +11,8 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Final
 from urllib.parse import quote, urljoin
 
-from webui.downloads.faults import DownloadCut, DownloadRefused
-from webui.downloads.guard import URL_SIGNS, Guard, Target
+from webui.net.faults import FetchCut, FetchRefused
+from webui.net.guard import URL_SIGNS, Guard, Target
 
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 MOST_REDIRECTS: Final = 6
@@ -41,20 +41,20 @@ class Answer:
         return self._response.headers.get(name, "") or ""
 
     def read(self, most: int) -> bytes:
-        """The next bytes, as soon as there are some; empty at the end. Raises DownloadCut."""
+        """The next bytes, as soon as there are some; empty at the end. Raises FetchCut."""
         try:
             return self._response.read1(most)
         except (OSError, HTTPException, ValueError, AttributeError) as error:
             raise _cut(self.host, error) from error
 
     def text(self) -> bytes:
-        """The whole body, of which there is little. Raises DownloadCut or DownloadRefused."""
+        """The whole body, of which there is little. Raises FetchCut or FetchRefused."""
         pieces, size = [], 0
         while piece := self.read(2**16):
             pieces.append(piece)
             size += len(piece)
             if size > MOST_TEXT_BYTES:
-                raise DownloadRefused(f"“{self.host}” answered with far more than was asked for.")
+                raise FetchRefused(f"“{self.host}” answered with far more than was asked for.")
         return b"".join(pieces)
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Fetcher:
     silence_s: float = SILENCE_S
 
     def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a GET. Raises DownloadRefused or DownloadCut."""
+        """The answer to a GET. Raises FetchRefused or FetchCut."""
         for _ in range(MOST_REDIRECTS):
             target = self.guard.target(url)
             answer = self._ask(target, dict(headers or {}))
@@ -86,19 +86,23 @@ class Fetcher:
             location = answer.header("Location")
             answer.close()
             if not location:
-                raise DownloadRefused(f"“{target.host}” sends on to nowhere. Try it later.")
+                raise FetchRefused(f"“{target.host}” sends on to nowhere. Try it later.")
             url = urljoin(url, quote(location.encode("latin-1", "replace"), safe=URL_SIGNS + "#"))
-        raise DownloadRefused(
+        raise FetchRefused(
             f"The address sends on more than {MOST_REDIRECTS} times. Use the address of the file."
         )
 
-    def _ask(self, target: Target, headers: dict[str, str]) -> Answer:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The answer to a POST, which is sent on nowhere. Raises FetchRefused or FetchCut."""
+        return self._ask(self.guard.target(url), dict(headers), body)
+
+    def _ask(self, target: Target, headers: dict[str, str], body: bytes | None = None) -> Answer:
         if token := self.token_for(target.origin):
             headers["Authorization"] = f"Bearer {token}"
         connection = _Pinned(target, self.silence_s)
         try:
             headers |= {"User-Agent": AGENT, "Accept-Encoding": "identity"}
-            connection.request("GET", target.path, headers=headers)
+            connection.request("GET" if body is None else "POST", target.path, body, headers)
             return Answer(connection.getresponse(), connection, target)
         except (OSError, HTTPException, ValueError) as error:
             connection.close()
@@ -145,11 +149,11 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _cut(host: str, error: Exception) -> DownloadCut:
+def _cut(host: str, error: Exception) -> FetchCut:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = "its certificate can't be trusted"
     elif isinstance(error, TimeoutError):
         why = "it did not answer in time"
     else:
         why = "the connection was cut"
-    return DownloadCut(f"“{host}” can't be reached: {why}. Check the network and try again.")
+    return FetchCut(f"“{host}” can't be reached: {why}. Check the network and try again.")

@@ -1,0 +1,1 @@
+"""Asking other servers, and only those that may be asked."""
