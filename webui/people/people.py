@@ -171,6 +171,10 @@ class People:
         """Who signed in and what was changed, newest first."""
         return read_lines(self._book, limit, before)
 
+    def follow(self) -> None:
+        """See what another program, such as the command line, changed."""
+        self._book.follow()
+
     def sweep(self) -> None:
         """End what is over: sessions, keys, invitations, the stay of guests."""
         self.sessions.sweep()

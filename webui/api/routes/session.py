@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +23,8 @@ from webui.people.faults import TooManyTries, WrongPassword
 from webui.people.sessions import SignedIn
 
 ROUTER = APIRouter(prefix="/api/v1", tags=["session"])
-SMALL_BYTES = 1024
+LOOPBACK_HOSTS: Final = ("localhost", "127.0.0.1", "::1")
+SMALL_BYTES: Final = 1024
 """Room for the longest name and password."""
 
 
@@ -149,7 +151,9 @@ async def make_owner(request: Request, response: Response, asked: SignIn, body: 
 
 def may_begin(request: Request) -> bool:
     """Whether the first owner's account may be made from where this request comes."""
-    return is_on_this_machine(request) and not the_studio(request).people.has_owner()
+    # The name too: a proxy that is not known as one looks like this machine itself.
+    is_here = is_on_this_machine(request) and request.url.hostname in LOOPBACK_HOSTS
+    return is_here and not the_studio(request).people.has_owner()
 
 
 async def let_in(signed_in: SignedIn, request: Request, response: Response) -> MeView:
