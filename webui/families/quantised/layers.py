@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from webui.families.quantised.quantised import Form, Parts
 
@@ -36,6 +36,15 @@ class Patch:
     is_exact: bool
     """It wants float32, else the type the layer computes in."""
     change: Callable[[Tensor], Tensor]
+
+
+@runtime_checkable
+class Changeable(Protocol):
+    """A form of weights that can be changed for good, and need no work each time they are used."""
+
+    def change(self, layer: Any, patch: Patch | None) -> None:
+        """As the function `patch`."""
+        ...
 
 
 def keep(model: nn.Module, key: str, weight: Form, parts: Parts, dtype: torch.dtype) -> bool:
@@ -82,7 +91,10 @@ def parts(layer: nn.Module) -> Parts:
 def patch(layer: Any, change: Patch | None) -> None:
     """From now on a layer for which `is_quantised` changes its weight so each time it runs; with
     None it is again what it was, to the last bit. Each patch is another `forward`: so whoever
-    captured the layer sees that it is another."""
+    captured the layer sees that it is another. Forms that can do it better do so themselves."""
+    if isinstance(own := getattr(layer, FORM), Changeable):
+        own.change(layer, change)
+        return
     layer.forward = getattr(layer, PLAIN) if change is None else _Forward(layer, change)
 
 

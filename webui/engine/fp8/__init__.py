@@ -1,0 +1,6 @@
+"""Matrices in 8 bits: a network's linear layers multiply numbers of 8 bits, at twice the speed.
+
+Weights are brought to float8_e4m3fn once, when a model is loaded, with a scale for each row; what
+comes into a layer at each call, with a scale for each of its rows. It costs a little of the
+picture, so a person has to ask for it when the studio starts (setting `fp8_matmul`).
+"""
