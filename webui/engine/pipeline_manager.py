@@ -20,6 +20,7 @@ from webui.engine.architectures import Architecture, load_architectures
 from webui.engine.attention import Attention
 from webui.engine.caching.choice import Caches
 from webui.engine.conditioning import PromptEncoder
+from webui.engine.fp8.conversion import InFp8
 from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.compiler import Compiler
 from webui.engine.graphs.graph_runner import GraphRunner
@@ -121,9 +122,12 @@ class PipelineManager:
         available: Callable[[WeightStore], float] | None = None,
         compiler: Compiler | None = None,
         attention: Attention = Attention(),  # noqa: B008 - it is frozen
+        *,
+        is_fp8: bool = False,
     ) -> None:
         """`available`: how much more memory may be taken; by default the device says so.
-        `compiler`: of networks that are used often. `attention`: the kind that networks use."""
+        `compiler`: of networks that are used often. `attention`: the kind that networks use.
+        `is_fp8`: whether networks multiply in 8 bits."""
         self._families: Final = families
         self._placement: Final = placement
         self._architectures: Final = load_architectures()
@@ -133,7 +137,8 @@ class PipelineManager:
         self._store: Final = WeightStore(placement.device)
         ask = None if available is None else partial(available, self._store)
         self._residence: Final = Residence(self._store, ask)
-        self._deferred: Final = replace(placement, defer=self._store.defer, reuse=self._store.reuse)
+        defer = InFp8(self._store.defer) if is_fp8 else self._store.defer
+        self._deferred: Final = replace(placement, defer=defer, reuse=self._store.reuse)
         self._lock: Final = threading.Lock()
         self._held: Final[dict[Path, _Held]] = {}
         self._decoder: tuple[Stamp, SmallDecoder | None] | None = None
