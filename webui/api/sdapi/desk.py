@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Final, TypeVar, cast
 
@@ -17,6 +17,7 @@ from fastapi import Request
 
 from webui.api.sdapi.errors import Refused
 from webui.core.job import JobId, PersonId
+from webui.plans.plan import PlanId
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -42,6 +43,7 @@ class Desk:
         self._names: Final[OrderedDict[JobId, str]] = OrderedDict()
         self._skipped: Final[OrderedDict[JobId, None]] = OrderedDict()
         self._unfinished: Final[OrderedDict[JobId, bytes]] = OrderedDict()
+        self._plans: Final[dict[PlanId, PersonId]] = {}
         self._large: Final = asyncio.Semaphore(LARGE_AT_ONCE)
 
     def options(self, person: PersonId) -> Mapping[str, Any]:
@@ -90,6 +92,22 @@ class Desk:
         """How a job looked when it was interrupted, once; JPEG."""
         with self._lock:
             return self._unfinished.pop(job, None)
+
+    @contextlib.contextmanager
+    def waiting_for(self, person: PersonId, plan: PlanId) -> Iterator[None]:
+        """While a person's program waits for a plan, an interrupt ends it."""
+        with self._lock:
+            self._plans[plan] = person
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._plans[plan]
+
+    def plans_of(self, person: PersonId) -> list[PlanId]:
+        """The plans that a person's programs wait for."""
+        with self._lock:
+            return [plan for plan, owner in self._plans.items() if owner == person]
 
     @contextlib.asynccontextmanager
     async def body(self, request: Request) -> AsyncIterator[bytes]:

@@ -16,6 +16,7 @@ from webui.api.sdapi.extras import (
     read_extras,
 )
 from webui.api.sdapi.fields import read_object
+from webui.api.sdapi.submitting import submit_all
 from webui.api.waiting import until_over
 from webui.core.errors import GessoError
 from webui.core.job import Job, JobId, PersonId
@@ -25,11 +26,9 @@ from webui.studio import Studio
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """Of each picture the job that enlarges it, or the picture itself where nothing is to be
-    done."""
+    """Of each picture the job that enlarges it; None where nothing is to be done to it."""
 
-    work: Sequence[JobId | InputId]
-    jobs: frozenset[JobId]
+    work: Sequence[tuple[InputId, JobId | None]]
     ignored: Sequence[str]
 
 
@@ -45,17 +44,19 @@ class Enlarger:
         """Understand a request and hand it in."""
         fields, pictures = read_extras(read_object(body), is_batch=self.is_batch)
         kept = [self.studio.inputs.add(data, self.person) for data in pictures]
-        requests = [extras_request(self.studio, fields, picture) for picture in kept]
-        work: list[JobId | InputId] = [
-            picture if request is None else self.studio.submit(request, self.person).id
-            for picture, request in zip(kept, requests, strict=True)
+        asked = [extras_request(self.studio, fields, picture) for picture in kept]
+        wanted = [request for request in asked if request is not None]
+        jobs = iter(submit_all(self.studio, self.person, wanted))
+        work = [
+            (picture, None if request is None else next(jobs))
+            for picture, request in zip(kept, asked, strict=True)
         ]
-        jobs = frozenset(JobId(id) for id in work) - frozenset(JobId(id) for id in kept)
-        return Accepted(work=work, jobs=jobs, ignored=fields.ignored)
+        return Accepted(work=work, ignored=fields.ignored)
 
     async def answer(self, accepted: Accepted) -> tuple[bytes, Sequence[str]]:
         """Wait until all is done; the body of the answer, and the pictures that were made."""
-        done = {id: await until_over(self.studio, id) for id in accepted.jobs}
+        jobs = [job for _, job in accepted.work if job is not None]
+        done = {job: await until_over(self.studio, job) for job in jobs}
         return await run_in_threadpool(self._answer, accepted, done)
 
     def discard(self, pictures: Sequence[str]) -> None:
@@ -67,10 +68,8 @@ class Enlarger:
     def _answer(self, accepted: Accepted, done: dict[JobId, Job]) -> tuple[bytes, Sequence[str]]:
         made = {id: only_picture(self.studio, job) for id, job in done.items()}
         pictures = [
-            made[JobId(id)]
-            if JobId(id) in made
-            else self.studio.inputs.path(InputId(id)).read_bytes()
-            for id in accepted.work
+            self.studio.inputs.path(picture).read_bytes() if job is None else made[job]
+            for picture, job in accepted.work
         ]
         answer = extras_answer(self.studio, pictures, is_batch=self.is_batch)
         return json_body(answer), [picture.id for picture in made.values()]

@@ -8,8 +8,9 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
+from annotated_types import MaxLen
 from pydantic import TypeAdapter
 
 from webui.api.sdapi.errors import NO_JSON, Refused
@@ -20,6 +21,10 @@ F = TypeVar("F", bound="GenerationFields")
 
 NOT_ECHOED: Final = ("init_images", "mask", "latent_mask", "firstpass_image")
 """Pictures: A1111 leaves them out of what it repeats of the request."""
+
+OBJECTS: Final = ("override_settings", "alwayson_scripts", "comments")
+"""Programs in PHP send an empty object as an empty list."""
+TaskId = Annotated[str, MaxLen(200)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,7 @@ class GenerationFields:
     alwayson_scripts: Json = field(default_factory=dict)
     send_images: bool = True
     save_images: bool = False
-    force_task_id: str | None = None
+    force_task_id: TaskId | None = None
     infotext: str | None = None
 
 
@@ -130,6 +135,7 @@ def read_request(kind: type[F], body: bytes) -> Asked[F]:
     """The fields of a JSON body. Null stands for the default, and a field that is not sent may be
     told by the body's infotext. Raises ValidationError, Refused."""
     sent = {name: value for name, value in read_object(body).items() if value is not None}
+    sent |= {name: {} for name in OBJECTS if sent.get(name) == []}
     given = dict(sent)
     if text := sent.get("infotext"):
         fields, settings = told_by_text(str(text))
@@ -147,12 +153,17 @@ def read_request(kind: type[F], body: bytes) -> Asked[F]:
 def read_object(body: bytes) -> dict[str, Any]:
     """A body that must be a JSON object. Raises Refused."""
     try:
-        found = json.loads(body)
+        found = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, NO_JSON) from error
     if not isinstance(found, dict):
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, NO_JSON)
     return found
+
+
+def _no_number(word: str) -> float:
+    """NaN and the infinities, which JSON doesn't have but Python reads."""
+    raise ValueError(word)
 
 
 @cache

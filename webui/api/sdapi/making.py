@@ -29,6 +29,7 @@ from webui.api.sdapi.fields import Asked, GenerationFields, ImageFields, TextFie
 from webui.api.sdapi.options import read_options
 from webui.api.sdapi.pictures import enlarged
 from webui.api.sdapi.scripts import Planned
+from webui.api.sdapi.submitting import submit_all
 from webui.api.sdapi.translate import Order, Translator
 from webui.api.waiting import until_over
 from webui.core.errors import GessoError, UnreadablePicture
@@ -77,7 +78,8 @@ class Maker:
     async def answer(self, accepted: Accepted) -> Answer:
         """Wait until it is over; what to answer then."""
         if accepted.plan is not None:
-            await self._until_settled(accepted.plan)
+            with self.desk.waiting_for(self.person, accepted.plan):
+                await self._until_settled(accepted.plan)
             return await run_in_threadpool(self._plan_answer, accepted, accepted.plan)
         jobs = [job for id in accepted.jobs for job in await self._until_over(id)]
         return await run_in_threadpool(self._job_answer, accepted, jobs)
@@ -106,7 +108,9 @@ class Maker:
         if planned is not None:
             plan = self.studio.plans.begin(planned.plan, self.person)
             return Accepted(asked=asked, order=order, plan=plan.id, planned=planned)
-        jobs = [self._submit(request, fields.force_task_id) for request in requests]
+        jobs = submit_all(self.studio, self.person, requests)
+        for job in jobs if fields.force_task_id else ():
+            self.desk.name_task(self.person, str(fields.force_task_id), job)
         return Accepted(asked=asked, order=order, jobs=jobs)
 
     def _order(self, fields: GenerationFields) -> Order:
@@ -120,33 +124,26 @@ class Maker:
         assert isinstance(fields, TextFields)
         return translator.of_text(fields)
 
-    def _submit(self, request: GenerationRequest, task: str | None) -> JobId:
-        job = self.studio.submit(request, self.person)
-        if task:
-            self.desk.name_task(self.person, task, job.id)
-        return job.id
-
     async def _until_over(self, id: JobId) -> list[Job]:
         """The job when it is over; with it the one that makes the rest after a skip."""
         job = await until_over(self.studio, id)
         if job.state is JobState.CANCELLED and self.desk.take_skipped(id):
             rest = await run_in_threadpool(self._rest_of, job)
             if rest is not None:
-                task = self.desk.task_of(id)
-                return [
-                    job,
-                    *await self._until_over(await run_in_threadpool(self._submit, rest, task)),
-                ]
+                return [job, *await self._until_over(rest)]
         return [job]
 
-    def _rest_of(self, job: Job) -> GenerationRequest | None:
-        """What is left to make of a job behind the batch at which it was cut short."""
+    def _rest_of(self, job: Job) -> JobId | None:
+        """A job for what is left behind the batch at which one was cut short, if anything is."""
         request = job.request
         batch = len(self.studio.gallery.indices(job.id)) // request.batch_size + 1
         if batch >= request.batch_count:
             return None
         rest = replace(request, batch_count=request.batch_count - batch)
-        return _later(rest, batch * request.batch_size)
+        later = self.studio.submit(_later(rest, batch * request.batch_size), self.person)
+        if task := self.desk.task_of(job.id):
+            self.desk.name_task(self.person, task, later.id)
+        return later.id
 
     async def _until_settled(self, id: PlanId) -> None:
         while not (await run_in_threadpool(self.studio.plans.get, id)).is_settled:

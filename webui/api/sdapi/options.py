@@ -28,6 +28,8 @@ CHECKPOINT: Final = "sd_model_checkpoint"
 VAE: Final = "sd_vae"
 MODULES: Final = "forge_additional_modules"
 CLIP_SKIP: Final = "CLIP_stop_at_last_layers"
+MOST_MODULES: Final = 20
+LONGEST: Final = 500
 DDIM_LIKE: Final = ("ddim", "ddim_cfgpp", "plms")
 
 
@@ -252,7 +254,11 @@ def _checked(studio: Studio, key: str, value: Any) -> Any:
         names.find_vae(studio, str(value))
         return str(value)
     if key == MODULES:
-        return [str(item) for item in value] if isinstance(value, list) else []
+        return (
+            [str(item)[:LONGEST] for item in value[:MOST_MODULES]]
+            if isinstance(value, list)
+            else []
+        )
     option = _BY_KEY[key]
     typed = _typed(option, value)
     _read(option, typed)

@@ -136,7 +136,10 @@ def pending_tasks(studio: Studio, desk: Desk, person: PersonId) -> dict[str, Any
 
 
 def cut_short(studio: Studio, desk: Desk, person: PersonId, *, goes_on: bool) -> JobId | None:
-    """End the caller's job that /progress shows; with `goes_on` only the batch at work."""
+    """End the caller's job that /progress shows and the plan that a program waits for; with
+    `goes_on` only the batch at work."""
+    for plan in () if goes_on else desk.plans_of(person):
+        studio.plans.cancel(plan)
     line = own_turns(studio, person)
     if not line:
         return None

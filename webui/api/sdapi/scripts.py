@@ -94,7 +94,7 @@ def axes_of(tab: str) -> list[str]:
 def _axis(value: Any, tab: str) -> str:
     """An axis by its number, as A1111's page sends it, or by its label."""
     axes, known = load_axes(), axes_of(tab)
-    if isinstance(value, str) and not value.isdigit():
+    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
         for id in known:
             if axes[id].label.lower() == value.strip().lower():
                 return id
