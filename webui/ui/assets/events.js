@@ -1,4 +1,4 @@
-/** The one event stream of this page. It reconnects for ever; each connect brings the state. */
+/** The one event stream of this page. It reconnects for ever; each connect brings the state, or what was missed. */
 
 import { eventsUrl } from "./server.js";
 import { store } from "./store.js";
@@ -46,6 +46,12 @@ function connect() {
       tellDownload(null);
     }
     wasConnected = true;
+  });
+  // After a short break what was missed follows, so that nothing needs to be loaded anew.
+  source.addEventListener("resumed", () => {
+    clearTimeout(offlineTimer);
+    offlineTimer = 0;
+    store.setOnline(true);
   });
   for (const type of TYPES) {
     source.addEventListener(type, (event) => store.takeEvent(type, JSON.parse(event.data)));
