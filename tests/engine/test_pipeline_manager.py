@@ -101,6 +101,40 @@ def test_a_model_of_the_same_build_takes_over_what_the_first_left(
     assert torch.equal(second.conv_in.weight, before * 2)
 
 
+def test_pictures_after_switches_are_those_of_a_fresh_engine(
+    painter: Painter, tiny: ModelInfo
+) -> None:
+    other = replace(tiny, path=tiny.path.with_name("other.safetensors"))
+    save_file({key: tensor * 1.1 for key, tensor in load_file(tiny.path).items()}, other.path)
+
+    def drawn(model: ModelInfo) -> bytes:
+        *_, last = painter.paint(replace(work(), model=model))
+        assert isinstance(last, ImageReady)
+        return last.image.tobytes()
+
+    fresh = []
+    for model in (tiny, other):
+        fresh.append(drawn(model))
+        painter.manager.release()
+    assert fresh[0] != fresh[1]
+    assert [drawn(model) for model in (tiny, other, tiny, other)] == fresh * 2
+
+
+def test_a_model_whose_successor_is_broken_leaves_no_memory(
+    painter: Painter, tiny: ModelInfo
+) -> None:
+    """The parts before the broken one have taken over its memory by then."""
+    weights = load_file(tiny.path)
+    (last,) = [key for key in weights if key.endswith("final_layer_norm.bias")]
+    broken = replace(tiny, path=tiny.path.with_name("broken.safetensors"))
+    save_file({key: tensor for key, tensor in weights.items() if key != last}, broken.path)
+    modules = painter.manager.get(tiny).modules
+    with pytest.raises(ModelUnreadable, match="missing"):
+        painter.manager.get(broken)
+    assert all(weight.is_meta for module in modules for weight in module.parameters())
+    assert loads(painter, replace(work(), model=tiny))
+
+
 def test_a_released_model_is_gone(painter: Painter, tiny: ModelInfo) -> None:
     unet = weakref.ref(painter.manager.get(tiny).components.diffusion_model)
     painter.manager.release()

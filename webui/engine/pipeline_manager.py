@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -172,13 +174,16 @@ class PipelineManager:
         ModelUnreadable.
         """
         with self._lock:
-            self._keep({model.path, *(each.path for each in beside)})
+            former = self._keep({model.path, *(each.path for each in beside)})
             lacking = _lacking(model, vae, parts)
-            if not self._is_complete(model, lacking):
-                self._drop(model.path)
-                loaded = self._load(model, lacking)
-                held = _Held(stamp=_stamp(model), parts=lacking, pipeline=loaded)
-                self._held[model.path] = held
+            try:
+                if not self._is_complete(model, lacking):
+                    former += self._drop(model.path)
+                    loaded = self._exchanged(model, lacking, former)
+                    held = _Held(stamp=_stamp(model), parts=lacking, pipeline=loaded)
+                    self._held[model.path] = held
+            finally:
+                self._store.vacate()
             held = self._held[model.path]
             pipeline = held.pipeline
             if vae is not None and held.parts.get(VAE) != vae.path:
@@ -240,6 +245,7 @@ class PipelineManager:
     def give_back(self) -> None:
         """Free what is kept for later only: recorded graphs, unused memory."""
         self._forget_graphs()
+        self._residence.give_back(self._others((), None))
         free_memory()
         self._residence.restore()
 
@@ -258,7 +264,22 @@ class PipelineManager:
             self._store.release()
             free_memory()
 
-    def _load(self, model: ModelInfo, parts: Mapping[str, Path]) -> Pipeline:
+    def _exchanged(
+        self, model: ModelInfo, parts: Mapping[str, Path], former: Sequence[Pipeline]
+    ) -> Pipeline:
+        """A model in the place of those that are forgotten. A network that it takes over goes on
+        being replayed: its weights are overwritten where they lie."""
+        with _collector_at_rest():
+            try:
+                loaded = self._load(model, parts, former)
+            except BaseException:
+                self._store.vacate(has_failed=True)
+                raise
+        return loaded
+
+    def _load(
+        self, model: ModelInfo, parts: Mapping[str, Path], former: Sequence[Pipeline]
+    ) -> Pipeline:
         started = time.monotonic()
         family = self._families.get(model.family)
         if family is None:
@@ -267,27 +288,38 @@ class PipelineManager:
             )
         components = family.load(model.path, self._deferred, parts)
         log.info("Loaded %s in %.1f s.", model.name, time.monotonic() - started)
-        self._attention.prepare(components.diffusion_model)
+        network = components.diffusion_model
+        same = [each for each in former if each.components.diffusion_model is network]
+        if not same:
+            self._attention.prepare(network)
         architecture = self._architectures[components.architecture]
-        readers = self._readers(components)
+        readers = self._readers(components, former)
         spoken_to = replace(components, text_encoders={**components.text_encoders, **readers})
         return Pipeline(
             components=components,
             architecture=architecture,
             encoder=PromptEncoder(architecture.make_encoder(spoken_to)),
             patcher=Patcher(components),
-            runner=make_runner(components.diffusion_model, self._recorder, self._compiler),
+            runner=same[0].runner if same else self._runner(network),
             caches=Caches(components.diffusion_model),
             readers=tuple(readers.values()),
+            seconds_per_call=same[0].seconds_per_call if same else 0.0,
         )
 
-    def _readers(self, components: Components) -> dict[str, ReplayedEncoder]:
+    def _runner(self, network: Any) -> Runner:
+        return make_runner(network, self._recorder, self._compiler)
+
+    def _readers(
+        self, components: Components, former: Sequence[Pipeline]
+    ) -> dict[str, ReplayedEncoder]:
         """What stands in for the text encoders that can be replayed here."""
         recorder, encoders = self._recorder, components.text_encoders
         if recorder is None:
             return {}
+        known = {reader.encoder: reader for each in former for reader in each.readers}
         return {
-            name: ReplayedEncoder(encoder, GraphRunner(AllLayers(encoder), recorder))
+            name: known.get(encoder)
+            or ReplayedEncoder(encoder, GraphRunner(AllLayers(encoder), recorder))
             for name, encoder in encoders.items()
             if is_replayable(encoder)
         }
@@ -309,21 +341,24 @@ class PipelineManager:
             held.with_vae, held.vae_stamp = replace(held.pipeline, components=components), stamp
         return held.with_vae
 
-    def _keep(self, paths: set[Path]) -> None:
+    def _keep(self, paths: set[Path]) -> list[Pipeline]:
         superfluous = self._held.keys() - paths
-        for path in superfluous:
-            self._drop(path)
+        return [each for path in superfluous for each in self._drop(path)]
 
-    def _drop(self, path: Path) -> None:
-        """Forget a model; what it is built of serves the next one."""
+    def _drop(self, path: Path) -> list[Pipeline]:
+        """Forget a model, if it is there; what it is built of serves the next one."""
         held = self._held.pop(path, None)
-        for module in () if held is None else held.modules:
+        if held is None:
+            return []
+        for module in held.modules:
             self._store.retire(module)
+        return [held.pipeline]
 
     def _bring_all(self, pipeline: Pipeline) -> None:
         """All of a pipeline where there is room, as on a CPU; there nothing comes later."""
-        total = sum(self._store.of(module).total_bytes for module in pipeline.modules)
-        if total + WORKING_BYTES > self._residence.available_bytes:
+        parts = [self._store.of(module) for module in pipeline.modules]
+        missing = sum(part.total_bytes - part.device_bytes for part in parts)
+        if missing + WORKING_BYTES > self._residence.available_bytes:
             return
         try:
             self.bring(pipeline, pipeline.modules)
@@ -361,6 +396,19 @@ class PipelineManager:
             held.pipeline.runner.forget()
             for reader in held.pipeline.readers:
                 reader.forget()
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """While it lasts, memory is not searched for what nobody needs: of the thousands of small
+    things that a model is built of none is, and looking takes as long as building."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _lacking(

@@ -104,9 +104,11 @@ def load_clip(
         files,
         placement,
     )
-    # this buffer is in no file, so it is still without storage
-    positions = torch.arange(settings.max_position_embeddings, device=placement.device)[None]
-    getattr(model, "text_model", model).embeddings.position_ids = positions
+    # this buffer is in no file, so it is still without storage, if the model was not used before
+    embeddings = getattr(model, "text_model", model).embeddings
+    if embeddings.position_ids.is_meta:
+        positions = torch.arange(settings.max_position_embeddings, device=placement.device)[None]
+        embeddings.position_ids = positions
     return model
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from webui.families.weight_table import WeightTable
+    from webui.families.weight_table import Used, WeightTable
     from webui.families.weights import NameOf
 
 NO_PARTS: Final[Mapping[str, Path]] = MappingProxyType({})
@@ -46,9 +46,9 @@ class Placement:
     defer: Callable[[nn.Module, WeightTable], None] | None = None
     """Told of each model that is built, which then has no weights yet, and what they are made of:
     someone else brings them in. None: they are read at once."""
-    reuse: Callable[[str], nn.Module | None] | None = None
-    """Gives a model of this build, see WeightTable.build, that nobody uses any more, without
-    weights: to make one anew takes longer than to read its weights."""
+    reuse: Callable[[str], Used | None] | None = None
+    """Gives a model of this build, see WeightTable.build, that nobody uses any more: to make one
+    anew takes longer than to read its weights."""
 
     @property
     def for_vae(self) -> Placement:

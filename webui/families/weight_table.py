@@ -12,11 +12,22 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from webui.core.errors import ModelUnreadable
+from webui.core.model import TensorHeader
 from webui.families.stored import TORCH_NAMES, Stored
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The tensor of a file that a weight's rows are of: its key, its whole shape and type."""
+
+    key: str
+    whole: TensorHeader
+    start: int | None = None
+    stop: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,6 +46,16 @@ class Weight:
     swap_halves: bool = False
     transpose: bool = False
     is_channels_last: bool = False
+    origin: Origin | None = None
+    """Where files of its kind have it; None where `source` is no plain part of a file."""
+
+    def is_like(self, other: Weight) -> bool:
+        """Whether both are the same in memory, whatever their numbers are."""
+        return self._form == other._form
+
+    @property
+    def _form(self) -> tuple[object, ...]:
+        return self.keys, self.shape, self.dtype, self.is_channels_last
 
     @cached_property
     def size_bytes(self) -> int:
@@ -82,6 +103,14 @@ class WeightTable:
         return sum(weight.size_bytes for weight in self.weights)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Used:
+    """A model that nobody uses any more, and the table of the weights that it had last."""
+
+    model: nn.Module
+    table: WeightTable
+
+
 def cut(source: Stored | Tensor, start: int | None, stop: int | None) -> Stored | Tensor:
     """Some rows of a source."""
     if isinstance(source, Stored):
@@ -123,4 +152,5 @@ def bytes_of(tensor: Tensor) -> memoryview:
     """The memory of a contiguous tensor on the CPU."""
     import torch
 
-    return tensor.reshape(-1).view(torch.uint8).numpy().data
+    flat = tensor.as_strided((tensor.numel(),), (1,))  # one element may have any stride
+    return flat.view(torch.uint8).numpy().data

@@ -24,7 +24,16 @@ from webui.families.quantised.layers import is_quantised
 from webui.families.quantised.packed import Packed, keep_packed
 from webui.families.safetensors_file import read_table
 from webui.families.stored import Stored, WeightFile
-from webui.families.weight_table import Weight, WeightTable, bytes_of, cut, element_type, put
+from webui.families.weight_table import (
+    Origin,
+    Used,
+    Weight,
+    WeightTable,
+    bytes_of,
+    cut,
+    element_type,
+    put,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -96,6 +105,10 @@ class TensorFiles:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._seen.header)
+
+    def plain(self, key: str) -> TensorHeader | None:
+        """The form of a tensor that stands for itself; None for others, and where there is none."""
+        return None if key in self._seen.groups else self._seen.header.get(key)
 
     def shape(self, key: str) -> tuple[int, ...]:
         """The shape of a tensor, told without reading it."""
@@ -174,17 +187,16 @@ def build(make: Callable[[], M], names: NameOf, files: TensorFiles, placement: P
     memory twice. Where the placement defers reading, it is left without weights, and who defers is
     given the table of them. Raises ModelUnreadable.
     """
-    name = _name_of(make)
-    used: Any = placement.reuse(name) if name and placement.reuse is not None else None
-    if used is None:
-        with empty_weights():
-            used = make()
-    model: M = used
-    table = tabulate(model, names, files, placement)
-    if not any(map(is_quantised, model.modules())):  # those were changed for their files
-        table = replace(table, build=name)
-    _move_buffers(model, table, placement)
-    model.eval().requires_grad_(False)
+    name = _name_of(make, placement)
+    used = placement.reuse(name) if name and placement.reuse is not None else None
+    model: M = _made(make) if used is None else _as_made(used)
+    table = None if used is None else _with_sources(used.table, names, files)
+    if table is None:
+        table = tabulate(model, names, files, placement)
+        if not any(map(is_quantised, model.modules())):  # those were changed for their files
+            table = replace(table, build=name)
+        _move_buffers(model, table, placement)
+        model.eval().requires_grad_(False)
     if placement.defer is not None:
         placement.defer(model, table)
     else:
@@ -192,11 +204,47 @@ def build(make: Callable[[], M], names: NameOf, files: TensorFiles, placement: P
     return model
 
 
-def _name_of(make: Callable[[], Any]) -> str:
-    """What a model is made by: its class and its settings."""
+def _made(make: Callable[[], M]) -> M:
+    with empty_weights():
+        return make()
+
+
+def _as_made(used: Used) -> Any:
+    """Of the type that its build tells."""
+    return used.model
+
+
+def _with_sources(table: WeightTable, names: NameOf, files: TensorFiles) -> WeightTable | None:
+    """The table of the same model with weights of other files, which have each of them under the
+    same name and in the same form; None where they differ."""
+    pieces = names([key for weight in table.weights for key in weight.keys])
+    weights = []
+    for weight in table.weights:
+        piece = _first_there(files, [_piece(pieces[key]) for key in weight.keys])
+        source = _like_before(weight, piece, files)
+        if source is None:
+            return None
+        weights.append(replace(weight, source=source))
+    return replace(table, name=files.name, weights=tuple(weights))
+
+
+def _like_before(weight: Weight, piece: Piece, files: TensorFiles) -> Stored | None:
+    """The source of a weight in other files; None where they have it otherwise."""
+    ways = piece.swap_halves, piece.transpose
+    if weight.origin is None or weight.origin != _origin(piece, files):
+        return None
+    if ways != (weight.swap_halves, weight.transpose):
+        return None
+    found = files.stored(piece.key)
+    return found.rows(piece.start, piece.stop) if isinstance(found, Stored) else None
+
+
+def _name_of(make: Callable[[], Any], placement: Placement) -> str:
+    """What a model is made by: its class and its settings, and its form in memory."""
     if not isinstance(make, partial):
         return ""
-    return f"{make.func!r} {make.args!r} {make.keywords!r}"
+    form = f"{placement.dtype} {placement.is_channels_last}"
+    return f"{make.func!r} {make.args!r} {make.keywords!r} {form}"
 
 
 def tabulate(
@@ -293,8 +341,14 @@ def _weights(
             swap_halves=piece.swap_halves,
             transpose=piece.transpose,
             is_channels_last=placement.is_channels_last and len(shape) == 4,
+            origin=_origin(piece, files),
         )
     ]
+
+
+def _origin(piece: Piece, files: TensorFiles) -> Origin | None:
+    whole = files.plain(piece.key)
+    return None if whole is None else Origin(piece.key, whole, piece.start, piece.stop)
 
 
 def _kept(

@@ -163,19 +163,115 @@ def test_the_next_part_uses_the_pinned_memory_of_the_last(store: WeightStore, fi
 
 
 def test_a_model_that_is_used_again_forgets_its_former_weights(
-    store: WeightStore, file: Path
+    store: WeightStore, file: Path, tmp_path: Path
 ) -> None:
-    model, weights = deferred(store, file)
-    former = ref(weights)
-    del weights
-    placement = Placement(
-        device=CPU, dtype=torch.float32, defer=store.defer, reuse=lambda build: model
-    )
-    with TensorFiles("tiny", [file]) as files:
-        again = build(partial(Net, 12), same_names, files, placement)
-    assert again is model
+    """Where those of the new file have another form: layers keep them in fewer bits."""
+    model = deferred_and_placed(store, file, None)
+    former = ref(store.of(model))
+    store.retire(model)
+    used_again(store, model, net_file(tmp_path, torch.float8_e4m3fn))
     gc.collect()
     assert former() is None
+    store.of(model).place()
+    assert torch.isfinite(answer(model)).all()
+
+
+@pytest.mark.parametrize("limit", [None, 0, 4_000_000])
+def test_other_weights_take_the_place_of_retired_ones(
+    store: WeightStore, file: Path, tmp_path: Path, limit: int | None
+) -> None:
+    """What was recorded of the model goes on being true: all addresses are the same."""
+    second = net_file(tmp_path, seed=1)
+    wanted = answer(deferred_and_placed(store, second, limit))
+    model = deferred_and_placed(store, file, limit)
+    assert not torch.equal(answer(model), wanted)
+    addresses, generation = addresses_of(model), store.of(model).generation
+    store.retire(model)
+    assert not store.of(model).is_placed
+    used_again(store, model, second)
+    store.vacate()
+    store.of(model).place(limit)
+    assert (addresses_of(model), store.of(model).generation) == (addresses, generation)
+    assert torch.equal(answer(model), wanted)
+    store.of(model).release()
+    store.of(model).place()
+    assert torch.equal(answer(model), wanted)
+
+
+def test_what_was_changed_in_retired_weights_is_gone(store: WeightStore, file: Path) -> None:
+    model = deferred_and_placed(store, file, 0)
+    wanted = answer(model)
+    master(model.get_submodule("blocks.3.first"), "weight").mul_(2)
+    store.retire(model)
+    used_again(store, model, file)
+    store.of(model).place(0)
+    assert torch.equal(answer(model), wanted)
+
+
+def test_a_change_made_while_weights_are_on_their_way_counts(
+    store: WeightStore, file: Path, wanted: Tensor
+) -> None:
+    model = deferred_and_placed(store, file, None)
+    store.retire(model)
+    used_again(store, model, file)
+    layer = model.get_submodule("blocks.3.first")
+    master(layer, "weight").mul_(2)
+    store.of(model).place()
+    doubled = layer.weight.clone()
+    assert not torch.equal(answer(model), wanted)
+    store.of(model).release()
+    store.of(model).place()
+    assert torch.equal(layer.weight, doubled)
+
+
+def test_retired_weights_that_someone_widened_are_brought_anew(
+    store: WeightStore, file: Path
+) -> None:
+    model = deferred_and_placed(store, file, None)
+    model.to(torch.float64)
+    store.retire(model)
+    used_again(store, model, file)
+    store.of(model).place()
+    stored = load_file(file)
+    assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items())
+
+
+def test_retired_weights_that_nobody_came_for_leave_no_memory(
+    store: WeightStore, file: Path
+) -> None:
+    model = deferred_and_placed(store, file, 4_000_000)
+    store.retire(model)
+    assert store.device_bytes > 0
+    store.vacate()
+    assert store.device_bytes == 0
+    assert all(parameter.is_meta for parameter in model.parameters())
+
+
+def test_a_file_that_ends_while_it_takes_the_place_of_another(
+    store: WeightStore, file: Path, tmp_path: Path, wanted: Tensor
+) -> None:
+    second = net_file(tmp_path, seed=1)
+    model = deferred_and_placed(store, file, None)
+    store.retire(model)
+    with TensorFiles("tiny", [second]) as files:
+        with second.open("r+b") as cut:
+            cut.truncate(second.stat().st_size - 5000)
+        build_again(store, files)
+    with pytest.raises(ModelUnreadable, match="replaced or changed"):
+        store.of(model).place()
+    assert store.device_bytes == 0
+    store.retire(model)
+    used_again(store, model, file)
+    store.of(model).place()
+    assert torch.equal(answer(model), wanted)
+
+
+def test_a_model_that_could_not_be_built_leaves_no_memory(store: WeightStore, file: Path) -> None:
+    model = deferred_and_placed(store, file, None)
+    store.retire(model)
+    used_again(store, model, file)
+    store.vacate(has_failed=True)
+    assert store.device_bytes == 0
 
 
 def test_pinned_memory_that_nobody_needs_is_given_back(store: WeightStore, file: Path) -> None:
@@ -318,3 +414,28 @@ def test_a_model_that_nobody_holds_is_forgotten(store: WeightStore, file: Path) 
     weights.place()  # nobody is there to be given weights
     assert not weights.is_placed
     assert (weights.device_bytes, weights.host_bytes) == (0, 0)
+
+
+def deferred_and_placed(store: WeightStore, file: Path, limit: int | None) -> nn.Module:
+    """A model by a recipe, so that it can be used again."""
+    placement = Placement(device=CPU, dtype=torch.float32, defer=store.defer)
+    with TensorFiles("tiny", [file]) as files:
+        model = build(partial(Net, 12), same_names, files, placement)
+    store.of(model).place(limit)
+    answer(model)
+    return model
+
+
+def build_again(store: WeightStore, files: TensorFiles) -> nn.Module:
+    placement = Placement(device=CPU, dtype=torch.float32, defer=store.defer, reuse=store.reuse)
+    return build(partial(Net, 12), same_names, files, placement)
+
+
+def used_again(store: WeightStore, model: nn.Module, file: Path) -> None:
+    """A model that was retired, with the weights of another file."""
+    with TensorFiles("tiny", [file]) as files:
+        assert build_again(store, files) is model
+
+
+def addresses_of(model: nn.Module) -> list[int]:
+    return [parameter.data_ptr() for parameter in model.parameters()]

@@ -17,14 +17,14 @@ class ReplayedEncoder:
 
     def __init__(self, encoder: Any, runner: Runner) -> None:
         """`runner` runs `AllLayers(encoder)`."""
-        self._encoder: Final = encoder
+        self.encoder: Final = encoder
         self._runner: Final = runner
 
     def __call__(self, ids: Tensor, *, output_hidden_states: bool) -> SimpleNamespace:
         """All layers' outputs as `hidden_states`; `text_embeds` where the encoder has them."""
         assert output_hidden_states
         flat = self._runner({"input_ids": ids}, is_hooked=False)
-        config = self._encoder.config
+        config = self.encoder.config
         layers, shape = int(config.num_hidden_layers) + 1, (*ids.shape, int(config.hidden_size))
         size = ids.numel() * int(config.hidden_size)
         hidden = tuple(flat[i * size : (i + 1) * size].view(shape) for i in range(layers))
@@ -37,7 +37,7 @@ class ReplayedEncoder:
         self._runner.forget()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._encoder, name)
+        return getattr(self.encoder, name)
 
 
 class AllLayers(nn.Module):

@@ -57,18 +57,24 @@ class Residence:
         missing = sorted((p for p in wanted if not p.is_placed), key=lambda part: part.total_bytes)
         self._make_room(missing, others, working_bytes, forward_s)
         for part in missing:
-            room = self.available_bytes - working_bytes
+            room = self.available_bytes + part.device_bytes - working_bytes
             part.place(None if part.total_bytes <= room else max(int(room), part.least_bytes))
             if part.is_streamed:
                 share = part.device_bytes / part.total_bytes
                 log.info("%.0f %% of a part has room on the device.", 100 * share)
         return bool(missing)
 
+    def give_back(self, others: Sequence[PartWeights]) -> None:
+        """Take the room of parts that are not there yet."""
+        for part in others:
+            if part.device_bytes and not part.is_placed and part not in self._working:
+                part.release()
+
     def restore(self) -> None:
         """Bring back what works now and has lost its place: moving it may have found no room."""
         for part in self._working:
             if not part.is_placed:
-                room = self.available_bytes * SMALLER
+                room = (self.available_bytes + part.device_bytes) * SMALLER
                 fits = part.total_bytes <= room
                 part.place(None if fits else max(int(room), part.least_bytes))
 
@@ -97,13 +103,14 @@ class Residence:
         working_bytes: int,
         forward_s: float,
     ) -> None:
-        needed = sum(part.total_bytes for part in missing) + working_bytes
-        least = sum(part.least_bytes for part in missing) + working_bytes
+        held = sum(part.device_bytes for part in missing)  # room of others that they took over
+        needed = sum(part.total_bytes for part in missing) + working_bytes - held
+        least = sum(part.least_bytes for part in missing) + working_bytes - held
         for part in others:
             available = self.available_bytes
             if needed <= available:
                 return
-            if part.is_placed and not (
+            if part.device_bytes and not (
                 least <= available and needed - available <= self._hidden_bytes(forward_s)
             ):
                 part.release()

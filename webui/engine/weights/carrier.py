@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,7 +18,7 @@ import torch
 from torch import Tensor
 
 from webui.engine.weights.host import HostBlock, HostMemory
-from webui.families.stored import Stored
+from webui.families.stored import Stored, WeightFile
 from webui.families.weight_table import Weight, bytes_of, element_type
 
 BLOCKS_PER_THREAD: Final = 2
@@ -56,7 +55,7 @@ Batch = tuple[Move, ...]
 
 
 class Carrier:
-    """Reads with several threads. One `carry` at a time."""
+    """Reads with several threads, for several parts at a time. Begun and ended by one thread."""
 
     def __init__(
         self,
@@ -69,51 +68,130 @@ class Carrier:
         self._host: Final = host
         self._threads: Final = threads or min(MOST_THREADS, os.cpu_count() or 1)
         self._block_bytes: Final = block_bytes
+        self._ring: _Ring | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._hauls: Final[list[Haul]] = []
+
+    def begin(self, moves: Iterable[Move]) -> Haul:
+        """Have the moves done, behind those that are begun already."""
+        for haul in tuple(self._hauls):
+            if haul.is_cancelled:  # by the collector, which must not wait
+                haul.end()
+        pieces = [piece for move in moves for piece in split(move, self._block_bytes)]
+        batches = batched(pieces, self._block_bytes)
+        ring, pool = self._ready(sum(not batch[0].is_direct for batch in batches))
+        tasks = [pool.submit(ring.bring, batch) for batch in batches]
+        files = {piece.source.file for piece in pieces}
+        haul = Haul(tasks=tasks, files=tuple(files), when_over=self._over)
+        self._hauls.append(haul)
+        return haul
 
     def carry(self, moves: Iterable[Move]) -> Iterator[int]:
         """Do the moves; yields the bytes read so far. Closing the generator ends the reading.
         Raises ModelUnreadable."""
-        pieces = [piece for move in moves for piece in split(move, self._block_bytes)]
-        batches = batched(pieces, self._block_bytes)
-        with self._ring(batches) as ring, ThreadPoolExecutor(self._threads) as pool:
-            tasks = [pool.submit(ring.bring, batch) for batch in batches]
-            try:
-                yield from _finished(tasks)
-            finally:
-                for task in tasks:
-                    task.cancel()
-        for file in {piece.source.file for piece in pieces}:
+        haul = self.begin(moves)
+        try:
+            yield from haul.progress()
+        finally:
+            haul.end()
+
+    def _ready(self, through_blocks: int) -> tuple[_Ring, ThreadPoolExecutor]:
+        """What does the moves, with blocks for so many of them."""
+        if self._ring is None:
+            self._ring = _Ring(self._device, self._host, self._block_bytes)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads)
+        try:
+            self._ring.prepare(min(through_blocks, BLOCKS_PER_THREAD * self._threads))
+        except BaseException:
+            self._close_unused()
+            raise
+        return self._ring, self._pool
+
+    def _over(self, haul: Haul) -> None:
+        """What it read is in its place."""
+        self._hauls.remove(haul)
+        if self._ring is not None:
+            self._ring.wait()
+        self._close_unused()
+
+    def _close_unused(self) -> None:
+        if self._hauls:
+            return
+        if self._pool is not None:
+            self._pool.shutdown()
+        if self._ring is not None:
+            self._ring.close()
+        self._ring = self._pool = None
+
+
+class Haul:
+    """Moves under way. Whoever began them ends them."""
+
+    def __init__(
+        self,
+        *,
+        tasks: Sequence[Future[int]],
+        files: Sequence[WeightFile],
+        when_over: Callable[[Haul], None],
+    ) -> None:
+        self._tasks: Final = tasks
+        self._files: Final = files
+        self._when_over: Final = when_over
+        self._is_over = False
+        self.is_cancelled = False
+
+    def progress(self) -> Iterator[int]:
+        """The bytes read so far, until all are. Raises ModelUnreadable."""
+        yield from _finished(self._tasks)
+        for file in self._files:
             file.check()
 
-    @contextmanager
-    def _ring(self, batches: Sequence[Batch]) -> Iterator[_Ring]:
-        through_blocks = sum(not batch[0].is_direct for batch in batches)
-        count = min(through_blocks, BLOCKS_PER_THREAD * self._threads)
-        blocks = [self._host.take(self._block_bytes) for _ in range(count)]
-        ring = _Ring(self._device, blocks, self._block_bytes)
-        try:
-            yield ring
-        finally:
-            ring.wait()
-            for block in blocks:
-                self._host.give_back(block)
+    def cancel(self) -> None:
+        """Begin no more of them; without waiting."""
+        self.is_cancelled = True
+        for task in self._tasks:
+            task.cancel()
+
+    def end(self) -> None:
+        """Stop, if they are not done, and wait for what is under way."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self.cancel()
+        wait(self._tasks)
+        self._when_over(self)
 
 
 class _Ring:
     """Blocks that are filled by threads, emptied by the device, and filled again."""
 
-    def __init__(self, device: torch.device, blocks: Sequence[HostBlock], block_bytes: int) -> None:
+    def __init__(self, device: torch.device, host: HostMemory, block_bytes: int) -> None:
+        self._device: Final = device
+        self._host: Final = host
         self._block_bytes: Final = block_bytes
-        free: queue.SimpleQueue[tuple[Tensor, torch.cuda.Event | None]] = queue.SimpleQueue()
-        for block in blocks:
-            free.put((block.memory, None))
-        self._free: Final = free
-        count = LANES if device.type == "cuda" and blocks else 0
-        lanes = [_Lane(device, block_bytes) for _ in range(count)]
-        self._lanes: Final = lanes
+        self._blocks: Final[list[HostBlock]] = []
+        self._free: Final[queue.SimpleQueue[tuple[Tensor, torch.cuda.Event | None]]] = (
+            queue.SimpleQueue()
+        )
+        self._lanes: Final[list[_Lane]] = []
         self._next: Final[queue.SimpleQueue[_Lane]] = queue.SimpleQueue()
-        for lane in lanes:
-            self._next.put(lane)
+
+    def prepare(self, blocks: int) -> None:
+        """Have at least so many blocks, and begin only after what the device is doing now."""
+        while len(self._blocks) < blocks:
+            self._blocks.append(self._host.take(self._block_bytes))
+            self._free.put((self._blocks[-1].memory, None))
+        while self._device.type == "cuda" and self._blocks and len(self._lanes) < LANES:
+            self._lanes.append(_Lane(self._device, self._block_bytes))
+            self._next.put(self._lanes[-1])
+        for lane in self._lanes:  # the rooms may be memory that kernels under way still use
+            lane.stream.wait_stream(torch.cuda.current_stream(self._device))
+
+    def close(self) -> None:
+        """Give the blocks back."""
+        for block in self._blocks:
+            self._host.give_back(block)
 
     def bring(self, batch: Batch) -> int:
         """Do the moves of a batch; the number of bytes read. Any thread."""
@@ -162,8 +240,6 @@ class _Lane:
         with torch.inference_mode(False):  # the threads that fill it are not in that mode
             self._staging: Final = torch.empty(block_bytes, dtype=torch.uint8, device=device)
         self.stream: Final = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        # the rooms may be memory that kernels under way still use
-        self.stream.wait_stream(torch.cuda.current_stream(device))
 
     def send(self, batch: Batch, filled: Tensor, begin: int) -> torch.cuda.Event:
         """Begin to copy. The event is when `filled` is free again. In order on one stream, so that

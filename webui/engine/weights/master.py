@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +21,10 @@ class Masters:
     These are kept when the part is released, on the computer, and come back when it is placed.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, sources: Mapping[Weight, Weight]) -> None:
+        """`sources`: of weights that are made of something else now, of what."""
         self.device: Final = device
+        self._sources: Final = sources
         self._rooms: dict[Weight, Tensor] = {}
         self._settle: Callable[[], None] = _nothing
         self._touched: Final[set[Weight]] = set()
@@ -35,11 +37,19 @@ class Masters:
     def placed(
         self, rooms: Iterable[tuple[Weight, Tensor]], settle: Callable[[], None] | None
     ) -> None:
-        """The weights lie there now; `settle` ends what reads them."""
+        """The weights lie there now; `settle` ends what reads them. What was changed while they
+        came is written there."""
         self._rooms = dict(rooms)
         self._settle = settle or _nothing
+        for weight, changed in self._changed.items():
+            self._rooms[weight].copy_(changed)
         self._touched.update(self._changed)
         self._changed.clear()
+
+    def retired(self) -> None:
+        """What lies there is of no worth any more."""
+        self._settle()
+        self.forget()
 
     def released(self) -> None:
         """The weights are about to lose their memory."""
@@ -63,7 +73,7 @@ class Masters:
             self._touched.add(weight)
             return self._rooms[weight]
         if weight not in self._changed:
-            self._changed[weight] = read_now(weight)
+            self._changed[weight] = read_now(self._sources.get(weight, weight))
         return self._changed[weight]
 
     def restore(self, weight: Weight) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from webui.engine.weights.carrier import Carrier, Move
+from webui.engine.weights.carrier import Carrier, Haul, Move
 from webui.engine.weights.chunks import Grain, Layout, lay_out, streamable_layers, tables_of
 from webui.engine.weights.host import HostBlock, HostMemory
 from webui.engine.weights.master import Masters, keep
@@ -31,7 +31,10 @@ class PartWeights:
 
     `place` reads them from their files, `release` gives all memory back; what was changed in
     between, by networks, is kept and comes back too. `generation` is another number after each:
-    addresses that were captured before hold no longer. Used by the engine's thread only.
+    addresses that were captured before hold no longer.
+
+    `retire` leaves them where they are, of no more worth; `adopt` takes other files' in their
+    place, which overwrite them: addresses stay. Used by the engine's thread only.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class PartWeights:
     ) -> None:
         self._model: Final = weakref.ref(model)
         self._table: Final = table
+        self._sources: Final[dict[Weight, Weight]] = {}
         self._carrier: Final = carrier
         self._host: Final = host
         self._grain: Final = grain
@@ -53,12 +57,16 @@ class PartWeights:
         self._listed: Final = tuple(n for n in streamable_layers(model) if n in owners)
         self._tables: Final = tables_of(model)
         self._orders: Final = orders
-        self._masters: Final = Masters(table.device)
+        self._masters: Final = Masters(table.device, self._sources)
         self._layout: Layout | None = None
         self._streamer: Streamer | None = None
         self._seen: OrderOfUse | None = None
         self._blocks: list[HostBlock] = []
         self._hooks: list[RemovableHandle] = []
+        self._rooms: Sequence[tuple[Weight, Tensor]] = ()
+        self._held: Sequence[_Held] = ()
+        self._haul: Haul | None = None
+        self._is_filled = False
         self.generation = 0
         self._empty(model)
 
@@ -83,6 +91,12 @@ class PartWeights:
         return 0 if self._layout is None else self._layout.host_bytes
 
     @property
+    def table(self) -> WeightTable:
+        """What its weights are made of now."""
+        weights = tuple(map(self._source, self._table.weights))
+        return replace(self._table, weights=weights)
+
+    @property
     def build(self) -> str:
         """See WeightTable.build."""
         return self._table.build
@@ -90,7 +104,7 @@ class PartWeights:
     @property
     def is_placed(self) -> bool:
         """Whether the model can run."""
-        return self._layout is not None
+        return self._is_filled
 
     @property
     def is_streamed(self) -> bool:
@@ -110,28 +124,57 @@ class PartWeights:
     def placing(self, resident_bytes: int | None = None) -> Iterator[int]:
         """As `place`; yields the bytes read so far. Closed early it leaves the part released."""
         layout = self._laid_out(resident_bytes)
-        if self._layout is not None and self._layout.is_like(layout):
+        is_there = self._layout is not None and self._layout.is_like(layout)
+        if is_there and self._is_filled:
             return
-        self.release()
+        if not is_there:
+            self.release()
         if self._model() is None:
             return
         try:
-            yield from self._bring(layout)
+            yield from (self._refill() if is_there else self._bring(layout))
             self._host.placed()
         except BaseException:  # closing too: half a model must not stay
             self._layout = layout
             self.release()
             raise
 
-    def release(self, *, keeps_room: bool = False) -> None:
+    def retire(self) -> None:
+        """The model is not used any more: what was changed is forgotten. Its memory stays for
+        `adopt`, or `release`."""
+        self._stop()
+        self._masters.retired()
+        self._is_filled = False
+
+    def adopt(self, table: WeightTable) -> bool:
+        """Take the weights of another table of the same model, and begin to read them where room
+        for them is; False where they have another form."""
+        if len(table.weights) != len(self._table.weights):
+            return False
+        pairs = list(zip(self._table.weights, table.weights, strict=True))
+        if not all(ours.is_like(theirs) for ours, theirs in pairs):
+            return False
+        self.retire()
+        self._sources.update(pairs)
+        if self._layout is not None and not all(each.is_there for each in self._held):
+            self.release()  # someone has put others in their place
+        elif self._layout is not None:
+            self._haul = self._carrier.begin(self._moves(self._rooms))
+        return True
+
+    def release(self) -> None:
         """Give all memory back; the model can't run until it is placed again. What pinned memory
-        it had waits in the pool for the next part; with `keeps_room` so does the device's."""
+        it had waits in the pool for the next part."""
         if self._layout is None:
             return
         model = self._model()
         if model is None:  # the collector calls, maybe while a graph is captured: no waiting
             self._masters.forget()
+            if self._haul is not None:
+                self._haul.cancel()
+                self._blocks.clear()  # one of them may be written to still
         else:
+            self._stop()
             self._masters.released()
             self._empty(model)
         if self._seen is not None:
@@ -141,10 +184,22 @@ class PartWeights:
         for block in self._blocks:
             self._host.give_back(block)
         self._hooks, self._blocks = [], []
-        self._streamer = self._seen = self._layout = None
+        self._rooms = self._held = ()
+        self._streamer = self._seen = self._layout = self._haul = None
+        self._is_filled = False
         self.generation += 1
-        if model is not None and not keeps_room and self._table.device.type == "cuda":
+        if model is not None and self._table.device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _stop(self) -> None:
+        """Read no more."""
+        if self._haul is not None:
+            self._haul.end()
+        self._haul = None
+
+    def _source(self, weight: Weight) -> Weight:
+        """What a weight is made of now."""
+        return self._sources.get(weight, weight)
 
     def _laid_out(self, resident_bytes: int | None) -> Layout:
         layers = self._orders.of(self._listed) or self._listed
@@ -154,6 +209,15 @@ class PartWeights:
         memories = self._take(layout)
         yield from self._carrier.carry(self._moves(memories.rooms))
         self._attach(layout, memories)
+
+    def _refill(self) -> Iterator[int]:
+        """Where the weights of another file lie, or some that are on their way already."""
+        if self._haul is None:
+            self._haul = self._carrier.begin(self._moves(self._rooms))
+        yield from self._haul.progress()
+        self._stop()
+        self._masters.placed(self._rooms, self._settle)
+        self._is_filled = True
 
     @torch.inference_mode(False)
     def _take(self, layout: Layout) -> _Memories:
@@ -184,7 +248,7 @@ class PartWeights:
             if changed is not None:
                 room.copy_(changed)
                 continue
-            for source, part in weight.parts(room):
+            for source, part in self._source(weight).parts(room):
                 if isinstance(source, Stored):
                     moves.append(Move(source=source, room=part))
                 else:
@@ -208,10 +272,19 @@ class PartWeights:
         for weight in layout.shelf.weights:
             inside[weight] = rooms[weight][:1].to(self._table.device, copy=True)
             self._look_up(model, weight, rooms[weight])
-        settle = None if self._streamer is None else self._streamer.settle
-        self._masters.placed(memories.rooms, settle)
+        self._masters.placed(memories.rooms, self._settle)
+        held = []
         for weight, room in memories.rooms:
-            keep(put(model, weight, inside.get(weight, room)), self._masters, weight)
+            seen = put(model, weight, inside.get(weight, room))
+            keep(seen, self._masters, weight)
+            if weight not in layout.shelf.weights:  # rows of these come and go
+                held.append(_Held(model, weight, seen))
+        self._rooms, self._held = memories.rooms, held
+        self._is_filled = True
+
+    @property
+    def _settle(self) -> Callable[[], None] | None:
+        return None if self._streamer is None else self._streamer.settle
 
     def _hook(self, model: nn.Module, layout: Layout, streamer: Streamer) -> None:
         add = self._hooks.append
@@ -259,6 +332,21 @@ class _Memories:
     rooms: Sequence[tuple[Weight, Tensor]]
     streamed: Sequence[Tensor]
     slots: Sequence[Tensor]
+
+
+class _Held:
+    """A tensor of a model, as it was put there."""
+
+    def __init__(self, model: nn.Module, weight: Weight, tensor: Tensor) -> None:
+        path, _, self._name = weight.keys[0].rpartition(".")
+        self._layer: Final = model.get_submodule(path)
+        self._form: Final = tensor.data_ptr(), tensor.dtype
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the model still has it."""
+        now: Tensor = getattr(self._layer, self._name)
+        return (now.data_ptr(), now.dtype) == self._form
 
 
 def _begin(streamer: Streamer, *_: Any) -> None:

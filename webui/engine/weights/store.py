@@ -20,7 +20,7 @@ from webui.engine.weights.host import HostMemory
 from webui.engine.weights.link import measure_link
 from webui.engine.weights.order import KnownOrders
 from webui.engine.weights.part import PartWeights
-from webui.families.weight_table import WeightTable
+from webui.families.weight_table import Used, WeightTable
 
 KEPT_BUILDS: Final = 12
 KEPT_OF_A_BUILD: Final = 2
@@ -44,6 +44,7 @@ class WeightStore:
         self._parts: Final[WeakKeyDictionary[nn.Module, PartWeights]] = WeakKeyDictionary()
         self._endings: Final[WeakKeyDictionary[nn.Module, Any]] = WeakKeyDictionary()
         self._retired: Final[dict[str, list[nn.Module]]] = {}
+        self._lent: Final[list[nn.Module]] = []
 
     @cached_property
     def link_bytes_per_s(self) -> float:
@@ -52,6 +53,10 @@ class WeightStore:
 
     def defer(self, model: nn.Module, table: WeightTable) -> None:
         """Take charge of a model that was built without weights: `Placement.defer`."""
+        if model in self._parts:
+            if self._parts[model].adopt(table):
+                return
+            self._parts[model].release()
         weights = PartWeights(
             model,
             table,
@@ -67,23 +72,37 @@ class WeightStore:
         self._endings[model] = finalize(model, weights.release)
         self._endings[model].atexit = False
 
-    def reuse(self, build: str) -> nn.Module | None:
+    def reuse(self, build: str) -> Used | None:
         """A model of this build that was retired: `Placement.reuse`."""
         models = self._retired.get(build)
-        return models.pop() if models else None
+        if not models:
+            return None
+        self._lent.append(models[-1])
+        return Used(model=models[-1], table=self._parts[models.pop()].table)
 
     def retire(self, model: nn.Module) -> None:
-        """Take a model's weights away; without them it serves the next of its build. Nobody may
-        use it any more."""
+        """Without its weights a model serves the next of its build. Until `vacate`, their memory
+        stays for those of the next. Nobody may use it any more."""
         weights = self._parts[model]
-        weights.release(keeps_room=True)
         if not weights.build:
+            weights.release()
             return
-        models = self._retired.pop(weights.build, [])
-        models = [*models, model][-KEPT_OF_A_BUILD:]
-        self._retired[weights.build] = models
+        weights.retire()
+        models = [*self._retired.pop(weights.build, []), model]
+        self._retired[weights.build] = models[-KEPT_OF_A_BUILD:]
+        surplus = models[:-KEPT_OF_A_BUILD]
         while len(self._retired) > KEPT_BUILDS:
-            del self._retired[next(iter(self._retired))]
+            surplus += self._retired.pop(next(iter(self._retired)))
+        for each in surplus:
+            self._parts[each].release()
+
+    def vacate(self, *, has_failed: bool = False) -> None:
+        """Take the memory of retired models that nobody came for; `has_failed`: of those too that
+        were meant for a model that could not be built."""
+        kept = [model for models in self._retired.values() for model in models]
+        for model in (*kept, *(self._lent if has_failed else ())):
+            self._parts[model].release()
+        self._lent.clear()
 
     def of(self, model: nn.Module) -> PartWeights:
         """The weights of a part. Raises KeyError for one that was not built for this store."""
@@ -96,7 +115,7 @@ class WeightStore:
 
     def release(self) -> None:
         """Give all memory back, pinned memory that waits for its next use included."""
-        self._retired.clear()
         for part in tuple(self._parts.values()):
             part.release()
+        self._retired.clear()
         self.host.release()
