@@ -34,7 +34,7 @@ from webui.core.job import Job, JobId, JobState
 from webui.core.request import GenerationRequest, Sampling
 from webui.engine.fake import FakeEngine
 from webui.gallery.gallery import Gallery
-from webui.jobs.dispatcher import GAVE_UP
+from webui.jobs.ending import GAVE_UP
 from webui.jobs.store import CUT_SHORT_TWICE, JobStore
 from webui.settings import SettingsStore
 

@@ -20,6 +20,7 @@ from webui.core.engine import Engine, EngineState, EngineStatus, UsedFile, Work
 from webui.core.errors import InvalidRequest, NotFound, NotPermitted, UnreadablePicture
 from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo, ModelKind
+from webui.core.person import Role
 from webui.core.recipe import FileRef, Recipe
 from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
@@ -34,7 +35,10 @@ from webui.imaging.infotext import Labels, read_infotext, write_infotext
 from webui.imaging.restore import Lookups
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
-from webui.jobs.store import JobStore
+from webui.jobs.line import Place
+from webui.jobs.preflight import Verdict, refusal
+from webui.jobs.queue import Queue
+from webui.jobs.store import JobStore, Terms
 from webui.people.people import People
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
@@ -100,6 +104,12 @@ class Studio:
             album=VerifyingAlbum(self.gallery),
             prepare=self._prepare,
         )
+        self.queue: Final = Queue(
+            self.jobs,
+            self.dispatcher,
+            roles=self._role,
+            disk_bytes=self.gallery.disk_use.of,
+        )
         self.plans: Final = Plans(
             data / "plans.sqlite", self._doors(), gallery=self.gallery, bus=self.bus
         )
@@ -129,22 +139,42 @@ class Studio:
         self.people.close()
 
     def submit(
-        self, request: GenerationRequest, person: PersonId = LOCAL, key: str | None = None
+        self,
+        request: GenerationRequest,
+        person: PersonId = LOCAL,
+        key: str | None = None,
+        terms: Terms | None = None,
     ) -> Job:
         """Accept a request: when this returns, it is stored and will run, whatever happens. A
         second one with the same `key` gives back the first job.
 
-        Raises InvalidRequest, which names the field, and accepts nothing then.
+        Raises InvalidRequest, which names the field, and accepts nothing then; LimitReached is
+        one of what the person has too much of just now.
         """
         request = settle(check(request))
         self._check_own(request, person)
-        return self.dispatcher.submit(request, self.resolve(request), person, key)
+        recipe = self.resolve(request)
+        return self.queue.submit(request, recipe, person, key, terms)
 
     def cancel(self, job_id: JobId, person: PersonId = LOCAL) -> Job:
         """End a job that waits or runs; the pictures it finished stay. Raises NotFound."""
         if self.jobs.get(job_id).owner != person:
             raise NotPermitted("This job is somebody else's. Only they can cancel it.")
         return self.dispatcher.cancel(job_id)
+
+    def own_line(self, person: PersonId) -> list[tuple[Job, Place]]:
+        """A person's jobs that are not over, with their places: those at work, then the others in
+        the order in which they will run; what is held back comes last."""
+        return self.queue.own_line(person)
+
+    def preflight(self, request: GenerationRequest, person: PersonId = LOCAL) -> Verdict:
+        """What would become of a request that this person handed in now. Accepts nothing."""
+        try:
+            request = settle(check(request))
+            self._check_own(request, person)
+            return self.queue.preflight(self.resolve(request), request.picture_count, person)
+        except InvalidRequest as error:
+            return refusal(error)
 
     def remake(self, picture_id: str, person: PersonId = LOCAL) -> Job:
         """Make a picture of theirs again from its recipe. Raises NotFound, or InvalidRequest that
@@ -287,6 +317,13 @@ class Studio:
             keep=self.inputs.add,
             told_by=self._told_by,
         )
+
+    def _role(self, person: PersonId) -> Role:
+        """What somebody may do: without an account, this machine's own person owns the server."""
+        try:
+            return self.people.roster.get(person).role
+        except NotFound:
+            return Role.OWNER if person == LOCAL else Role.ARTIST
 
     def _told_by(self, id: InputId) -> GenerationRequest | None:
         """What an uploaded picture says of how it was made; None when it says nothing."""

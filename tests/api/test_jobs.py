@@ -20,7 +20,8 @@ from webui.studio import Studio
 JOB_FIELDS = {
     "id", "mode", "state", "prompt", "negative_prompt", "position", "picture_count", "pictures",
     "attempts", "recovered", "reason", "created_at", "finished_at", "seed", "width", "height",
-    "progress", "seconds_left", "preview_version", "verifies",
+    "progress", "seconds_left", "preview_version", "hold", "not_before",
+    "gpu_seconds", "verifies",
 }  # fmt: skip
 PICTURE_FIELDS = {
     "id", "job_id", "index", "mode", "width", "height", "prompt", "seed", "created_at", "name",
@@ -179,7 +180,10 @@ def test_somebody_elses_job_is_not_there(client: Client) -> None:
 
 def test_the_state_tells_what_goes_on(empty_client: Client) -> None:
     state = empty_client.json("/api/v1/state")
-    assert set(state) == {"boot", "version", "engines", "jobs", "waiting", "disk"}
+    assert set(state) == {
+        "boot", "version", "engines", "jobs", "queued", "is_paused", "is_queue_paused",
+        "waiting", "disk",
+    }  # fmt: skip
     (engine,) = state["engines"]
     assert set(engine) == {"id", "state", "device", "detail", "model"}
     assert engine["state"] == "ready"

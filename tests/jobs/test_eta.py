@@ -13,7 +13,7 @@ from webui.jobs.eta import (
     Timing,
     effort,
     expected_seconds,
-    finish_times,
+    load_of,
     seconds_per_effort,
 )
 
@@ -36,7 +36,7 @@ def test_effort_counts_only_the_steps_that_run(strength: float, part: float) -> 
 
 def test_nothing_is_known_before_the_first_job() -> None:
     assert seconds_per_effort([], "m") is None
-    assert expected_seconds([], RECIPE, 1) is None
+    assert expected_seconds([], load_of(RECIPE, 1)) is None
 
 
 def test_a_models_own_pace_counts_before_that_of_others() -> None:
@@ -53,20 +53,4 @@ def test_one_odd_job_does_not_matter_and_old_ones_are_forgotten() -> None:
 
 def test_expected_seconds_are_pace_times_effort() -> None:
     known = [timing(3.0, work=effort(RECIPE, 1))]
-    assert expected_seconds(known, RECIPE, 4) == pytest.approx(12.0)
-
-
-@pytest.mark.parametrize(
-    ("remaining", "engines", "finished"),
-    [
-        ([], 1, []),
-        ([2.0, 3.0, 1.0], 1, [2.0, 5.0, 6.0]),
-        ([4.0, 1.0, 1.0, 3.0], 2, [4.0, 1.0, 2.0, 5.0]),
-        ([2.0, None, 1.0], 1, [2.0, None, None]),
-        ([2.0], 0, [2.0]),
-    ],
-)
-def test_each_job_waits_for_those_ahead(
-    remaining: list[float | None], engines: int, finished: list[float | None]
-) -> None:
-    assert finish_times(remaining, engines) == finished
+    assert expected_seconds(known, load_of(RECIPE, 4)) == pytest.approx(12.0)

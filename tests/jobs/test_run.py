@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from tests.jobs.rig import RECIPE, REQUEST
-from webui.core.events import Loading, Preview, Progress
+from webui.core.events import ImageReady, Loading, Preview, Progress
 from webui.core.job import LOCAL, Job, JobId, JobState
 from webui.jobs.eta import Timing, effort
 from webui.jobs.run import Live, Outcome, Run
@@ -22,7 +23,7 @@ def run(pictures: int = 1, timings: tuple[Timing, ...] = ()) -> Run:
         recipe=RECIPE,
         created_at=0.0,
     )
-    return Run(job, timings)
+    return Run(job, timings, "gpu")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_progress_counts_pictures_of_earlier_attempts_and_batches() -> None:
     at_work.begin_batch(2)
     half = at_work.advance(Progress(step=2, steps=4))
     assert (half.fraction, half.picture, half.pictures) == (0.5, 2, 4)
-    at_work.end_batch()
+    at_work.end_batch(is_whole=True)
     at_work.begin_batch(1)
     assert at_work.advance(Loading(model="m")).fraction == 0.75
     assert at_work.advance(Progress(step=4, steps=4)).fraction == 1.0
@@ -93,17 +94,34 @@ def test_time_left_comes_from_others_until_the_job_has_its_own_pace() -> None:
     assert own < 1.0  # half a picture took next to no time
 
 
-def test_a_batch_that_never_began_teaches_nothing() -> None:
+def test_a_batch_that_never_began_is_booked_and_teaches_nothing() -> None:
     at_work = run()
     at_work.begin_batch(1)
-    assert at_work.end_batch() is None
+    spent = at_work.end_batch(is_whole=True)
+    assert (spent.engine, spent.is_whole) == ("gpu", False)
 
 
-def test_a_finished_batch_tells_how_long_it_took() -> None:
+def test_a_finished_batch_tells_what_it_took() -> None:
     at_work = run(pictures=2)
     at_work.begin_batch(2)
     at_work.advance(Progress(step=0, steps=4))
-    timing = at_work.end_batch()
-    assert timing is not None
-    assert (timing.model, timing.effort) == ("m", effort(RECIPE, 2))
-    assert 0 <= timing.seconds < 5
+    spent = at_work.end_batch(is_whole=True)
+    assert (spent.pictures, spent.is_whole, spent.load_s) == (2, True, 0.0)
+    assert 0 <= spent.seconds < 5
+
+
+def test_the_loading_of_a_model_is_told_apart() -> None:
+    at_work = run()
+    at_work.begin_batch(1)
+    at_work.advance(Loading(model="m"))
+    at_work.advance(Progress(step=0, steps=4))
+    spent = at_work.end_batch(is_whole=True)
+    assert 0 < spent.load_s <= spent.seconds
+
+
+def test_what_was_given_up_for_want_of_memory_is_kept() -> None:
+    at_work = run()
+    at_work.begin_batch(1)
+    at_work.advance(Progress(step=0, steps=4))
+    at_work.take(ImageReady(index=0, image=Image.new("RGB", (8, 8)), facts={"memory": "tiles"}))
+    assert at_work.end_batch(is_whole=True).memory == "tiles"

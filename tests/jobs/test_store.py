@@ -117,11 +117,11 @@ def test_many_threads_never_claim_one_job_twice(store: JobStore) -> None:
 
 
 def test_whether_any_job_waits(store: JobStore) -> None:
-    assert not store.has_queued()
+    assert not store.has_ready()
     add(store)
-    assert store.has_queued()
+    assert store.has_ready()
     claim(store)
-    assert not store.has_queued()
+    assert not store.has_ready()
 
 
 def test_a_job_goes_from_running_over_saving_to_done(store: JobStore) -> None:
@@ -199,16 +199,6 @@ def test_events_are_kept_in_order(store: JobStore) -> None:
     for event in saved:
         store.note(job.id, event)
     assert store.history(job.id) == [Queued(), *saved]
-
-
-def test_timings_are_those_of_jobs_done_in_one_go(store: JobStore) -> None:
-    done, recovered, failed = (add(store) for _ in range(3))
-    store.finish(claim(store).id, seconds=3)
-    store.requeue(claim(store).id, counts=True)
-    store.finish(claim(store).id, seconds=9)
-    store.fail(claim(store).id, "no")
-    assert [(job.id, seconds) for job, seconds in store.timings()] == [(done.id, 3)]
-    assert {recovered.id, failed.id} & {job.id for job, _ in store.timings()} == set()
 
 
 def test_after_a_kill_the_running_job_is_queued_once_more(path: Path) -> None:

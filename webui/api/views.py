@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Final
@@ -18,14 +19,12 @@ from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
 from webui.gallery.room import free_bytes
 from webui.imaging.infotext import join_infotext
+from webui.jobs.line import Place
 from webui.jobs.run import Live
 from webui.resolver.reading import PictureReading
 from webui.studio import Studio
 
 MB: Final = 1 << 20
-
-Line = Sequence[tuple[Job, float | None]]
-"""Open jobs in running order, each with the seconds until it is done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +67,9 @@ class PicturePage:
 
 @dataclass(frozen=True, kw_only=True)
 class JobView:
-    """A job as it is now. `position` is the number of jobs ahead of it: 0 when it is at work,
-    next in turn, or over. `seconds_left` counts those ahead too."""
+    """A job as it is now. `position` is the number of jobs ahead of it, whoever's they are: 0 when
+    it is at work, next in turn, held back (`hold` says why) or over. `seconds_left` counts those
+    ahead too."""
 
     id: str
     mode: str
@@ -90,6 +90,12 @@ class JobView:
     progress: JobProgress | None
     seconds_left: float | None
     preview_version: int
+    hold: str
+    """Why it is held back: "paused", "all_paused" (all of this person's), "not_before", or ""."""
+    not_before: float
+    """When it may begin at the earliest, in seconds since 1970; 0 for any time."""
+    gpu_seconds: float
+    """How long it has had an engine, all attempts together."""
     verifies: str | None
     """The picture that the job compares its result with, saving nothing."""
 
@@ -105,12 +111,17 @@ class DiskView:
 @dataclass(frozen=True, kw_only=True)
 class StateView:
     """Everything that goes on. `boot` changes when the server is started again; `waiting` says
-    why the queue can't go on, empty when it can."""
+    why the queue can't go on, empty when it can. `jobs` are the person's own, of many only the
+    first; `queued` counts all of theirs that wait."""
 
     boot: str
     version: str
     engines: Sequence[EngineStatus]
     jobs: Sequence[JobView]
+    queued: int
+    is_paused: bool
+    """Whether all of this person's jobs are held back."""
+    is_queue_paused: bool
     waiting: str
     disk: DiskView
 
@@ -232,15 +243,24 @@ def state_view(studio: Studio, person: PersonId) -> StateView:
     """What goes on now; only a person's own jobs are shown. Reads the disk: not for the loop."""
     settings = studio.settings.current
     free = free_bytes(settings.outputs)
-    line = studio.dispatcher.line()
+    order = studio.jobs.order
     return StateView(
         boot=studio.jobs.boot,
         version=__version__,
         engines=studio.statuses(),
-        jobs=job_views(studio, [job for job, _ in line if job.owner == person], line),
+        jobs=open_views(studio, person),
+        queued=order.queued(person),
+        is_paused=order.is_paused(person),
+        is_queue_paused=order.is_queue_paused(),
         waiting=studio.dispatcher.waiting(),
         disk=DiskView(free_bytes=free, is_low=free < 2 * settings.keep_free_mb * MB),
     )
+
+
+def open_views(studio: Studio, person: PersonId) -> list[JobView]:
+    """A person's jobs that are not over, in the order in which they will run; what is held back
+    comes last. Of many that wait, the first."""
+    return [_job_view(studio, job, place) for job, place in studio.own_line(person)]
 
 
 def job_view(studio: Studio, job: Job) -> JobView:
@@ -249,28 +269,15 @@ def job_view(studio: Studio, job: Job) -> JobView:
     return view
 
 
-def job_views(studio: Studio, jobs: Sequence[Job], line: Line | None = None) -> list[JobView]:
-    """Jobs as they are now. `line` is the dispatcher's, if it is known already."""
-    if line is None and all(job.state.is_over for job in jobs):
-        line = []
-    if line is None:
-        line = studio.dispatcher.line()
-    places = {
-        job.id: _Place(position=position, seconds_left=seconds)
-        for position, (job, seconds) in enumerate(line)
-    }
-    return [_job_view(studio, job, places.get(job.id, _Place())) for job in jobs]
+def job_views(studio: Studio, jobs: Sequence[Job]) -> list[JobView]:
+    """Jobs as they are now. Reads the disk: not for the loop."""
+    if all(job.state.is_over for job in jobs):
+        return [_job_view(studio, job, Place()) for job in jobs]
+    line = studio.dispatcher.line()
+    return [_job_view(studio, job, line.place(job.id) or Place()) for job in jobs]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Place:
-    """Where a job stands in the line; the default is that of a job that is over."""
-
-    position: int = 0
-    seconds_left: float | None = None
-
-
-def _job_view(studio: Studio, job: Job, place: _Place) -> JobView:
+def _job_view(studio: Studio, job: Job, place: Place) -> JobView:
     live = studio.dispatcher.live(job.id) or Live()
     # A job that was never begun has no pictures: the index need not be asked for a long queue.
     pictures = studio.gallery.of_job(job.id) if job.attempts else []
@@ -280,7 +287,7 @@ def _job_view(studio: Studio, job: Job, place: _Place) -> JobView:
         state=job.state,
         prompt=job.recipe.prompt,
         negative_prompt=job.recipe.negative_prompt,
-        position=place.position if job.state is JobState.QUEUED else 0,
+        position=place.ahead if job.state is JobState.QUEUED else 0,
         picture_count=job.picture_count,
         pictures=[picture_view(picture) for picture in pictures],
         attempts=job.attempts,
@@ -294,5 +301,18 @@ def _job_view(studio: Studio, job: Job, place: _Place) -> JobView:
         progress=None if job.state.is_over else live.progress,
         seconds_left=place.seconds_left,
         preview_version=live.version,
+        hold=_hold(studio, job),
+        not_before=job.not_before,
+        gpu_seconds=round(job.gpu_seconds, 3),
         verifies=job.request.verifies,
     )
+
+
+def _hold(studio: Studio, job: Job) -> str:
+    if job.state is not JobState.QUEUED:
+        return ""
+    if job.is_paused:
+        return "paused"
+    if studio.jobs.order.is_paused(job.owner):
+        return "all_paused"
+    return "not_before" if job.not_before > time.time() else ""

@@ -2,6 +2,7 @@
 
     GessoError
     |-- InvalidRequest        the person asked for something that can't be; names the field
+    |   `-- LimitReached      they have used up what they may; it passes, or can be freed
     |-- NotFound              no job, picture, model or input with that id
     |-- NotPermitted          it exists, but it isn't theirs
     |-- ModelUnreadable       a file in models/ that can't be used; says why
@@ -29,6 +30,11 @@ class InvalidRequest(GessoError):
         super().__init__(message)
         self.field = field
         self.message = message
+
+
+class LimitReached(InvalidRequest):
+    """A request that is in order, from somebody who has used up what they may have at a time;
+    `field` names the limit. The same request may be accepted later."""
 
 
 class NotFound(GessoError):

@@ -133,6 +133,11 @@ class EngineChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueueChanged:
+    """The order of the queue or a pause was changed; not about a job."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DownloadChanged:
     """A download went on, or changed its `state` ("removed" when it is gone); not about a job.
     `total_bytes` and `seconds_left` are None when nobody knows."""
@@ -156,6 +161,7 @@ JobEvent = (
     | Failed
     | Cancelled
     | EngineChanged
+    | QueueChanged
     | DownloadChanged
 )
 

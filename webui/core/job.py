@@ -50,6 +50,12 @@ class Job:
     reason: str = ""
     """Why it failed, or what a comparison found, in words."""
     finished_at: float | None = None
+    is_paused: bool = False
+    """Whether it waits until its person says otherwise."""
+    not_before: float = 0.0
+    """When it may begin at the earliest, in seconds since 1970; 0 for any time."""
+    gpu_seconds: float = 0.0
+    """How long it has had an engine, all attempts together."""
 
     @property
     def picture_count(self) -> int:

@@ -26,9 +26,12 @@ def file_of(entry: Entry) -> PurePosixPath:
     """Where the picture lies below the outputs folder now. The id in the name of a trashed one
     keeps it apart from later pictures of the same name."""
     path = PurePosixPath(entry.path)
-    if entry.trashed_at is None:
-        return path
-    return TRASH / path.with_name(f"{path.stem}.{entry.id}{path.suffix}")
+    return path if entry.trashed_at is None else trashed_file(entry.id, path)
+
+
+def trashed_file(id: str, path: PurePosixPath) -> PurePosixPath:
+    """Where a picture lies while it is in the trash."""
+    return TRASH / path.with_name(f"{path.stem}.{id}{path.suffix}")
 
 
 def find_pictures(

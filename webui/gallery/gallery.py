@@ -35,6 +35,7 @@ from webui.core.files import sweep_temps, write_temp
 from webui.core.job import Job, JobId, PersonId
 from webui.core.request import Mode
 from webui.core.result import Picture
+from webui.gallery.disk_use import DiskUse
 from webui.gallery.found import file_of, find_pictures, holds
 from webui.gallery.index import Entry, Index, entry_recipe, picture_id, search_words
 from webui.gallery.naming import PictureName, name_facts, needs_image_hash
@@ -89,6 +90,7 @@ class Gallery:
         self._index: Final = Index(data / "gallery.sqlite", self._reserve.release)
         self._numbers: Final = Numbers(outputs, self._index)
         self.uses: Final = ModelUses(self._index)
+        self.disk_use: Final = DiskUse(outputs, self._index)
         self._thumbnails: Final = Thumbnails(data / "thumbnails")
         self._saves: Final = _OneAtATime()
         self._moves: Final = threading.Lock()

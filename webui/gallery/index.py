@@ -221,6 +221,11 @@ class Index:
         """All paths that are taken."""
         return frozenset(row[0] for row in self._rows("SELECT path FROM pictures"))
 
+    def files(self, owner: PersonId) -> list[tuple[str, str, bool]]:
+        """(id, path, whether it is in the trash) of a person's saved pictures."""
+        query = "SELECT id, path, trashed_at FROM pictures WHERE owner = ? AND is_saved"
+        return [(id, path, at is not None) for id, path, at in self._rows(query, owner)]
+
     def newest_at(self) -> float:
         """When the newest picture was made; 0 if there is none."""
         row = self._one("SELECT created_at FROM pictures ORDER BY seq DESC LIMIT 1")

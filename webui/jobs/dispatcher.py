@@ -8,75 +8,55 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
-from typing import Final, Protocol
+from typing import Final
 
-from PIL import Image
-
-from webui.core.engine import Engine, EngineState, Work
+from webui.core.engine import Engine, EngineState, EngineStatus, Work
 from webui.core.errors import DiskFull, EngineError, GessoError, OutOfMemory
 from webui.core.events import (
     Cancelled,
     EngineChanged,
     EngineEvent,
-    Failed,
-    Finished,
     ImageReady,
     JobEvent,
+    JobProgress,
     Loading,
     PictureSaved,
     Preview,
     PreviewReady,
     Progress,
+    QueueChanged,
     Queued,
     Started,
     Waiting,
 )
-from webui.core.job import Job, JobId, JobState, PersonId
+from webui.core.job import Job, JobId, PersonId
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
-from webui.core.result import Picture
+from webui.jobs.album import Album
 from webui.jobs.bus import EventBus
-from webui.jobs.eta import Timing, effort, expected_seconds, finish_times
+from webui.jobs.ending import GAVE_UP, TROUBLE, in_a_line, record
+from webui.jobs.eta import Timing
 from webui.jobs.hold import RETRY_S, Hold, Stopped
+from webui.jobs.line import AtWork, Line, LineKeeper, Scene
 from webui.jobs.run import Live, Outcome, Run
-from webui.jobs.store import MAX_ATTEMPTS, JobStore
+from webui.jobs.store import MAX_ATTEMPTS, JobStore, Terms
+from webui.jobs.turns import Affinity, Bounds
+from webui.jobs.usage import REMEMBERED
 
 log = logging.getLogger(__name__)
 
 SAVERS: Final = 2
 MOST_UNSAVED: Final = 8
 """Pictures that may wait to be saved before the engine waits too: they are held in memory."""
-REMEMBERED_TIMINGS: Final = 60
 READY_POLL_S: Final = 1.0
-TROUBLE: Final = "Something went wrong inside Gesso:"
-GAVE_UP: Final = (
-    "The engine stopped twice while making this picture, so it is not tried a third time."
-)
-
-
-class Album(Protocol):
-    """Where finished pictures go."""
-
-    def save(self, job: Job, index: int, image: Image.Image, facts: Mapping[str, str]) -> Picture:
-        """The picture, on disk; the same again for an index that it has. Raises DiskFull."""
-        ...
-
-    def indices(self, job_id: JobId) -> frozenset[int]:
-        """Which pictures of a job it has."""
-        ...
-
-    def check_room(self, extra_bytes: int = 0) -> None:
-        """Raises DiskFull when there is no room for one more picture."""
-        ...
-
-    def remark(self, job_id: JobId) -> str:
-        """What there is to say of a job whose pictures it has all got, mostly nothing."""
-        ...
+PASSING: Final = (JobProgress, PreviewReady, PictureSaved)
+"""Events that change nobody's place in the line."""
 
 
 class Dispatcher:
@@ -90,9 +70,10 @@ class Dispatcher:
         album: Album,
         prepare: Callable[[Job, Sequence[int]], Work],
         retry_s: float = RETRY_S,
+        bounds: Bounds | None = None,
     ) -> None:
         """`prepare` gives the batch for some pictures of a job; `retry_s` is how long a full disk
-        is left alone."""
+        is left alone; `bounds` are those of keeping to a loaded model."""
         self._store: Final = store
         self._bus: Final = bus
         self._engines: Final = tuple(engines)
@@ -102,7 +83,9 @@ class Dispatcher:
         self._turn: Final = threading.RLock()
         """Held for each change of a job's state, so that none is seen half done."""
         self._runs: dict[JobId, Run] = {}
-        self._timings: deque[Timing] = deque(maxlen=REMEMBERED_TIMINGS)
+        self._timings: deque[Timing] = deque(maxlen=REMEMBERED)
+        self._bounds: Final = bounds or Bounds()
+        self._line: Final = LineKeeper(self.scene)
         self._is_recovered = False
         self._savers: Final = ThreadPoolExecutor(SAVERS, thread_name_prefix="save")
         self._threads: Final = [
@@ -142,13 +125,19 @@ class Dispatcher:
         recipe: Recipe,
         owner: PersonId,
         dedupe_key: str | None = None,
+        terms: Terms | None = None,
+        admit: Callable[[], None] = lambda: None,
     ) -> Job:
         """Accept a job: stored when this returns. A second one with the same `dedupe_key` gives
-        back the first. Raises DiskFull; then nothing is accepted."""
+        back the first. `admit` raises when the person may have no further job just now; what it
+        counts does not change before this one is stored. Raises DiskFull, too; then nothing is
+        accepted."""
         with self._turn:
-            job = self._store.add(request, recipe, owner, dedupe_key)
-            if job.state is JobState.QUEUED:
-                self._publish(Queued(), job)
+            if (known := self._store.with_key(dedupe_key)) is not None:
+                return known
+            admit()
+            job = self._store.add(request, recipe, owner, dedupe_key, terms)
+            self._publish(Queued(), job)
         self.wake()
         return job
 
@@ -166,6 +155,26 @@ class Dispatcher:
         self.wake()
         return job
 
+    def cancel_all(self, owner: PersonId | None = None) -> int:
+        """As `cancel` for all jobs of a person, or of everybody; how many there were."""
+        with self._turn:
+            at_work = [run for run in self._runs.values() if owner in (None, run.job.owner)]
+            for run in at_work:
+                run.is_cancel_asked = True
+            ended = self._store.cancel_queued(owner)
+            for job in ended:
+                self._publish(Cancelled(), job)
+        self.wake()
+        return len(at_work) + len(ended)
+
+    @contextlib.contextmanager
+    def reordering(self) -> Iterator[None]:
+        """Within it the order of the queue may be changed; all are told afterwards."""
+        with self._turn:
+            yield
+            self._publish(QueueChanged())
+        self.wake()
+
     def live(self, job_id: JobId) -> Live | None:
         """What a job at work looks like now; None when it is not at work."""
         run = self._runs.get(job_id)
@@ -177,31 +186,39 @@ class Dispatcher:
 
     def seconds_left(self, job_id: JobId) -> float | None:
         """Until the job is done, those ahead of it included; None when it is over or unknown."""
-        return next((seconds for job, seconds in self.line() if job.id == job_id), None)
+        place = self.line().place(job_id)
+        return None if place is None else place.seconds_left
 
-    def line(self) -> list[tuple[Job, float | None]]:
-        """All jobs that are not over, those at work first, then in the order of their turn; with
-        each the seconds until it is done, None where that is unknown."""
-        jobs = self._store.open_jobs()
+    def line(self) -> Line:
+        """Where each job stands that runs or could."""
+        return self._line.line()
+
+    def statuses(self) -> list[EngineStatus]:
+        """What each engine is doing."""
+        return [engine.status() for engine in self._engines]
+
+    def scene(self) -> Scene:
+        """All that the line depends on, as it is now."""
         with self._turn:
+            at_work = [_at_work(run) for run in self._runs.values()]
+            waiting = self._store.order.in_line(time.time())
             timings = tuple(self._timings)
-        times = finish_times([self._alone(job, timings) for job in jobs], len(self._engines))
-        return list(zip(jobs, times, strict=True))
-
-    def _alone(self, job: Job, timings: Sequence[Timing]) -> float | None:
-        if (run := self._runs.get(job.id)) is not None:
-            return run.seconds_left()
-        return expected_seconds(timings, job.recipe, job.picture_count)
+        models = {engine.id: engine.status().model for engine in self._engines}
+        return Scene(
+            at_work=at_work, waiting=waiting, timings=timings, models=models, bounds=self._bounds
+        )
 
     def _publish(self, event: JobEvent, job: Job | None = None) -> None:
         """In turn: a watcher that asks back then waits for nobody who waits for it."""
         with self._turn:
+            if not isinstance(event, PASSING):
+                self._line.forget()
             self._bus.publish(event, job)
 
     def _engine_changed(self, engine: Engine) -> None:
         """Called by the engine in any of its threads."""
         self._publish(EngineChanged(engine=engine.id))
-        statuses = [other.status() for other in self._engines]
+        statuses = self.statuses()
         is_hopeless = all(status.state is EngineState.FAILED for status in statuses)
         self._hold.set_reason(self, _no_engine(statuses[0].detail) if is_hopeless else "")
         self.wake()
@@ -217,50 +234,51 @@ class Dispatcher:
                     self._store.finish(job.id, seconds=0.0)
             for job in self._store.recover():
                 log.info("Job %s was interrupted; it is %s.", job.id, job.state.value)
-            self._timings.extend(_told_by(self._store.timings()))
+            self._timings.extend(self._store.usage.timings())
             self._is_recovered = True
 
     def _serve(self, engine: Engine) -> None:
         """One engine's thread: job after job until the server closes."""
+        pick = Affinity(lambda: engine.status().model, self._bounds)
         with contextlib.suppress(Stopped):
             self._hold.until_room(self._recover)
             while not self._hold.is_closed:
                 rings = self._hold.rings
-                if not self._serve_safely(engine):
+                if not self._serve_safely(engine, pick):
                     self._hold.wait(rings, READY_POLL_S)
 
-    def _serve_safely(self, engine: Engine) -> bool:
+    def _serve_safely(self, engine: Engine, pick: Affinity) -> bool:
         """As `_serve_next`; an error that belongs to no job is shown as what the queue waits for,
         for example an outputs folder whose drive was pulled out."""
         try:
-            is_busy = self._serve_next(engine)
+            is_busy = self._serve_next(engine, pick)
         except Stopped:
             raise
         except Exception as error:
             log.exception("The queue can't go on; it tries again.")
-            self._hold.set_reason(engine, f"{TROUBLE} {_in_a_line(error)}")
+            self._hold.set_reason(engine, f"{TROUBLE} {in_a_line(error)}")
             return False
         self._hold.set_reason(engine, "")
         return is_busy
 
-    def _serve_next(self, engine: Engine) -> bool:
+    def _serve_next(self, engine: Engine, pick: Affinity) -> bool:
         """Make the next job's pictures; False when there is none or the engine isn't ready."""
-        if engine.status().state is not EngineState.READY or not self._store.has_queued():
+        if engine.status().state is not EngineState.READY or not self._store.has_ready():
             return False
         self._wait_for_room()
-        run = self._hold.until_room(partial(self._claim, engine))
+        run = self._hold.until_room(partial(self._claim, engine, pick))
         if run is None:
             return False
         run.outcome = self._make(engine, run)
         self._settle_if_saved(run)
         return True
 
-    def _claim(self, engine: Engine) -> Run | None:
+    def _claim(self, engine: Engine, pick: Affinity) -> Run | None:
         with self._turn:
-            job = self._store.claim(engine.id)
+            job = self._store.claim(engine.id, pick)
             if job is None:
                 return None
-            run = self._runs[job.id] = Run(job, tuple(self._timings))
+            run = self._runs[job.id] = Run(job, tuple(self._timings), engine.id)
             event = Started(engine=engine.id, attempt=job.attempts, recovered=job.recovered)
             self._publish(event, job)
             return run
@@ -278,7 +296,7 @@ class Dispatcher:
             run.reason = str(error)
         except Exception as error:
             log.exception("Job %s failed.", run.job.id)
-            run.reason = f"{TROUBLE} {_in_a_line(error)}"
+            run.reason = f"{TROUBLE} {in_a_line(error)}"
         return Outcome.FAILED
 
     def _make_batches(self, engine: Engine, run: Run) -> Outcome:
@@ -296,15 +314,28 @@ class Dispatcher:
     def _make_batch(self, engine: Engine, run: Run, indices: Sequence[int]) -> None:
         work = self._prepare(run.job, indices)
         run.begin_batch(len(indices))
-        with contextlib.closing(engine.generate(work)) as events:
-            for event in events:
-                self._receive(run, indices, event)
-                if self._hold.is_closed:
-                    raise Stopped
-                if not run.is_wanted:
-                    return
-        if (timing := run.end_batch()) is not None:
-            with self._turn:
+        is_whole = is_out = False
+        try:
+            with contextlib.closing(engine.generate(work)) as events:
+                for event in events:
+                    self._receive(run, indices, event)
+                    if self._hold.is_closed:
+                        raise Stopped
+                    if not run.is_wanted:
+                        return
+            is_whole = True
+        except OutOfMemory:
+            is_out = True
+            raise
+        finally:
+            self._book(run, is_whole=is_whole, is_out=is_out)
+
+    def _book(self, run: Run, *, is_whole: bool, is_out: bool) -> None:
+        """Keep what a batch took of its engine, however it ended."""
+        spent = run.end_batch(is_whole=is_whole, is_out=is_out)
+        with contextlib.suppress(DiskFull), self._turn:  # the pictures matter more
+            timing = self._store.usage.spend(run.job, spent)
+            if timing.effort or timing.is_out:
                 self._timings.append(timing)
 
     def _receive(self, run: Run, indices: Sequence[int], event: EngineEvent) -> None:
@@ -315,19 +346,23 @@ class Dispatcher:
                 self._publish(PreviewReady(version=run.show(event)), run.job)
             case ImageReady():
                 with self._turn:
-                    run.unsaved += 1
-                    run.made += 1
+                    run.take(event)
                 self._savers.submit(self._save, run, indices[event.index], event)
             case _:
                 pass
 
     def _after_engine_error(self, run: Run, error: EngineError) -> Outcome:
+        """An engine that died or hung gets one more try. One that ran out of memory does not: it
+        has given up all that it could by then, and would do the same again."""
         if self._hold.is_closed:
             return Outcome.STOPPED
         log.warning("Job %s, attempt %s: %s", run.job.id, run.job.attempts, error)
-        if run.job.attempts < MAX_ATTEMPTS:
+        if isinstance(error, OutOfMemory):
+            run.reason = str(error)
+        elif run.job.attempts < MAX_ATTEMPTS:
             return Outcome.RETRY
-        run.reason = str(error) if isinstance(error, OutOfMemory) else f"{GAVE_UP} {error}"
+        else:
+            run.reason = f"{GAVE_UP} {error}"
         return Outcome.FAILED
 
     def _wait_for_room(self, run: Run | None = None) -> None:
@@ -363,7 +398,7 @@ class Dispatcher:
             run.is_cut_short = True
         except Exception as error:
             log.exception("Picture %s of job %s could not be saved.", index, job.id)
-            run.reason = f"The picture could not be saved: {_in_a_line(error)}"
+            run.reason = f"The picture could not be saved: {in_a_line(error)}"
         with self._turn:
             run.unsaved -= 1
         self._settle_if_saved(run)
@@ -387,27 +422,10 @@ class Dispatcher:
     def _settle(self, run: Run) -> None:
         with self._turn:
             if self._runs.get(run.job.id) is run:
-                job, event = self._record(run)
+                job, event = record(run, self._store, self._album)
                 del self._runs[job.id]
                 self._publish(event, job)
         self.wake()
-
-    def _record(self, run: Run) -> tuple[Job, JobEvent]:
-        id = run.job.id
-        match run.verdict():
-            case Outcome.MADE:
-                seconds = run.seconds
-                log.info("Job %s: %s made in %.1f s.", id, _pictures(run.job), seconds)
-                remark = self._album.remark(id)
-                return self._store.finish(id, seconds, remark), Finished(seconds=seconds)
-            case Outcome.CANCELLED:
-                return self._store.cancel(id), Cancelled()
-            case Outcome.FAILED:
-                return self._store.fail(id, run.reason), Failed(reason=run.reason)
-            case Outcome.RETRY:
-                return self._store.requeue(id, counts=True), Queued()
-            case Outcome.STOPPED:
-                return self._store.requeue(id, counts=False), Queued()
 
 
 def _batches(job: Job, saved: frozenset[int]) -> Iterator[list[int]]:
@@ -417,18 +435,14 @@ def _batches(job: Job, saved: frozenset[int]) -> Iterator[list[int]]:
             yield missing
 
 
-def _told_by(finished: Sequence[tuple[Job, float]]) -> Iterator[Timing]:
-    for job, seconds in finished:
-        done = effort(job.recipe, job.picture_count)
-        yield Timing(model=job.recipe.model.id, effort=done, seconds=seconds)
-
-
-def _pictures(job: Job) -> str:
-    return "1 picture" if job.picture_count == 1 else f"{job.picture_count} pictures"
-
-
-def _in_a_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}. The log has the details."
+def _at_work(run: Run) -> AtWork:
+    return AtWork(
+        id=run.job.id,
+        engine=run.engine,
+        model=run.job.recipe.model.id,
+        seconds_left=run.seconds_left(),
+        is_saving=run.outcome is not None,
+    )
 
 
 def _no_engine(detail: str) -> str:

@@ -8,9 +8,13 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from webui.core.events import JobProgress, Loading, Preview, Progress
+from webui.core.events import ImageReady, JobProgress, Loading, Preview, Progress
 from webui.core.job import Job
-from webui.jobs.eta import Timing, effort, expected_seconds
+from webui.jobs.eta import Timing, expected_seconds, load_of
+from webui.jobs.usage import Spent
+
+MEMORY_FACT: Final = "memory"
+"""What an engine calls what it gave up because memory was short."""
 
 
 class Outcome(Enum):
@@ -35,8 +39,9 @@ class Live:
 class Run:
     """A job at work. One engine thread writes; any thread may read and ask to cancel."""
 
-    def __init__(self, job: Job, timings: Sequence[Timing]) -> None:
+    def __init__(self, job: Job, timings: Sequence[Timing], engine: str) -> None:
         self.job: Final = job
+        self.engine: Final = engine
         self.live = Live()
         self.outcome: Outcome | None = None
         """None while pictures are being made."""
@@ -52,7 +57,10 @@ class Run:
         self._began: Final = time.monotonic()
         self._done = 0
         self._batch = 0
+        self._batch_asked = self._began
         self._batch_began: float | None = None
+        self._is_loading = False
+        self._memory = ""
         self._pace: _Pace | None = None
 
     @property
@@ -86,22 +94,35 @@ class Run:
 
     def begin_batch(self, pictures: int) -> None:
         """The engine is asked for so many pictures."""
-        self._batch, self._batch_began = pictures, None
+        self._batch, self._batch_asked = pictures, time.monotonic()
+        self._batch_began, self._is_loading, self._memory = None, False, ""
 
-    def end_batch(self) -> Timing | None:
-        """The pictures are made; how long that took, without the loading of the model."""
+    def end_batch(self, *, is_whole: bool, is_out: bool = False) -> Spent:
+        """What the batch took of an engine, be it whole or not."""
         pictures, self._batch = self._batch, 0
-        self._done += pictures
-        if self._batch_began is None or not pictures:
-            return None
-        recipe, seconds = self.job.recipe, time.monotonic() - self._batch_began
-        return Timing(model=recipe.model.id, effort=effort(recipe, pictures), seconds=seconds)
+        now, began = time.monotonic(), self._batch_began
+        if is_whole:
+            self._done += pictures
+        if not self._is_loading:
+            load_s = 0.0
+        else:
+            load_s = (now if began is None else began) - self._batch_asked
+        return Spent(
+            engine=self.engine,
+            pictures=pictures,
+            seconds=now - self._batch_asked,
+            load_s=load_s,
+            is_whole=is_whole and began is not None,
+            memory=self._memory,
+            is_out=is_out,
+        )
 
     def advance(self, event: Progress | Loading) -> JobProgress:
         """The progress of the whole job after this event of the batch."""
         total, note, step, steps = self.job.picture_count, "", 0, self.job.recipe.steps
         if isinstance(event, Loading):
             note = event.note or f"Loading {event.model}"
+            self._is_loading = True
         else:
             step, steps, note = event.step, event.steps, event.note
         made = self._done + self._batch * step / steps
@@ -120,6 +141,12 @@ class Run:
         self.live = replace(self.live, progress=progress)
         return progress
 
+    def take(self, image: ImageReady) -> None:
+        """A picture is made; what the engine says of it."""
+        self.made += 1
+        self.unsaved += 1
+        self._memory = image.facts.get(MEMORY_FACT, "")
+
     def show(self, preview: Preview) -> int:
         """Keep a preview; its version."""
         self.live = replace(self.live, preview=preview.jpeg, version=self.live.version + 1)
@@ -135,7 +162,7 @@ class Run:
         own = self._pace.seconds_per_picture(made) if self._pace else None
         if own is not None:
             return own * left
-        one = expected_seconds(self._timings, self.job.recipe, 1)
+        one = expected_seconds(self._timings, load_of(self.job.recipe, 1))
         return None if one is None else one * left
 
 

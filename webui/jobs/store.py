@@ -1,8 +1,8 @@
 """The jobs table: every accepted request, its state and its history. The truth of the queue.
 
 It survives kill -9 and a full disk: what was acknowledged is on disk, and a change that can't be
-written raises DiskFull and leaves everything as it was. Order is the table's own sequence, so the
-clock may jump. One server uses a file at a time; any thread may use the store.
+written raises DiskFull and leaves everything as it was. The order is one of numbers (see `order`),
+so the clock may jump. One server uses a file at a time; any thread may use the store.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +25,20 @@ from webui.core.events import Cancelled, Failed, Finished, JobEvent, PictureSave
 from webui.core.job import Job, JobId, JobState, PersonId
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest, Mode
+from webui.jobs.eta import load_of
+from webui.jobs.limits import LimitBook
+from webui.jobs.order import (
+    READY,
+    Order,
+    begin_to_wait,
+    first_place,
+    next_place,
+    take_turn,
+    waiting,
+)
+from webui.jobs.schema import MIGRATIONS
+from webui.jobs.turns import Pick, in_turn
+from webui.jobs.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -47,52 +62,27 @@ LASTING: Final[Mapping[str, type[Any]]] = MappingProxyType(
 )
 """The events that are kept; progress and previews are gone when they are over."""
 
-# priority, not_before and model are for fair turns; first come, first served leaves them alone.
-FIRST_SCHEMA: Final = """
-CREATE TABLE job (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    dedupe_key TEXT UNIQUE,
-    owner TEXT NOT NULL,
-    state TEXT NOT NULL
-        CHECK (state IN ('queued', 'running', 'saving', 'done', 'failed', 'cancelled')),
-    priority INTEGER NOT NULL DEFAULT 0,
-    not_before REAL NOT NULL DEFAULT 0,
-    model TEXT NOT NULL,
-    mode TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    recovered INTEGER NOT NULL DEFAULT 0,
-    engine TEXT,
-    boot TEXT,
-    request TEXT NOT NULL,
-    recipe TEXT NOT NULL,
-    reason TEXT NOT NULL DEFAULT '',
-    created_at REAL NOT NULL,
-    started_at REAL,
-    finished_at REAL
-);
-CREATE INDEX job_turn ON job (state, priority DESC, seq);
-CREATE INDEX job_mine ON job (owner, seq);
-CREATE INDEX job_mine_by_mode ON job (owner, mode, seq);
-CREATE TABLE event (
-    job_id TEXT NOT NULL REFERENCES job (id),
-    seq INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    at REAL NOT NULL,
-    json TEXT NOT NULL,
-    PRIMARY KEY (job_id, seq)
-) WITHOUT ROWID;
-"""
-MIGRATIONS: Final = (FIRST_SCHEMA,)
-"""Script i brings a file of version i to version i + 1."""
-
 COLUMNS: Final = (
-    "id, owner, state, request, recipe, created_at, attempts, recovered, reason, finished_at"
+    "id, owner, state, request, recipe, created_at, attempts, recovered, reason, finished_at,"
+    " is_paused, not_before, gpu_seconds"
 )
 WAITING: Final = (JobState.QUEUED,)
 AT_WORK: Final = (JobState.RUNNING, JobState.SAVING)
 OPEN: Final = WAITING + AT_WORK
 FAILING: Final = "state = 'failed', reason = :reason, finished_at = :now"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """On which terms a job is accepted: what the request itself does not say."""
+
+    priority: int = 0
+    """That of the person's role, see `turns`."""
+    not_before: float = 0.0
+    """When it may begin at the earliest, in seconds since 1970; 0 for any time."""
+    is_paused: bool = False
+    is_urgent: bool = False
+    """Before the person's own other jobs."""
 
 
 class JobStore:
@@ -104,6 +94,9 @@ class JobStore:
         self.boot: Final = secrets.token_hex(8)
         """Names this life of the server: running rows of another one were cut short."""
         self._file: Final = Database(path, MIGRATIONS, what=LIST, loss=LOSS)
+        self.order: Final = Order(self._file)
+        self.usage: Final = Usage(self._file)
+        self.limits: Final = LimitBook(self._file)
         self._parse: Final = lru_cache(maxsize=1024)(_parse)
 
     def close(self) -> None:
@@ -116,17 +109,23 @@ class JobStore:
         recipe: Recipe,
         owner: PersonId,
         dedupe_key: str | None = None,
+        terms: Terms | None = None,
     ) -> Job:
         """Accept a job. A second one with the same `dedupe_key` gives back the first."""
-        now = time.time()
+        now, terms = time.time(), terms or Terms()
         id = JobId(f"{int(now * 1000):011x}-{secrets.token_hex(5)}")
+        load = load_of(recipe, request.picture_count)
+        values = (id, dedupe_key, owner, terms.priority, terms.not_before, terms.is_paused)
+        told = (load.model, load.family, load.pixels, load.effort, request.mode.value)
         with self._file.changing() as rows:
-            values = (id, dedupe_key, owner, recipe.model.id, request.mode.value)
+            begin_to_wait(rows, owner)
+            place = (first_place if terms.is_urgent else next_place)(rows, owner)
             added = rows.execute(
-                "INSERT INTO job (id, dedupe_key, owner, state, model, mode, request, recipe,"
-                " created_at) VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?)"
+                "INSERT INTO job (id, dedupe_key, owner, state, priority, not_before, is_paused,"
+                " model, family, pixels, effort, mode, request, recipe, created_at, place)"
+                f" VALUES (?, ?, ?, 'queued'{', ?' * 12})"
                 f" ON CONFLICT (dedupe_key) DO NOTHING RETURNING {COLUMNS}",
-                (*values, to_json(request), to_json(recipe), now),
+                (*values, *told, to_json(request), to_json(recipe), now, place),
             ).fetchall()
             if added:
                 _note(rows, id, Queued())
@@ -135,6 +134,12 @@ class JobStore:
                 added = rows.execute(query, (dedupe_key,)).fetchall()
             return self._job(added[0])
 
+    def with_key(self, dedupe_key: str | None) -> Job | None:
+        """The job that was accepted under a key; None when there is none."""
+        if dedupe_key is None:
+            return None
+        return next(iter(self._select("WHERE dedupe_key = ?", (dedupe_key,))), None)
+
     def get(self, id: JobId) -> Job:
         """The job. Raises NotFound."""
         found = self._select("WHERE id = ?", (id,))
@@ -142,9 +147,10 @@ class JobStore:
             raise NotFound("job", id)
         return found[0]
 
-    def claim(self, engine: str) -> Job | None:
-        """The next job in turn, now running on this engine; None when none waits."""
-        while (row := self._claim_row(engine)) is not None:
+    def claim(self, engine: str, pick: Pick = in_turn) -> Job | None:
+        """The next job, now running on this engine; None when none may run. `pick` chooses among
+        the people whose next job could; looking, choosing and taking are one transaction."""
+        while (row := self._claim_row(engine, pick)) is not None:
             try:
                 job = self._job(row)
             except InvalidRequest as error:
@@ -154,22 +160,29 @@ class JobStore:
                 return job
         return None
 
-    def _claim_row(self, engine: str) -> tuple[Any, ...] | None:
+    def _claim_row(self, engine: str, pick: Pick) -> tuple[Any, ...] | None:
+        now = time.time()
         with self._file.changing() as rows:
-            found = rows.execute(
+            if (chosen := pick(waiting(rows, now))) is None:
+                return None
+            (found,) = rows.execute(
                 "UPDATE job SET state = 'running', attempts = attempts + 1, engine = ?, boot = ?,"
-                " started_at = ? WHERE seq = (SELECT seq FROM job WHERE state = 'queued'"
-                f" ORDER BY priority DESC, seq LIMIT 1) RETURNING attempts, recovered, {COLUMNS}",
-                (engine, self.boot, time.time()),
+                f" started_at = ? WHERE seq = ? RETURNING attempts, recovered, {COLUMNS}",
+                (engine, self.boot, now, chosen.job),
             ).fetchall()
-            for attempt, recovered, id, *_ in found:
-                event = Started(engine=engine, attempt=attempt, recovered=bool(recovered))
-                _note(rows, id, event)
-        return found[0][2:] if found else None
+            take_turn(rows, chosen.owner)
+            attempt, recovered, id, *_ = found
+            event = Started(engine=engine, attempt=attempt, recovered=bool(recovered))
+            _note(rows, id, event)
+        return tuple(found[2:])
 
-    def has_queued(self) -> bool:
-        """Whether any job waits."""
-        return bool(self._file.rows("SELECT 1 FROM job WHERE state = 'queued' LIMIT 1"))
+    def has_ready(self) -> bool:
+        """Whether any job could run now."""
+        if self.order.is_queue_paused():
+            return False
+        query = f"SELECT 1 FROM job WHERE {READY} AND owner NOT IN"
+        query += " (SELECT owner FROM person WHERE person.is_paused) LIMIT 1"
+        return bool(self._file.rows(query, time.time()))
 
     def saving(self, id: JobId) -> Job:
         """All pictures are made, some are still being saved."""
@@ -210,11 +223,32 @@ class JobStore:
         ]
 
     def open_jobs(self) -> list[Job]:
-        """All jobs that are not over: those at work, then the others in the order of their turn."""
-        return self._select(
-            "WHERE state IN ('queued', 'running', 'saving')"
-            " ORDER BY state = 'queued', priority DESC, seq"
-        )
+        """All jobs that are not over: those at work, then the others, each person's in their own
+        order."""
+        return [
+            *self._select("WHERE state IN ('running', 'saving') ORDER BY seq"),
+            *self._select("WHERE state = 'queued' ORDER BY owner, place, seq"),
+        ]
+
+    def open_of(self, owner: PersonId, limit: int = 200) -> list[Job]:
+        """A person's jobs that are not over: those at work, then the first of the others in their
+        own order."""
+        at_work = "WHERE state IN ('running', 'saving') AND owner = ? ORDER BY seq"
+        queued = "WHERE state = 'queued' AND owner = ? ORDER BY place, seq LIMIT ?"
+        return [*self._select(at_work, (owner,)), *self._select(queued, (owner, limit))]
+
+    def cancel_queued(self, owner: PersonId | None = None) -> list[Job]:
+        """End all jobs that wait, of one person or of all."""
+        mine, values = ("", ()) if owner is None else (" AND owner = ?", (owner,))
+        with self._file.changing() as rows:
+            found = rows.execute(
+                "UPDATE job SET state = 'cancelled', finished_at = ? WHERE state = 'queued'"
+                f"{mine} RETURNING {COLUMNS}",
+                (time.time(), *values),
+            ).fetchall()
+            for row in found:
+                _note(rows, row[0], Cancelled())
+        return [job for job, _ in self._readable(found)]
 
     def recent(self, owner: PersonId, mode: Mode | None = None, limit: int = 20) -> list[Job]:
         """A person's jobs, newest first."""
@@ -232,18 +266,6 @@ class JobStore:
         """The events of a job that were kept, oldest first."""
         rows = self._file.rows("SELECT kind, json FROM event WHERE job_id = ? ORDER BY seq", id)
         return [from_json(LASTING[kind], json) for kind, json in rows]
-
-    def timings(self, limit: int = 20) -> list[tuple[Job, float]]:
-        """The newest jobs that were done in one go, and the seconds each took; oldest first."""
-        # the + keeps SQLite from sorting all that were ever done (0.4 s of 100,000)
-        rows = self._file.rows(
-            f"SELECT {COLUMNS}, (SELECT json FROM event WHERE job_id = job.id"
-            " AND kind = 'finished') FROM job WHERE +state = 'done' AND NOT recovered"
-            " ORDER BY seq DESC LIMIT ?",
-            limit,
-        )
-        found = [(job, from_json(Finished, row[-1]).seconds) for job, row in self._readable(rows)]
-        return found[::-1]
 
     def _change(
         self,
@@ -289,8 +311,9 @@ class JobStore:
                 log.warning("Job %s is left out: %s (%s)", row[0], UNREADABLE_JOB, error)
 
     def _job(self, row: tuple[Any, ...]) -> Job:
-        id, owner, state, request, recipe, created_at, attempts, recovered, reason, over_at = row
+        id, owner, state, request, recipe, created_at, attempts, recovered, reason, *more = row
         asked, full = self._parse(request, recipe)
+        finished_at, is_paused, not_before, gpu_seconds = more
         return Job(
             id=id,
             owner=owner,
@@ -301,7 +324,10 @@ class JobStore:
             attempts=attempts,
             recovered=bool(recovered),
             reason=reason,
-            finished_at=over_at,
+            finished_at=finished_at,
+            is_paused=bool(is_paused),
+            not_before=not_before,
+            gpu_seconds=gpu_seconds,
         )
 
 
