@@ -109,6 +109,11 @@ class Settings:
         "On a GPU, compile parts of a network in the background, for sizes that come often. "
         "Pictures come sooner then and differ in fine detail.",
     )
+    fp8_matmul: bool = _setting(
+        False,
+        "On an NVIDIA GPU since Ada (RTX 40, H100), multiply a network's matrices in 8 bits: "
+        "sooner and in less memory, at some cost to the picture.",
+    )
     hugging_face: str = _setting(
         "https://huggingface.co",
         "Where models named owner/name are downloaded from when somebody asks for one.",
@@ -120,6 +125,11 @@ class Settings:
         "",
         "Hosts in the own network that models may be downloaded from, as host:port with commas "
         "between; plain http is allowed there. All others must be public and use https.",
+    )
+    webhook_hosts: str = _setting(
+        "",
+        "Hosts in the own network that webhooks may call, as host:port with commas between; plain "
+        "http is allowed there. All others must be public and use https.",
     )
 
     checkpoint: str = _setting(
