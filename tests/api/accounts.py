@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from fastapi import FastAPI
 
 from tests.conftest import make_studio
 from tests.gate.site import Answer, Site, serving
@@ -97,11 +99,14 @@ class House:
 
 
 @contextmanager
-def open_house(root: Path) -> Iterator[House]:
-    """A studio with accounts, served on loopback."""
+def open_house(root: Path, add: Callable[[FastAPI], None] | None = None) -> Iterator[House]:
+    """A studio with accounts, served on loopback; `add` puts routes beside those of the API."""
     studio = make_studio(root)
     studio.start()
     surroundings = Surroundings(doorkeeper=PeopleDoorkeeper(studio.people))
-    with serving(protect(build_api(studio, ASSETS), surroundings)) as site:
+    app = build_api(studio, ASSETS)
+    if add is not None:
+        add(app)
+    with serving(protect(app, surroundings)) as site:
         yield House(site=site, studio=studio)
     studio.close()

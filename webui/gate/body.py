@@ -54,6 +54,10 @@ class LimitedBody:
 def _too_large(limit: int) -> Refusal:
     return Refusal(
         status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        message=f"This is larger than {limit // MIB} MB, the most that is taken here. "
+        message=f"This is larger than {_size(limit)}, the most that is taken here. "
         "Send a smaller file.",
     )
+
+
+def _size(limit: int) -> str:
+    return f"{limit // MIB} MB" if limit >= MIB else f"{limit} bytes"

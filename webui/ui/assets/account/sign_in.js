@@ -7,13 +7,14 @@ import { ask, onSubmit } from "./account.js";
 import { nextAddress } from "./next.js";
 
 const LATELY_MS = 10_000;
+const MOST_TIMES = 3;
 const WENT_ON = "gesso-went-on";
 const form = document.querySelector("form");
 
 async function begin() {
   onSubmit(form, async ({ name, password }) => {
     await ask("POST", "/session", { name, password });
-    goOn();
+    location.replace(nextAddress(location.search, location.origin));
   });
   try {
     await ask("GET", "/session");
@@ -25,18 +26,22 @@ async function begin() {
     showForm();
     return;
   }
-  if (isComingBack()) showStay();
-  else goOn();
-}
-
-/** Whether this page sent the browser on just now, and it was sent back here. */
-function isComingBack() {
-  return Date.now() - Number(sessionStorage.getItem(WENT_ON) ?? 0) < LATELY_MS;
-}
-
-function goOn() {
-  sessionStorage.setItem(WENT_ON, String(Date.now()));
+  const lately = whenSentOn().filter((at) => Date.now() - at < LATELY_MS);
+  if (lately.length >= MOST_TIMES) {
+    showStay();
+    return;
+  }
+  sessionStorage.setItem(WENT_ON, JSON.stringify([...lately, Date.now()]));
   location.replace(nextAddress(location.search, location.origin));
+}
+
+/** When this page sent the browser on by itself: if it is sent back each time, there is no end. */
+function whenSentOn() {
+  try {
+    return JSON.parse(sessionStorage.getItem(WENT_ON) ?? "[]");
+  } catch {
+    return [];
+  }
 }
 
 function showForm() {
