@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.api.sdapi import SMALL, Program, alone, mask, opened, picture
+from tests.conftest import until
 from webui.core.job import LOCAL
 from webui.core.request import MaskArea, MaskContent, ResizeMode, Tiling
 
@@ -31,6 +32,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
 def info_of(answer: dict[str, Any]) -> dict[str, Any]:
     info: dict[str, Any] = json.loads(answer["info"])
     return info
+
+
+def prompts(program: Program, search: str) -> list[str]:
+    """Of the pictures in the gallery."""
+    return [found.recipe.prompt for found in program.studio.gallery.page(LOCAL, search=search)]
 
 
 def test_an_empty_request_has_the_defaults_of_the_api(program: Program) -> None:
@@ -67,8 +73,7 @@ def test_pictures_are_kept_only_when_they_are_to_be_saved(program: Program) -> N
     gone = info_of(program.make(prompt="not to be kept", seed=1))
     kept = info_of(program.make(prompt="to be kept", seed=1, save_images=True))
     assert gone["prompt"] == "not to be kept"
-    found = program.studio.gallery.page(LOCAL, search="to be kept")
-    assert [picture.recipe.prompt for picture in found] == [kept["prompt"]]
+    until(lambda: prompts(program, "to be kept") == [kept["prompt"]])
 
 
 def test_a_grid_comes_first_when_several_pictures_are_saved(program: Program) -> None:
@@ -375,7 +380,7 @@ def test_matrix_lines_and_plot_make_many(program: Program) -> None:
         script_args=[4, "1,2", [], "CFG Scale", "4,5,6", [], 0, "", [], True, True],
     )
     assert len(plot["images"]) == 7
-    assert program.studio.gallery.page(LOCAL, search="red old") == []
+    until(lambda: not prompts(program, "red old"))
 
 
 def test_a_loop_starts_from_its_own_pictures(program: Program) -> None:

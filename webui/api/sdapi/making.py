@@ -36,7 +36,7 @@ from webui.core.errors import GessoError, UnreadablePicture
 from webui.core.job import Job, JobId, JobState, PersonId
 from webui.core.request import MAX_SEED, GenerationRequest
 from webui.core.result import Picture
-from webui.plans.plan import Plan, PlanId
+from webui.plans.plan import Plan, PlanId, PlanState
 from webui.studio import Studio
 
 PLAN_LOOK_S: Final = 0.5
@@ -180,7 +180,8 @@ class Maker:
         plans, planned = self.studio.plans, accepted.planned
         assert planned is not None
         plan = plans.get(id)
-        if (faults := plans.faults(plan, 1)) and not plans.counts(id).done:
+        was_ended = plan.state is PlanState.CANCELLED
+        if not was_ended and not plans.counts(id).done and (faults := plans.faults(plan, 1)):
             raise Refused(FAILED, f"{faults[0][1]}: {faults[0][0].reason}")
         grids = plans.grids(plan)
         cells = self._cells(plan)
