@@ -168,6 +168,54 @@ def test_what_a_checkpoint_lacks_comes_from_other_files(studio: Studio, tmp_path
     assert studio.resolve(replace(request, vae=OWN_VAE)).vae == recipe.vae
 
 
+T5_KEYS = {
+    "shared.weight": [1, 4096],
+    "encoder.block.0.layer.0.layer_norm.weight": [4096],
+}
+
+
+@pytest.fixture
+def lacking(studio: Studio, tmp_path: Path) -> Studio:
+    """With a checkpoint that lacks its text encoder, two that fit and one that does not."""
+    models = tmp_path / "models"
+    write(models / "alone.safetensors", LACKING)
+    write(models / "text_encoders" / "small.safetensors", CLIP_KEYS)
+    write(models / "text_encoders" / "large.safetensors", CLIP_KEYS | {"another": [100]})
+    write(models / "text_encoders" / "t5.safetensors", T5_KEYS)
+    studio.catalog.refresh()
+    return studio
+
+
+def test_a_text_encoder_can_be_chosen(lacking: Studio, tmp_path: Path) -> None:
+    """And is, when the picture is made again, even from where the file is by then."""
+    request = GenerationRequest(prompt="a cat", checkpoint="alone", text_encoders=("small",))
+    recipe = lacking.resolve(request)
+    assert recipe.text_encoders == ("text_encoders/small.safetensors",)
+    assert {file.ref: file.name for file in recipe.files}["clip_l"] == "small"
+    assert "Text encoders: text_encoders/small.safetensors" in lacking.infotext(recipe)
+    folder = tmp_path / "models"
+    (folder / "text_encoders" / "small.safetensors").rename(folder / "small.safetensors")
+    lacking.catalog.refresh()
+    again, missing = lacking.request_of(recipe)
+    assert (again.text_encoders, missing) == (("small.safetensors",), ())
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("gone",), "There is no text encoder “gone”"),
+        (("t5",), "“t5” is a T5-XXL text encoder, which “alone” has no use for"),
+        (("small", "large"), "“small” and “large” are both a CLIP-L text encoder"),
+    ],
+)
+def test_a_text_encoder_that_wont_do_is_refused(
+    names: tuple[str, ...], says: str, lacking: Studio
+) -> None:
+    field, message = refused(lacking, GenerationRequest(checkpoint="alone", text_encoders=names))
+    assert field == "text_encoders"
+    assert says in message
+
+
 def test_a_checkpoint_without_any_vae_names_one(studio: Studio, tmp_path: Path) -> None:
     models = tmp_path / "models"
     (models / "VAE" / "bright.safetensors").unlink()

@@ -176,8 +176,8 @@ HIRES = Hires(
     negative_prompt="small",
     checkpoint="starter",
 )
-WITHOUT_CONTROL = {"extras", "verifies"}
-"""Parts of a request that its own tab or an action asks for."""
+WITHOUT_CONTROL = {"extras", "verifies", "text_encoders"}
+"""Parts of a request that its own tab, an action or a program asks for."""
 
 
 def source_of(studio: Studio) -> Source:

@@ -99,6 +99,8 @@ class Recipe:
     """Of a job's pictures, when wildcards make them differ. Empty in the recipe of one picture."""
     emphasis: Emphasis = Emphasis.ORIGINAL
     vae: str | None = None
+    text_encoders: tuple[str, ...] = ()
+    """Ids of those that were asked for."""
     noise: Noise = field(default_factory=Noise)
     guidance: Guidance = field(default_factory=Guidance)
     tiling: Tiling = Tiling.NONE
@@ -138,6 +140,7 @@ class Recipe:
             ),
             emphasis=self.emphasis,
             vae=self.vae,
+            text_encoders=self.text_encoders,
             noise=self.noise,
             guidance=self.guidance,
             tiling=self.tiling,

@@ -342,6 +342,9 @@ class GenerationRequest:
     vae: Name | None = None
     """A VAE file in place of the checkpoint's own. None takes the one noted for the checkpoint, if
     any; OWN_VAE the checkpoint's own, whatever is noted."""
+    text_encoders: tuple[Name, ...] = ()
+    """Text encoder files for a checkpoint that lacks its own, where several would do. Each tells
+    which one it is; of those that are not named the largest is taken."""
     noise: Noise = field(default_factory=Noise)
     guidance: Guidance = field(default_factory=Guidance)
     tiling: Tiling = Tiling.NONE

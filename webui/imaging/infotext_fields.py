@@ -129,6 +129,10 @@ def _words(**words: str) -> dict[str, Any]:
     return {"write": lambda value: words[str(value)], "read": read}
 
 
+def _several(text: str) -> list[str]:
+    return [name for each in text.split(";") if (name := each.strip())]
+
+
 def _flag(**words: str) -> dict[str, Any]:
     """Row arguments for a truth whose two sides have words."""
     return {
@@ -169,6 +173,7 @@ _SAMPLING: Final = (
 )
 _CORE: Final = (
     _row("VAE", "vae", named=Named.VAE),
+    _row("Text encoders", "text_encoders", write="; ".join, read=_several),
     _row("Variation seed", "noise.variation_seed"),
     _row("Variation seed strength", "noise.variation_strength"),
     _size("Seed resize from", "noise.resize_from_width", "noise.resize_from_height"),

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from webui.core.errors import ModelUnreadable
@@ -26,10 +27,9 @@ PARTS: Final = (
 )
 """Folders with weights that pictures are made with; others, such as safety_checker, are not
 read."""
-STEMS: Final[Mapping[str, str]] = {
-    "diffusion_pytorch_model": "diffusion_pytorch_model",
-    "pytorch_model": "model",
-}
+STEMS: Final[Mapping[str, str]] = MappingProxyType(
+    {"diffusion_pytorch_model": "diffusion_pytorch_model", "pytorch_model": "model"}
+)
 """What pickles are called, and what the same weights are called in safetensors."""
 VARIANTS: Final = ("", ".fp16")
 """Full precision first."""

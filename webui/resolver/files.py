@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from webui.catalog.catalog import Catalog
@@ -13,7 +13,7 @@ from webui.core.recipe import FileRef, PromptPair
 from webui.core.request import OWN_VAE
 from webui.prompting import network_tags
 from webui.prompting.embeddings import find_embeddings
-from webui.resolver.parts import VAE, find_encoder, find_vae
+from webui.resolver.parts import VAE, asked_encoders, find_encoder, find_vae
 
 
 class Files:
@@ -51,13 +51,17 @@ class Files:
             return None
         return self.take("vae", ModelKind.VAE, wanted)
 
-    def take_parts(self, model: ModelInfo) -> None:
-        """Record the text encoders that a checkpoint lacks. Raises InvalidRequest."""
+    def take_parts(self, model: ModelInfo, names: Sequence[str] = ()) -> tuple[str, ...]:
+        """Record the text encoders that a checkpoint lacks, those of these names where it can use
+        them. Their ids. Raises InvalidRequest."""
+        asked = asked_encoders(self._catalog, model, names)
         for part in model.missing:
             if part == VAE:
                 continue
-            if (found := find_encoder(self._catalog, model, part)) is not None:
+            found = asked.get(part) or find_encoder(self._catalog, model, part)
+            if found is not None:
                 self._record(ModelKind.TEXT_ENCODER, part, found.id)
+        return tuple(found.id for found in asked.values())
 
     def take_networks(self, pairs: Iterable[PromptPair]) -> None:
         """Record the networks and embeddings that these prompts name; networks in a negative

@@ -10,6 +10,7 @@ from webui.catalog.catalog import Catalog
 from webui.core.errors import InvalidRequest
 from webui.core.model import ModelInfo, ModelKind
 
+FIELD: Final = "text_encoders"
 VAE: Final = "vae"
 """The id of the part that a model without VAE lacks."""
 
@@ -59,6 +60,36 @@ def find_encoder(catalog: Catalog, model: ModelInfo, part: str) -> ModelInfo | N
         f"“{model.name}” has no {noun} in it. Put {usual} into "
         f"{catalog.folder / 'text_encoders'}, then refresh the models.",
     )
+
+
+def asked_encoders(
+    catalog: Catalog, model: ModelInfo, names: Iterable[str]
+) -> dict[str, ModelInfo]:
+    """The text encoders of these names, ids or hashes, by the parts that they are. Raises
+    InvalidRequest for one that is not here, or that the checkpoint has no use for."""
+    asked: dict[str, ModelInfo] = {}
+    for name in names:
+        found = catalog.look_up(ModelKind.TEXT_ENCODER, name)
+        if found is None:
+            raise InvalidRequest(
+                FIELD,
+                f"There is no text encoder “{name}” on this server. Choose one that is in the "
+                f"list, or put the file into {catalog.folder / 'text_encoders'}.",
+            )
+        noun = USUAL.get(found.variant, (f"text encoder “{found.variant}”", ""))[0]
+        if found.variant not in model.missing:
+            raise InvalidRequest(
+                FIELD,
+                f"“{found.name}” is a {noun}, which “{model.name}” has no use for or brings "
+                "itself. Leave it out.",
+            )
+        if found.variant in asked:
+            raise InvalidRequest(
+                FIELD,
+                f"“{asked[found.variant].name}” and “{found.name}” are both a {noun}. Name one.",
+            )
+        asked[found.variant] = found
+    return asked
 
 
 def find_vae(catalog: Catalog, model: ModelInfo, latents: str) -> ModelInfo:

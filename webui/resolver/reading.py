@@ -102,6 +102,7 @@ class PictureReader:
         or moved go by their hash."""
         model, files = recipe.model, recipe.files
         known: Known = {(file.kind, file.ref): (file.name, file.hash) for file in files}
+        known |= {(file.kind, file.id): (file.name, file.hash) for file in files}
         known[ModelKind.CHECKPOINT, model.id] = (model.name, model.hash)
         request, missing = self.with_known_files(recipe.request(), person, known)
         return replace(request, vae=request.vae or self._own_vae(request)), missing
@@ -120,6 +121,9 @@ class PictureReader:
             request,
             checkpoint=find(ModelKind.CHECKPOINT, request.checkpoint),
             vae=find(ModelKind.VAE, request.vae),
+            text_encoders=tuple(
+                filter(None, (find(ModelKind.TEXT_ENCODER, one) for one in request.text_encoders))
+            ),
             hires=request.hires and _hires(request.hires, find),
             refiner=replace(refiner, checkpoint=second) if refiner and second else None,
             extras=request.extras and _extras(request.extras, find),

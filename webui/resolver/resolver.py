@@ -78,7 +78,7 @@ class Resolver:
         pairs, template = self._filled(request)
         files = Files(self._catalog)
         files.take_networks(pairs)
-        files.take_parts(model)
+        text_encoders = files.take_parts(model, request.text_encoders)
         return Recipe(
             prompt=pairs[0].prompt,
             negative_prompt=pairs[0].negative_prompt,
@@ -100,6 +100,7 @@ class Resolver:
             parameters=sampling.parameters,
             emphasis=request.emphasis,
             vae=files.take_vae(request.vae, model, self._families[model.family].latents),
+            text_encoders=text_encoders,
             noise=request.noise,
             guidance=request.guidance,
             tiling=request.tiling,
