@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from webui.albums.albums import Albums
 from webui.catalog.cards import Cards
 from webui.catalog.catalog import Catalog
 from webui.catalog.hashing import Hasher
@@ -39,6 +40,7 @@ from webui.jobs.line import Place
 from webui.jobs.preflight import Verdict, refusal
 from webui.jobs.queue import Queue
 from webui.jobs.store import JobStore, Terms
+from webui.net.guard import Guard
 from webui.people.people import People
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
@@ -51,6 +53,8 @@ from webui.samplers import load_samplers
 from webui.schedules import load_schedules
 from webui.settings import Settings, SettingsStore
 from webui.upscalers import load_upscalers
+from webui.webhooks.store import HookStore
+from webui.webhooks.webhooks import Webhooks
 
 FIRST_LOOK_S: Final = 2.0
 """So long the start waits for the first look through the folders of models; it goes on after."""
@@ -88,22 +92,12 @@ class Studio:
         self.gallery: Final = Gallery(
             now.outputs, data, lambda: settings.current, labels=self.labels
         )
-        self.models: Final = ModelTable(
-            self.catalog,
-            self.cards,
-            self.gallery.uses.counts,
-            latents={family.id: family.latents for family in self.families},
-        )
+        self.models: Final = self._make_models()
+        self.albums: Final = Albums(data / "albums.sqlite")
         self.jobs: Final = JobStore(data / "jobs.sqlite")
         self.bus: Final = EventBus()
         self.engines: Final = tuple(engines)
-        self.dispatcher: Final = Dispatcher(
-            self.jobs,
-            self.bus,
-            self.engines,
-            album=VerifyingAlbum(self.gallery),
-            prepare=self._prepare,
-        )
+        self.dispatcher: Final = self._make_dispatcher()
         self.queue: Final = Queue(
             self.jobs,
             self.dispatcher,
@@ -113,8 +107,8 @@ class Studio:
         self.plans: Final = Plans(
             data / "plans.sqlite", self._doors(), gallery=self.gallery, bus=self.bus
         )
-
         self.downloads: Final = self._make_downloads()
+        self.webhooks: Final = self._make_webhooks()
 
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
@@ -125,15 +119,19 @@ class Studio:
         self.dispatcher.start()
         self.plans.start()
         self.downloads.start()
+        self.bus.subscribe(self.webhooks.hear)
+        self.webhooks.start()
 
     def close(self) -> None:
         """End in order: the running job goes back to the queue, engines end, files close."""
+        self.webhooks.close()
         self.downloads.close()
         self.plans.close()
         self.dispatcher.close()
         self.gallery.close()
         self.jobs.close()
         self.inputs.close()
+        self.albums.close()
         self.hasher.cancel()
         self.catalog.close()
         self.people.close()
@@ -257,6 +255,34 @@ class Studio:
             inputs=self.inputs,
             words=Words(self.styles, self.wildcards),
             chosen=lambda: self.settings.current.checkpoint,
+        )
+
+    def _make_models(self) -> ModelTable:
+        return ModelTable(
+            self.catalog,
+            self.cards,
+            self.gallery.uses.counts,
+            latents={family.id: family.latents for family in self.families},
+        )
+
+    def _make_dispatcher(self) -> Dispatcher:
+        return Dispatcher(
+            self.jobs,
+            self.bus,
+            self.engines,
+            album=VerifyingAlbum(self.gallery),
+            prepare=self._prepare,
+        )
+
+    def _make_webhooks(self) -> Webhooks:
+        """Hosts in the own network are called only if whoever started the server listed them."""
+        now = self.settings.current
+        allowed = list(filter(None, map(str.strip, now.webhook_hosts.split(","))))
+        return Webhooks(
+            HookStore(now.data / "webhooks.sqlite"),
+            Guard(allowed, setting="webhook_hosts"),
+            job=self.jobs.get,
+            pictures=lambda id: [picture.id for picture in self.gallery.of_job(id)],
         )
 
     def _make_downloads(self) -> Downloads:

@@ -222,6 +222,11 @@ class JobStore:
             for job in self.interrupted()
         ]
 
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs are in each state."""
+        rows = self._file.rows("SELECT state, count(*) FROM job GROUP BY state")
+        return {state: dict(rows).get(state, 0) for state in JobState}
+
     def open_jobs(self) -> list[Job]:
         """All jobs that are not over: those at work, then the others, each person's in their own
         order."""
