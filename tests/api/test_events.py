@@ -11,10 +11,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
 from tests.api.conftest import Client
 from tests.api.test_jobs import LONG
-from tests.conftest import until
-from webui.api.event_stream import MOST_WAITING, event_stream
+from tests.conftest import finished, until
+from webui.api.event_stream import MOST_WAITING, Reader, event_stream
+from webui.api.recent import RecentEvents
 from webui.core.events import (
     EngineChanged,
     Finished,
@@ -153,9 +159,15 @@ class CountingBus(EventBus):
 
 async def started(bus: EventBus, heartbeat_s: float = 5) -> AsyncIterator[str]:
     """A stream that has sent its state."""
-    stream = event_stream(bus, lambda: "{}", LOCAL, heartbeat_s)
+    stream = stream_of(bus, heartbeat_s)
+    assert await anext(stream) == "retry: 1000\n"
     assert "event: state\ndata: {}\n\n" in await anext(stream)
     return stream
+
+
+def stream_of(bus: EventBus, heartbeat_s: float = 5) -> AsyncIterator[str]:
+    reader = Reader(person=LOCAL, read_state=lambda: "{}", heartbeat_s=heartbeat_s)
+    return event_stream(RecentEvents(bus, "boot"), reader)
 
 
 def published(bus: EventBus, job: Job | None, *events: JobEvent) -> None:
@@ -197,7 +209,7 @@ def test_a_reader_that_is_too_far_behind_is_cut_off(studio: Studio) -> None:
         published(bus, job, *[Queued()] * (MOST_WAITING + 1))
         return [text async for text in stream], bus.watchers
 
-    assert asyncio.run(read()) == ([], 0)
+    assert asyncio.run(read()) == ([], 1)  # the newest events are still kept
 
 
 def test_what_fits_is_not_cut_off(studio: Studio) -> None:
@@ -222,8 +234,7 @@ def test_a_quiet_stream_shows_that_it_lives() -> None:
 def test_a_reader_that_leaves_is_forgotten() -> None:
     async def leave() -> list[int]:
         bus = CountingBus()
-        stream = event_stream(bus, lambda: "{}", LOCAL)
-        await anext(stream)
+        stream = await started(bus)
         before = bus.watchers
         task = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
@@ -232,20 +243,166 @@ def test_a_reader_that_leaves_is_forgotten() -> None:
             await task
         return [before, bus.watchers]
 
-    assert asyncio.run(leave()) == [1, 0]
+    assert asyncio.run(leave()) == [2, 1]
 
 
 def test_events_after_the_server_has_stopped_do_no_harm() -> None:
     bus = CountingBus()
 
-    async def begin() -> AsyncIterator[str]:
-        stream = event_stream(bus, lambda: "{}", LOCAL)
-        await anext(stream)
-        return stream
-
     loop = asyncio.new_event_loop()
-    stream = loop.run_until_complete(begin())
+    stream = loop.run_until_complete(started(bus))
     loop.close()
     assert bus.publish(EngineChanged(engine="x")).seq == 1
-    assert bus.watchers == 1
+    assert bus.watchers == 2
     del stream
+
+
+@contextlib.contextmanager
+def raw_events(client: Client, query: str = "", *headers: str) -> Iterator[Iterator[str]]:
+    """The lines of a stream."""
+    lines = [f"GET /api/v1/events{query} HTTP/1.1", f"Host: {client.site.host}", *headers]
+    with client.site.connect() as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        with connection.makefile("rb") as file:
+            yield (line.decode().rstrip() for line in file)
+
+
+def id_after(lines: Iterator[str], kind: str) -> str:
+    """The id of the first event of a kind."""
+    id = ""
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "id":
+            id = value
+        elif (name, value) == ("event", kind):
+            return id
+    raise AssertionError(kind)
+
+
+def kinds_until(lines: Iterator[str], last: str) -> list[str]:
+    kinds: list[str] = []
+    for line in lines:
+        if line.startswith("event: "):
+            kinds.append(line.removeprefix("event: "))
+        if kinds and kinds[-1] == last:
+            break
+    return kinds
+
+
+@pytest.mark.parametrize("way", ["header", "query"])
+def test_a_reader_that_comes_back_gets_what_it_missed(client: Client, way: str) -> None:
+    with raw_events(client) as lines:
+        last = id_after(lines, "state")
+    id = client.make(prompt="x", width=64, height=64)["id"]
+    more = ("", f"Last-Event-ID: {last}") if way == "header" else (f"?after={last}",)
+    with raw_events(client, *more) as lines:
+        kinds = kinds_until(lines, "finished")
+    assert kinds[:2] == ["resumed", "queued"]
+    assert kinds.count("finished") == kinds.count("picture_saved") == 1
+    assert id
+
+
+def test_every_event_is_told_once_across_breaks(client: Client) -> None:
+    """A reader that is cut off after each single event."""
+    with raw_events(client) as lines:
+        last = id_after(lines, "state")
+    id = client.make(prompt="x", width=64, height=64)["id"]
+    seen: list[str] = []
+    while "finished" not in seen:
+        with raw_events(client, f"?after={last}") as lines:
+            assert next_event(lines)[1] == "resumed"
+            last, kind = next_event(lines)
+            seen.append(kind)
+    for kind in ("queued", "started", "picture_saved", "finished"):
+        assert seen.count(kind) == 1, (id, seen)
+
+
+def next_event(lines: Iterator[str]) -> tuple[str, str]:
+    """Id and kind."""
+    id = ""
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "id":
+            id = value
+        elif name == "event":
+            return id, value
+    raise AssertionError("the stream ended")
+
+
+def test_another_life_of_the_server_begins_with_the_state(client: Client) -> None:
+    for unknown in ("boot-1", "x", "-", f"{client.studio.jobs.boot}-99999", "1", "boot-²"):
+        with raw_events(
+            client, "", f"Last-Event-ID: {unknown}".encode().decode("latin-1")
+        ) as lines:
+            assert next_event(lines)[1] == "state"
+
+
+def test_what_is_too_long_ago_can_not_be_told() -> None:
+    bus = EventBus()
+    recent = RecentEvents(bus, "boot", most=3)
+    for _ in range(5):
+        bus.publish(EngineChanged(engine="x"))
+    assert recent.after("boot-1", LOCAL) is None
+    kept = recent.after("boot-2", LOCAL)
+    assert kept is not None
+    assert [message.seq for message in kept] == [3, 4, 5]
+    assert recent.after("boot-5", LOCAL) == []
+    assert recent.after("boot-6", LOCAL) is None
+
+
+def test_old_progress_makes_no_gap(studio: Studio) -> None:
+    bus = EventBus()
+    recent = RecentEvents(bus, "boot", most=3)
+    job = studio.submit(GenerationRequest(prompt="x"))
+    for step in range(50):
+        bus.publish(progress(step), job)
+    bus.publish(Finished(seconds=1), job)
+    kept = recent.after("boot-0", LOCAL)
+    assert kept is not None
+    assert [message.seq for message in kept] == [50, 51]
+
+
+def test_what_was_missed_is_told_to_those_it_concerns(client: Client) -> None:
+    recent = RecentEvents(client.studio.bus, "boot")
+    theirs = client.studio.submit(GenerationRequest(width=64, height=64), PersonId("other"))
+    finished(client.studio, theirs.id)
+    until(lambda: recent.after("boot-0", PersonId("other")))
+    mine = recent.after("boot-0", LOCAL)
+    assert mine is not None
+    assert theirs.id not in {message.job_id for message in mine}
+
+
+def told_by_socket(client: Client, query: str, last: str) -> list[Any]:
+    """The messages of a websocket up to the first of a kind."""
+    address = f"ws://{client.site.host}/api/v1/events/ws{query}"
+    with connect(address, origin=Origin(client.site.origin)) as socket:
+        messages = []
+        for text in socket:
+            messages.append(json.loads(text))
+            if messages[-1]["event"] == last:
+                break
+    return messages
+
+
+def test_a_websocket_tells_the_same(client: Client) -> None:
+    (state,) = told_by_socket(client, "", "state")
+    assert state["data"]["jobs"] == []
+    id = client.make(prompt="x", width=64, height=64)["id"]
+    messages = told_by_socket(client, f"?after={state['id']}", "finished")
+    assert messages[0]["event"] == "resumed"
+    mine = [message["event"] for message in messages if message["data"].get("job_id") == id]
+    assert mine[:2] == ["queued", "started"]
+    assert mine[-1] == "finished"
+
+
+def test_a_websocket_of_another_site_is_refused(client: Client) -> None:
+    address = f"ws://{client.site.host}/api/v1/events/ws"
+    with pytest.raises(InvalidStatus) as raised, connect(address, origin=Origin("http://evil")):
+        pass
+    assert raised.value.response.status_code == 403
+
+
+def test_a_websocket_that_is_left_is_forgotten(client: Client) -> None:
+    told_by_socket(client, "", "state")
+    until(lambda: len(client.site.gate.streams) == 0)
+    assert client.get("/api/v1/state").status == 200

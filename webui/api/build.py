@@ -5,15 +5,17 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
 import webui.api.routes
 from webui import __version__
 from webui.api.caching import file_answer
+from webui.api.description import describe
 from webui.api.errors import add_error_handlers
 from webui.api.openai.links import Links
+from webui.api.recent import RecentEvents
 from webui.api.sdapi.desk import Desk
 from webui.core.registry import discover
 from webui.gate.access import Access, needs
@@ -28,11 +30,12 @@ def build_api(studio: Studio, assets: Path | None) -> FastAPI:
 
     FastAPI's own pages about the API stay off: they load their scripts from other servers.
     """
-    app = FastAPI(
+    app = _DescribedAPI(
         title="Gesso", version=__version__, openapi_url=None, docs_url=None, redoc_url=None
     )
     app.state.studio = studio
     app.state.links = Links()
+    app.state.recent = RecentEvents(studio.bus, studio.jobs.boot)
     app.state.desk = Desk()
     add_error_handlers(app)
     for router in discover(webui.api.routes, "ROUTER"):
@@ -43,6 +46,14 @@ def build_api(studio: Studio, assets: Path | None) -> FastAPI:
             path = f"/assets/{file.relative_to(assets).as_posix()}"
             app.add_api_route(path, _asset(file), include_in_schema=False)
     return app
+
+
+class _DescribedAPI(FastAPI):
+    """FastAPI that describes also what the gate and the error handlers answer."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API."""
+        return describe(self)
 
 
 def _asset(file: Path) -> Callable[[Request], Response]:

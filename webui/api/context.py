@@ -8,13 +8,14 @@ from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 from webui.api.openai.links import Links
+from webui.api.recent import RecentEvents
 from webui.core.job import Job, JobId, PersonId
 from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.result import Picture
 from webui.studio import Studio
 
 
-def the_studio(request: Request) -> Studio:
+def the_studio(request: HTTPConnection) -> Studio:
     """The studio that the API was built for."""
     return cast("Studio", request.app.state.studio)
 
@@ -22,6 +23,11 @@ def the_studio(request: Request) -> Studio:
 def the_links(request: Request) -> Links:
     """The maker of addresses under which single pictures can be fetched."""
     return cast("Links", request.app.state.links)
+
+
+def the_recent_events(request: HTTPConnection) -> RecentEvents:
+    """The newest events."""
+    return cast("RecentEvents", request.app.state.recent)
 
 
 def the_caller(request: HTTPConnection) -> Caller:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, cast
 
@@ -11,12 +12,13 @@ from fastapi.responses import JSONResponse
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
-from webui.core.codec import explain
+from webui.core.codec import encode, explain
 from webui.core.errors import (
     DiskFull,
     EngineError,
     GessoError,
     InvalidRequest,
+    LimitReached,
     ModelUnreadable,
     NotFound,
     NotPermitted,
@@ -24,6 +26,7 @@ from webui.core.errors import (
 )
 
 STATUSES: Final[tuple[tuple[type[GessoError], HTTPStatus], ...]] = (
+    (LimitReached, HTTPStatus.TOO_MANY_REQUESTS),
     (InvalidRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
     (ModelUnreadable, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -35,6 +38,21 @@ STATUSES: Final[tuple[tuple[type[GessoError], HTTPStatus], ...]] = (
 NO_JSON: Final = (
     "The body is not a JSON object. Send one, with the header Content-Type: application/json."
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What was wrong. `field` names the part of the request, null when it is about none."""
+
+    field: str | None
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Every error of this API."""
+
+    error: Fault
 
 
 def add_error_handlers(app: FastAPI) -> None:
@@ -82,4 +100,5 @@ def _on_bug(_: Request, error: Exception) -> JSONResponse:
 
 
 def _answer(status: HTTPStatus, message: str, field: str | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"field": field or None, "message": message}}, int(status))
+    refusal = Refusal(error=Fault(field=field or None, message=message))
+    return JSONResponse(encode(refusal), int(status))

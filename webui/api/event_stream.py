@@ -1,8 +1,10 @@
-"""The server's events for one reader, as server-sent events. Nothing here waits for a reader.
+"""The server's events for one reader, by server-sent events or a websocket. Nothing here waits for
+a reader.
 
 Events come from any thread and are put into the reader's own feed. A reader that is slow gets
 only the newest progress and preview of each job; one that falls behind with what can't be left
-out is cut off, and finds the whole state again when it comes back.
+out is cut off. When it comes back and names the last event it saw, it gets what it missed, or,
+where that is too long ago, the whole state again.
 """
 
 from __future__ import annotations
@@ -10,43 +12,82 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
+from webui.api.recent import RecentEvents, concerns, replaced_by_newer
 from webui.core.codec import encode, to_json
-from webui.core.events import DownloadChanged, JobProgress, Message, PreviewReady
+from webui.core.events import Message
 from webui.core.job import PersonId
-from webui.jobs.bus import EventBus
 
 HEARTBEAT_S: Final = 15.0
 RETRY_MS: Final = 1000
 """How long a browser waits before it connects again."""
 MOST_WAITING: Final = 1000
+STATE: Final = "state"
+RESUMED: Final = "resumed"
 
 
-async def event_stream(
-    bus: EventBus,
-    read_state: Callable[[], str],
-    person: PersonId,
-    heartbeat_s: float = HEARTBEAT_S,
-) -> AsyncIterator[str]:
-    """First the state, then each event that concerns `person`, until the reader goes.
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One event on its way out; `data` is JSON."""
 
-    `read_state` gives the state as JSON and may block.
-    """
+    id: str
+    kind: str
+    data: str
+
+    def as_text(self) -> str:
+        """In the form of server-sent events."""
+        return f"id: {self.id}\nevent: {self.kind}\ndata: {self.data}\n\n"
+
+    def as_json(self) -> str:
+        """In the form of a websocket's message."""
+        return f'{{"id":"{self.id}","event":"{self.kind}","data":{self.data}}}'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Who reads. `read_state` gives the state as JSON and may block; `last_seen` is the id of the
+    last event that they saw, "" when they come for the first time."""
+
+    person: PersonId
+    read_state: Callable[[], str]
+    last_seen: str = ""
+    heartbeat_s: float = HEARTBEAT_S
+
+
+async def event_stream(recent: RecentEvents, reader: Reader) -> AsyncIterator[str]:
+    """The events as text of server-sent events, until the reader goes or is too far behind."""
+    async with contextlib.aclosing(news(recent, reader)) as batches:
+        yield f"retry: {RETRY_MS}\n"
+        async for batch in batches:
+            yield "".join(told.as_text() for told in batch) or ": still here\n\n"
+
+
+async def news(recent: RecentEvents, reader: Reader) -> AsyncGenerator[Sequence[Told]]:
+    """First `state` or, for one who comes back in time, `resumed` and what was missed; then each
+    event that concerns the reader. An empty batch now and then shows that all is well."""
     feed = Feed(asyncio.get_running_loop())
 
     def watch(message: Message) -> None:
-        if message.owner in ("", person):
+        if concerns(message, reader.person):
             feed.offer(message)
 
-    forget = bus.subscribe(watch)
+    forget = recent.bus.subscribe(watch)
     try:
-        yield f"retry: {RETRY_MS}\nevent: state\ndata: {await run_in_threadpool(read_state)}\n\n"
-        while (messages := await feed.take(heartbeat_s)) is not None:
-            yield "".join(map(as_event, messages)) or ": still here\n\n"
+        newest, missed = recent.newest, recent.after(reader.last_seen, reader.person)
+        if missed is None:
+            state = await run_in_threadpool(reader.read_state)
+            yield [Told(id=recent.name(newest), kind=STATE, data=state)]
+        else:
+            start = Told(id=reader.last_seen, kind=RESUMED, data="{}")
+            newest = missed[-1].seq if missed else newest
+            yield [start, *(_told(recent, message) for message in missed)]
+        while (messages := await feed.take(reader.heartbeat_s)) is not None:
+            yield [_told(recent, message) for message in messages if message.seq > newest]
     finally:
         forget()
 
@@ -78,7 +119,7 @@ class Feed:
         return taken
 
     def _put(self, message: Message) -> None:
-        key = _key(message)
+        key = replaced_by_newer(message)
         self._waiting.pop(key, None)
         self._waiting[key] = message
         if len(self._waiting) > MOST_WAITING:
@@ -87,17 +128,7 @@ class Feed:
         self._has_come.set()
 
 
-def as_event(message: Message) -> str:
-    """A message in the form of the event stream."""
+def _told(recent: RecentEvents, message: Message) -> Told:
     kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(message.event).__name__).lower()
-    fields = to_json({"job_id": message.job_id, **encode(message.event)})
-    return f"id: {message.seq}\nevent: {kind}\ndata: {fields}\n\n"
-
-
-def _key(message: Message) -> object:
-    """Equal for messages of which only the newest counts."""
-    if isinstance(message.event, JobProgress | PreviewReady):
-        return type(message.event), message.job_id
-    if isinstance(message.event, DownloadChanged):
-        return type(message.event), message.event.download_id
-    return message.seq
+    data = to_json({"job_id": message.job_id, **encode(message.event)})
+    return Told(id=recent.name(message.seq), kind=kind, data=data)

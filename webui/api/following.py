@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
 from functools import partial
-from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
 from webui.api.event_stream import Feed
-from webui.api.waiting import until_over
+from webui.api.waiting import LOOK_S
 from webui.core.events import Message
 from webui.core.job import Job
 from webui.studio import Studio
-
-LOOK_S: Final = 5.0
-"""Looks at the table now and then even without an event: a job may have ended just before."""
 
 
 async def follow(studio: Studio, job: Job) -> AsyncGenerator[tuple[Job, Sequence[Message]]]:
@@ -40,13 +35,6 @@ async def follow(studio: Studio, job: Job) -> AsyncGenerator[tuple[Job, Sequence
             messages = await feed.take(LOOK_S) or ()
     finally:
         forget()
-
-
-async def within(studio: Studio, job: Job, seconds: float) -> Job:
-    """The job when it is over, or as it is after so many seconds. It goes on then."""
-    with suppress(TimeoutError):
-        return await asyncio.wait_for(until_over(studio, job.id), seconds)
-    return await run_in_threadpool(studio.jobs.get, job.id)
 
 
 def end_soon(studio: Studio, job: Job) -> None:

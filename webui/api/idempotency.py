@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import Request
+from fastapi import Header, Request
 
 from webui.api.context import the_person
 from webui.core.errors import InvalidRequest
 
 HEADER: Final = "Idempotency-Key"
 LONGEST: Final = 255
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias=HEADER,
+        min_length=1,
+        max_length=LONGEST,
+        description="Any text of the client's, new for each job that it wants; sent again with "
+        "the same key, the request gives back the first job.",
+    ),
+]
+"""Describes the header; `dedupe_key` reads it."""
 
 
 def dedupe_key(request: Request) -> str | None:

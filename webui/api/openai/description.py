@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
 from webui.api.openai.answers import CompletedEvent, ImagesResponse, PartialImageEvent
 from webui.api.openai.asked import ImagesQuery
-
-EXAMPLE: Final = MappingProxyType(
-    {"prompt": "a red apple, 3d style", "size": "512x512", "response_format": "b64_json"}
-)
 
 
 def _query() -> dict[str, Any]:
@@ -22,7 +17,7 @@ def _query() -> dict[str, Any]:
 
 def _json_body() -> dict[str, Any]:
     schema = {**_query(), "required": ["prompt"]}
-    content = {"application/json": {"schema": schema, "example": dict(EXAMPLE)}}
+    content = {"application/json": {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -24,12 +24,15 @@ SERVER: Final = "server_error"
 CODES: Final[Mapping[int, str]] = MappingProxyType(
     {
         401: "invalid_api_key",
-        403: "insufficient_permissions",
+        403: "forbidden",
         404: "not_found",
         413: "request_too_large",
         429: "rate_limit_exceeded",
         507: "disk_full",
     }
+)
+KINDS: Final[Mapping[int, str]] = MappingProxyType(
+    {403: "permission_error", 429: "rate_limit_error"}
 )
 PARAMS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -131,6 +134,5 @@ def told(error: GessoError) -> tuple[HTTPStatus, OpenAIFault]:
             code="invalid_value" if isinstance(error, InvalidRequest) else "invalid_image_file",
         )
     kind = SERVER if status >= HTTPStatus.INTERNAL_SERVER_ERROR else INVALID
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        kind = "requests"
+    kind = KINDS.get(int(status), kind)
     return status, OpenAIFault(message=str(error), type=kind, code=CODES.get(int(status)))

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from webui.api.context import RawBody, own_job, the_person, the_studio
+from webui.api.idempotency import IdempotencyKey, dedupe_key
 from webui.api.known_fields import refuse_unknown_fields
+from webui.api.terms import AskedTerms
 from webui.api.views import JobView, job_view, job_views
+from webui.api.waiting import PreferHeader, WaitQuery, wait_asked, waited
+from webui.core.job import Job
 from webui.core.request import GenerationRequest, Mode
 from webui.gate.access import Access, needs
+from webui.jobs.store import Terms
 
 ROUTER = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
+
+OVER: Final[Any] = MappingProxyType({200: {"model": JobView, "description": "It is over."}})
 
 
 @ROUTER.get("")
@@ -26,20 +35,43 @@ def list_jobs(
     return job_views(studio, studio.jobs.recent(the_person(request), mode, limit))
 
 
-@ROUTER.post("", status_code=HTTPStatus.ACCEPTED)
+@ROUTER.post("", status_code=HTTPStatus.ACCEPTED, responses=OVER)
 @needs(Access.ARTIST)
-def add_job(request: Request, asked: GenerationRequest, body: RawBody) -> JobView:
-    """Accept a job. When the answer comes it is stored, and will run whatever happens."""
-    refuse_unknown_fields(GenerationRequest, body)
+async def add_job(
+    request: Request,
+    response: Response,
+    asked: GenerationRequest,
+    body: RawBody,
+    terms: AskedTerms,
+    wait: WaitQuery = 0,
+    prefer: PreferHeader = "",
+    key: IdempotencyKey = None,
+) -> JobView:
+    """Accept a job. When the answer comes it is stored, and will run whatever happens. With
+    `wait`, the answer comes when it is over (200), or after so many seconds (202)."""
     studio = the_studio(request)
-    return job_view(studio, studio.submit(asked, the_person(request)))
+    job = await run_in_threadpool(_accept, request, asked, body, terms)
+    job = await waited(request, studio, job, wait_asked(response, wait, prefer))
+    if job.state.is_over:
+        response.status_code = HTTPStatus.OK
+    return await run_in_threadpool(job_view, studio, job)
+
+
+def _accept(request: Request, asked: GenerationRequest, body: bytes, terms: Terms) -> Job:
+    refuse_unknown_fields(GenerationRequest, body)
+    return the_studio(request).submit(asked, the_person(request), dedupe_key(request), terms)
 
 
 @ROUTER.get("/{id}")
 @needs(Access.PERSON)
-def read_job(request: Request, id: str) -> JobView:
-    """One job as it is now."""
-    return job_view(the_studio(request), own_job(request, id))
+async def read_job(
+    request: Request, response: Response, id: str, wait: WaitQuery = 0, prefer: PreferHeader = ""
+) -> JobView:
+    """One job as it is now or, with `wait`, when it is over, but after so many seconds at last."""
+    studio = the_studio(request)
+    job = await run_in_threadpool(own_job, request, id)
+    job = await waited(request, studio, job, wait_asked(response, wait, prefer))
+    return await run_in_threadpool(job_view, studio, job)
 
 
 @ROUTER.post("/{id}/cancel")
