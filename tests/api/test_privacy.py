@@ -146,3 +146,13 @@ def test_an_artist_changes_nothing_of_the_server(team: Team) -> None:
         ("POST", "/api/v1/models/hashes"),
     ):
         assert team.ben.ask(method, path, {}).status == 403, path
+
+
+def test_how_often_others_use_a_model_is_not_told(team: Team) -> None:
+    used = {
+        visitor.name: sum(row["pictures"] for row in visitor.get("/api/v1/models/table")["rows"])
+        for visitor in (team.ann, team.vic, team.owner)
+    }
+    assert used["ann"] == 1
+    assert used["vic"] == 0
+    assert used["local"] >= 1

@@ -53,7 +53,7 @@ def hasher(catalog: Catalog) -> Iterator[Hasher]:
 
 def table(catalog: Catalog, uses: Mapping[str, int] | None = None) -> ModelTable:
     latents = {family.id: family.latents for family in load_families()}
-    return ModelTable(catalog, Cards(catalog), lambda: uses or {}, latents)
+    return ModelTable(catalog, Cards(catalog), lambda _: uses or {}, latents)
 
 
 def names(made: ModelTable, query: TableQuery) -> list[str]:

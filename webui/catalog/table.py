@@ -14,6 +14,7 @@ from webui.catalog.cards import Card, Cards
 from webui.catalog.catalog import Catalog
 from webui.catalog.homes import better_home
 from webui.catalog.widths import FAMILY_NAMES
+from webui.core.job import PersonId
 from webui.core.model import ModelInfo, ModelKind
 
 TWINS_NAMED: Final = 3
@@ -93,19 +94,20 @@ class ModelTable:
         self,
         catalog: Catalog,
         cards: Cards,
-        uses: Callable[[], Mapping[str, int]],
+        uses: Callable[[PersonId | None], Mapping[str, int]],
         latents: Mapping[str, str],
     ) -> None:
-        """`uses` gives the number of pictures by hash and by id of a model, `latents` the variant
+        """`uses` gives the number of a person's pictures, or of all, by hash and by id of a model,
+        `latents` the variant
         of the VAEs that fit a family."""
         self._catalog: Final = catalog
         self._latents: Final = latents
         self._cards: Final = cards
         self._uses: Final = uses
 
-    def page(self, query: TableQuery) -> TablePage:
-        """The rows that a query finds."""
-        facts = self._facts()
+    def page(self, query: TableQuery, person: PersonId | None = None) -> TablePage:
+        """The rows that a query finds, with the number of a person's pictures, or of all."""
+        facts = self._facts(person)
         found = [model for kind in ModelKind for model in self._cards.search(kind, query.search)]
         found = [model for model in found if facts.fits(model, query.only)]
         kinds = Counter(model.kind.value for model in found)
@@ -122,19 +124,19 @@ class ModelTable:
             total_bytes=sum(model.size_bytes for model in found),
         )
 
-    def row(self, id: str) -> Row:
-        """The row of the model with this id. Raises NotFound."""
-        return self._row(self._catalog.get(id), self._facts())
+    def row(self, id: str, person: PersonId | None = None) -> Row:
+        """The row of the model with this id, as in `page`. Raises NotFound."""
+        return self._row(self._catalog.get(id), self._facts(person))
 
     def duplicates(self) -> list[list[ModelInfo]]:
         """Files of the same contents, as far as their hashes are known; the largest first."""
-        groups = self._facts().twins.values()
+        groups = self._facts(None).twins.values()
         return sorted(groups, key=lambda group: -group[0].size_bytes)
 
-    def _facts(self) -> _Facts:
+    def _facts(self, person: PersonId | None) -> _Facts:
         models = [model for kind in ModelKind for model in self._catalog.models(kind)]
         return _Facts(
-            uses=self._uses(),
+            uses=self._uses(person),
             twins=_twins(models),
             brought=frozenset((model.kind, model.variant) for model in models),
             latents=self._latents,

@@ -72,16 +72,16 @@ _SETTLED: Final = (
     "seq < (SELECT ifnull(min(seq), 9e18) FROM pictures WHERE is_saved = 0)"
 )
 _USED: Final = f"""
-SELECT name, count(*) FROM (
-    SELECT seq, json_extract(recipe, '$.model.hash') AS name FROM pictures WHERE {_SETTLED}
-    UNION SELECT seq, json_extract(recipe, '$.model.id') FROM pictures WHERE {_SETTLED}
-    UNION SELECT seq, json_extract(value, '$.hash')
+SELECT owner, name, count(*) FROM (
+    SELECT seq, owner, json_extract(recipe, '$.model.hash') AS name FROM pictures WHERE {_SETTLED}
+    UNION SELECT seq, owner, json_extract(recipe, '$.model.id') FROM pictures WHERE {_SETTLED}
+    UNION SELECT seq, owner, json_extract(value, '$.hash')
         FROM pictures, json_each(recipe, '$.files') WHERE {_SETTLED}
-    UNION SELECT seq, json_extract(value, '$.id')
+    UNION SELECT seq, owner, json_extract(value, '$.id')
         FROM pictures, json_each(recipe, '$.files') WHERE {_SETTLED}
-) WHERE name > '' GROUP BY name
+) WHERE name > '' GROUP BY owner, name
 """
-"""Pictures by the models in them, each once for a model."""
+"""Pictures by whose they are and by the models in them, each once for a model."""
 _INSERT: Final = (
     f"({_COLUMNS}, is_saved) VALUES (:id, :job_id, :index, :owner, :mode, :path, :width, :height, "
     ":words, :series, :number, :created_at, :trashed_at, :digest, :facts, :recipe, :is_saved)"
@@ -236,14 +236,17 @@ class Index:
         number = self._one("SELECT max(number) FROM pictures WHERE series = ?", series)[0]
         return None if number is None else int(number)
 
-    def uses(self, after: int) -> tuple[int, Counter[str]]:
-        """How many pictures since the row `after` were made with each model, by its hash and by
-        its id, and the row up to which that is."""
+    def uses(self, after: int) -> tuple[int, dict[PersonId, Counter[str]]]:
+        """How many pictures since the row `after` each person made with each model, by its hash
+        and by its id, and the row up to which that is."""
         newest = self._one(f"SELECT max(seq) FROM pictures WHERE {_SETTLED}", after)[0]
         if newest is None:
-            return after, Counter()
+            return after, {}
         rows = self._rows(_USED, *[after] * 4)
-        return int(newest), Counter({str(name): int(count) for name, count in rows})
+        found: dict[PersonId, Counter[str]] = {}
+        for owner, name, count in rows:
+            found.setdefault(PersonId(owner), Counter())[str(name)] = int(count)
+        return int(newest), found
 
     def page(
         self,

@@ -8,13 +8,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from webui.api.context import RawBody, the_studio
+from webui.api.context import RawBody, the_caller, the_studio
 from webui.api.known_fields import refuse_unknown_fields
 from webui.api.routes.cards import CardView, card_view
 from webui.catalog.hashing import Hashing, alike_first
 from webui.catalog.scan import Looking
 from webui.catalog.table import Only, Order, Row, TableQuery, family_label
+from webui.core.job import PersonId
 from webui.core.model import ModelKind
+from webui.core.person import Role
 from webui.gate.access import Access, needs
 from webui.studio import Studio
 
@@ -143,7 +145,7 @@ def list_rows(
         limit=limit,
     )
     studio = the_studio(request)
-    page = studio.models.page(query)
+    page = studio.models.page(query, _whose(request))
     return TableView(
         rows=[_row_view(row) for row in page.rows],
         offset=offset,
@@ -162,7 +164,13 @@ def list_rows(
 @needs(Access.PERSON)
 def read_row(request: Request, id: Annotated[str, Query(max_length=1000)]) -> RowView:
     """One model with everything that is known of it."""
-    return _row_view(the_studio(request).models.row(id))
+    return _row_view(the_studio(request).models.row(id, _whose(request)))
+
+
+def _whose(request: Request) -> PersonId | None:
+    """Whose pictures count: one's own; for the owner, who may remove models, everybody's."""
+    caller = the_caller(request)
+    return None if caller.role.covers(Role.OWNER) else caller.id
 
 
 @ROUTER.get("/problems")
