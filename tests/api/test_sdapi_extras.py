@@ -124,6 +124,7 @@ def test_there_is_nobody_to_describe_a_picture(program: Program) -> None:
     found = program.refused("interrogate", {"image": picture(), "model": "clip"})
     assert (found[0], "Model not found" in found[1]) == (404, True)
     assert program.refused("interrogate", {"model": "clip"})[0] == 404
+    assert program.ask("GET", "interrogate").status == 404
 
 
 def test_a_body_may_be_large_but_not_too_large(program: Program) -> None:

@@ -214,6 +214,11 @@ def test_nothing_tells_where_files_lie(program: Program) -> None:
     ]
 
 
+def test_an_address_may_end_in_a_slash(program: Program) -> None:
+    assert program.get("options/") == program.get("options")
+    assert program.post("options/", {}) is None
+
+
 def test_memory_is_told_in_bytes(program: Program) -> None:
     found = program.get("memory")
     assert set(found) == {"ram", "cuda"}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
+from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
@@ -15,14 +16,18 @@ from webui.api.leaving import while_connected
 from webui.api.routes.sdapi_generation import CLIENT_GONE, IMAGE_BYTES, ignored_header
 from webui.api.sdapi.desk import the_desk
 from webui.api.sdapi.enlarging import Enlarger
-from webui.api.sdapi.errors import Refused, SdapiRoute
+from webui.api.sdapi.errors import Refused
 from webui.api.sdapi.extras import json_body, png_info
 from webui.api.sdapi.fields import read_object
 from webui.api.sdapi.pictures import read_base64
+from webui.api.sdapi.router import SdapiRouter
 from webui.gate.access import Access, needs
 
-ROUTER = APIRouter(
-    prefix="/sdapi/v1", tags=["sdapi"], route_class=SdapiRoute, include_in_schema=False
+ROUTER = SdapiRouter()
+
+NO_CAPTIONS: Final = (
+    "Model not found: this studio has none that describes pictures. Write the prompt yourself, "
+    "or read it with png-info."
 )
 
 
@@ -48,6 +53,13 @@ async def read_png_info(request: Request) -> Response:
         return Response(await run_in_threadpool(_png_info, body), media_type="application/json")
 
 
+@ROUTER.get("/interrogate")
+@needs(Access.PERSON)
+def deny_describing() -> None:
+    """Tells programs that look whether the route is there that it is not."""
+    raise Refused(HTTPStatus.NOT_FOUND, NO_CAPTIONS)
+
+
 @ROUTER.post("/interrogate")
 @needs(Access.PERSON, max_body_bytes=IMAGE_BYTES)
 async def describe(request: Request) -> Response:
@@ -56,11 +68,7 @@ async def describe(request: Request) -> Response:
         asked = await run_in_threadpool(read_object, body)
     if not asked.get("image"):
         raise Refused(HTTPStatus.NOT_FOUND, "Image not found. Send one.")
-    raise Refused(
-        HTTPStatus.NOT_FOUND,
-        "Model not found: this studio has none that describes pictures. Write the prompt yourself, "
-        "or read it with png-info.",
-    )
+    raise Refused(HTTPStatus.NOT_FOUND, NO_CAPTIONS)
 
 
 async def _enlarged(request: Request, *, is_batch: bool) -> Response:

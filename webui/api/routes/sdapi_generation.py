@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect
 
 from webui.api.context import the_person, the_studio
 from webui.api.leaving import while_connected
 from webui.api.sdapi.desk import the_desk
-from webui.api.sdapi.errors import SdapiRoute
 from webui.api.sdapi.fields import GenerationFields, ImageFields, TextFields
 from webui.api.sdapi.making import Maker
+from webui.api.sdapi.router import SdapiRouter
 from webui.gate.access import MIB, Access, needs
 
-ROUTER = APIRouter(
-    prefix="/sdapi/v1", tags=["sdapi"], route_class=SdapiRoute, include_in_schema=False
-)
+ROUTER = SdapiRouter()
 
 TEXT_BYTES: Final = 16 * MIB
 IMAGE_BYTES: Final = 128 * MIB

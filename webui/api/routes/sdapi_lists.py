@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from webui.api.context import the_studio
 from webui.api.sdapi import lists
-from webui.api.sdapi.errors import SdapiRoute
 from webui.api.sdapi.lists import Row
+from webui.api.sdapi.router import SdapiRouter
 from webui.core.model import ModelKind
 from webui.gate.access import Access, needs
 
-ROUTER = APIRouter(
-    prefix="/sdapi/v1", tags=["sdapi"], route_class=SdapiRoute, include_in_schema=False
-)
+ROUTER = SdapiRouter()
 
 
 @ROUTER.get("/samplers")

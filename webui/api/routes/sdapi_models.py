@@ -5,15 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, Final
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from webui.api.context import the_studio
-from webui.api.sdapi.errors import Refused, SdapiRoute
+from webui.api.sdapi.errors import Refused
+from webui.api.sdapi.router import SdapiRouter
 from webui.gate.access import Access, needs
 
-ROUTER = APIRouter(
-    prefix="/sdapi/v1", tags=["sdapi"], route_class=SdapiRoute, include_in_schema=False
-)
+ROUTER = SdapiRouter()
 
 PATIENCE_S: Final = 20.0
 

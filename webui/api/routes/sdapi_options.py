@@ -5,25 +5,23 @@ from __future__ import annotations
 import logging
 from typing import Any, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from webui.api.context import the_caller, the_studio
 from webui.api.routes.sdapi_generation import ignored_header
 from webui.api.sdapi import lists
 from webui.api.sdapi.desk import Desk, the_desk
-from webui.api.sdapi.errors import SdapiRoute
 from webui.api.sdapi.fields import read_object
 from webui.api.sdapi.options import CHECKPOINT, check_permitted, read_options, show_options
+from webui.api.sdapi.router import SdapiRouter
 from webui.core.person import Caller, Role
 from webui.gate.access import MIB, Access, needs
 from webui.studio import Studio
 
 log = logging.getLogger(__name__)
 
-ROUTER = APIRouter(
-    prefix="/sdapi/v1", tags=["sdapi"], route_class=SdapiRoute, include_in_schema=False
-)
+ROUTER = SdapiRouter()
 
 SETTING: Final = "checkpoint"
 

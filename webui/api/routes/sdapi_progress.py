@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from webui.api.context import RawBody, the_person, the_studio
 from webui.api.sdapi.desk import the_desk
-from webui.api.sdapi.errors import SdapiRoute
 from webui.api.sdapi.fields import read_object
 from webui.api.sdapi.progress import cut_short, pending_tasks, read_progress, task_answer
+from webui.api.sdapi.router import SdapiRouter
 from webui.gate.access import Access, needs
 
-ROUTER = APIRouter(tags=["sdapi"], route_class=SdapiRoute, include_in_schema=False)
+ROUTER = SdapiRouter(prefix="")
 
 
 @ROUTER.get("/sdapi/v1/progress")
