@@ -15,6 +15,7 @@ from webui.families.dit_loading import read_settings
 from webui.families.dit_plan import Kind, Network, Plan, Reader
 from webui.families.flux2_layout import DIFFUSERS_MARKS, MARKS, flux2_config, flux2_names
 from webui.families.language_model import QWEN3, QWEN3_8B
+from webui.families.language_tokenizer import QWEN as QWEN_TOKENIZER
 
 SMALL: Final = "klein-4b"
 LARGE: Final = "klein-9b"
@@ -25,6 +26,8 @@ LISTENING: Final[Mapping[int, str]] = MappingProxyType({7680: SMALL, 12288: LARG
 TEXT_LAYERS: Final = ("txt_in.weight", "context_embedder.weight")
 STEPS: Final = MappingProxyType({False: 4, True: 50})
 """That its makers advise, for the base or not."""
+MOST_TOKENS: Final = 1012
+"""Of a prompt, without what stands around it."""
 NOTES: Final = (
     "Flux.2 reads brackets around words, as in (red:1.2), as if they were not there, and has no "
     "clip skip.",
@@ -118,6 +121,10 @@ class Flux2(TransformerFamily):
             )
         shift = shift_for(STEPS[variant.endswith(BASE)])
         return Kind(architecture="flux2", shift=shift, notes=NOTES, is_shift_known=True)
+
+    def reading(self, variant: str) -> tuple[Path, int]:
+        """By Qwen's vocabulary, all at once."""
+        return QWEN_TOKENIZER, MOST_TOKENS
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """As its makers advise."""

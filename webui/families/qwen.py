@@ -13,6 +13,7 @@ from webui.families.components import Shift
 from webui.families.dit_family import TransformerFamily, said
 from webui.families.dit_plan import Kind, Network, Plan, Reader
 from webui.families.language_model import QWEN25
+from webui.families.language_tokenizer import QWEN as QWEN_TOKENIZER
 from webui.families.qwen_vae import SETTINGS
 
 PLAIN: Final = ""
@@ -38,6 +39,8 @@ ARCHITECTURES: Final = MappingProxyType({EDIT: "qwen_edit", EDIT_PLUS: "qwen_edi
 """By which those are asked that edit."""
 CELLS: Final = 4
 """Of a token."""
+MOST_TOKENS: Final = 1019
+"""Of a prompt, without what stands around it."""
 NOTES: Final = (
     "Qwen-Image reads brackets around words, as in (red:1.2), as if they were not there, and has "
     "no clip skip.",
@@ -134,6 +137,10 @@ class QwenImage(TransformerFamily):
                 "can't run. Choose Qwen-Image."
             )
         return Kind(architecture=ARCHITECTURES.get(variant, "qwen"), shift=SHIFT, notes=NOTES)
+
+    def reading(self, variant: str) -> tuple[Path, int]:
+        """By Qwen's vocabulary, all at once."""
+        return QWEN_TOKENIZER, MOST_TOKENS
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """As its makers advise, but for the guidance scale: theirs is 4 and is weakened again."""

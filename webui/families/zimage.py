@@ -15,12 +15,15 @@ from webui.families.dit_loading import SCHEDULER
 from webui.families.dit_plan import Kind, Network, Plan, Reader
 from webui.families.flux import LATENTS
 from webui.families.language_model import QWEN3
+from webui.families.language_tokenizer import QWEN as QWEN_TOKENIZER
 from webui.families.zimage_layout import DIFFUSERS_MARKS, MARKS, zimage_config, zimage_names
 
 BASE: Final = "base"
 TURBO: Final = "turbo"
 SHIFTS: Final = MappingProxyType({TURBO: Shift(value=3.0), BASE: Shift(value=6.0)})
 BASE_SHIFT: Final = 6.0
+MOST_TOKENS: Final = 1016
+"""Of a prompt, without what stands around it."""
 NOTES: Final = (
     "Z-Image reads brackets around words, as in (red:1.2), as if they were not there, and has no "
     "clip skip.",
@@ -79,6 +82,10 @@ class ZImage(TransformerFamily):
     def kind(self, variant: str) -> Kind:
         """How it is asked, and how its steps lean."""
         return Kind(architecture="zimage", shift=SHIFTS[variant], notes=NOTES)
+
+    def reading(self, variant: str) -> tuple[Path, int]:
+        """By Qwen's vocabulary, all at once."""
+        return QWEN_TOKENIZER, MOST_TOKENS
 
     def defaults(self, model: ModelInfo) -> Defaults:
         """As its makers advise; their guidance scale counts from 0, ours from 1."""

@@ -1,6 +1,7 @@
 """Counts the tokens of a prompt without the model, for the counter on the page.
 
-Needs only the model's tokenizer folder: tokenizer.json, or vocab.json and merges.txt.
+Needs only the model's tokenizer folder: tokenizer.json, or vocab.json and merges.txt, or merges.txt
+alone.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from typing import Final
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from webui.core.request import Emphasis
+from webui.prompting.byte_pieces import FILE, MARKS, WORDS, read_pieces
 from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT
 from webui.prompting.prompt import parse
 from webui.prompting.schedule import schedule
 from webui.prompting.tokens import COMMA, Reading, Vocabulary, chunk_text
+from webui.prompting.weights import without_weights
 
 CHUNK: Final = 75
 """Tokens that the text encoders of Stable Diffusion take at once, without two marks."""
 COMMAS: Final = (COMMA, ",")
 """A comma in the vocabularies of CLIP and T5."""
+OTHERS: Final = ("tokenizer.json", "vocab.json")
+"""Beside a list of pairs they say more than it does."""
 KEPT_TOKENIZERS: Final = 4
 NO_VECTORS: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -64,6 +69,9 @@ def count_tokens(
     reading = Reading(emphasis=emphasis, vectors=vectors)
     parts = parse(prompt, field, is_negative=is_negative).parts
     texts = {stage.text for part in parts for stage in schedule(part.nodes, steps)}
+    if vocabulary.is_whole:
+        plain = [text if emphasis is Emphasis.NONE else without_weights(text) for text in texts]
+        return TokenCount(tokens=max(len(vocabulary.tokenize(each)) for each in plain), limit=size)
     counts = [
         (len(chunks) - 1, len(chunks[-1]))
         for chunks in (chunk_text(text, vocabulary, reading, field) for text in sorted(texts))
@@ -83,6 +91,8 @@ def read_vocabulary(folder: Path) -> Vocabulary:
 def _read(folder: Path, stamp: int) -> Vocabulary:
     """Read anew when a file changed: `stamp` is only there to tell."""
     whole = folder / "tokenizer.json"
+    if (folder / FILE).exists() and not any((folder / name).exists() for name in OTHERS):
+        return _from_pairs(folder)
     tokenizer = _from_json(whole) if whole.exists() else _from_parts(folder)
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -93,6 +103,25 @@ def _read(folder: Path, stamp: int) -> Vocabulary:
 
     comma = next((id for id in map(tokenizer.token_to_id, COMMAS) if id is not None), None)
     return Vocabulary(tokenize=tokenize, size=CHUNK, comma=comma)
+
+
+def _from_pairs(folder: Path) -> Vocabulary:
+    """A language model's, which reads the spaces around a text too."""
+    pieces = read_pieces(folder)
+    tokenizer = Tokenizer(models.BPE(vocab=dict(pieces.numbers), merges=list(pieces.pairs)))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(WORDS), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.add_special_tokens(list(MARKS))
+
+    def tokenize(text: str) -> list[int]:
+        return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    return Vocabulary(tokenize=tokenize, size=CHUNK, comma=None, is_whole=True)
 
 
 def _from_json(path: Path) -> Tokenizer:

@@ -30,6 +30,8 @@ class Vocabulary:
     tokenize: Callable[[str], Sequence[int]]
     size: int
     comma: int | None
+    is_whole: bool = False
+    """A language model: it reads all words in one piece, and no weights."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,11 @@ def parse_weights(prompt: str) -> tuple[Section, ...]:
     return tuple(_merge(section) for section in _sections(_read(prompt)))
 
 
+def without_weights(prompt: str) -> str:
+    """The text alone, for models that know no weights; what BREAK parts is joined by a space."""
+    return " ".join("".join(span.text for span in section) for section in parse_weights(prompt))
+
+
 def _read(prompt: str) -> list[_Piece]:
     pieces: list[_Piece] = []
     opened: dict[str, list[int]] = {"(": [], "[": []}

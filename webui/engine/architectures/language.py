@@ -17,7 +17,7 @@ from torch import Tensor
 from webui.core.errors import InvalidRequest
 from webui.core.request import Emphasis
 from webui.engine.architectures.text import Manner
-from webui.prompting.weights import parse_weights
+from webui.prompting.weights import without_weights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,5 +68,4 @@ def plain(text: str, manner: Manner) -> str:
     """A prompt without the brackets of its weights; what BREAK parts is joined by a space."""
     if manner.emphasis is Emphasis.NONE:
         return text
-    sections = parse_weights(text)
-    return " ".join("".join(span.text for span in section) for section in sections)
+    return without_weights(text)
