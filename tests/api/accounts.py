@@ -107,6 +107,8 @@ def open_house(root: Path, add: Callable[[FastAPI], None] | None = None) -> Iter
     app = build_api(studio, ASSETS)
     if add is not None:
         add(app)
-    with serving(protect(app, surroundings)) as site:
+    gate = protect(app, surroundings)
+    studio.people.on_revoked(gate.end_streams)
+    with serving(gate) as site:
         yield House(site=site, studio=studio)
     studio.close()

@@ -36,7 +36,7 @@ export function onSubmit(form, send) {
   let isBusy = false;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (isBusy) return;
+    if (isBusy || !isFilled(form)) return;
     isBusy = true;
     const button = form.querySelector("[type=submit]");
     button.setAttribute("aria-disabled", "true"); // not `disabled`: that would take the focus away
@@ -50,6 +50,13 @@ export function onSubmit(form, send) {
       button.removeAttribute("aria-disabled");
     }
   });
+}
+
+/** Whether nothing is blank; says what is. A blank must not count as a wrong password. */
+function isFilled(form) {
+  const blank = [...form.querySelectorAll("[required]")].find((input) => input.value === "");
+  if (blank) showFault(form, `${blank.labels[0].textContent} is missing. Type it.`, blank.name);
+  return !blank;
 }
 
 /** Say what is wrong, at the field it is about; "" takes it away. */
