@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -18,8 +19,9 @@ from tests.conftest import until
 from webui.gate.access import UPLOAD_BYTES, Access, needs
 from webui.gate.connection import Limits
 from webui.gate.gate import Gate
-from webui.gate.server import build_server
+from webui.gate.server import Network, build_server
 from webui.gate.sockets import open_loopback
+from webui.gate.tls import Tls
 from webui.studio import Studio
 from webui.ui.build import mount_page
 
@@ -48,6 +50,7 @@ class Site:
 
     port: int
     gate: Gate
+    scheme: str = "http"
 
     @property
     def host(self) -> str:
@@ -55,10 +58,11 @@ class Site:
 
     @property
     def origin(self) -> str:
-        return f"http://{self.host}"
+        return f"{self.scheme}://{self.host}"
 
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+    def connect(self, address: str = "127.0.0.1") -> socket.socket:
+        plain = socket.create_connection((address, self.port), timeout=20)
+        return _unchecked().wrap_socket(plain) if self.scheme == "https" else plain
 
     def ask(
         self,
@@ -90,16 +94,29 @@ def read_answer(connection: socket.socket, method: str = "GET") -> Answer:
     return Answer(status=response.status, headers=headers, body=response.read())
 
 
+def _unchecked() -> ssl.SSLContext:
+    """TLS without asking who vouches for the certificate: nobody does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 @contextmanager
-def serving(gate: Gate, limits: Limits | None = None) -> Iterator[Site]:
+def serving(
+    gate: Gate,
+    limits: Limits | None = None,
+    tls: Tls | None = None,
+    network: Network | None = None,
+) -> Iterator[Site]:
     """The gate behind a real server, in a thread."""
     sockets = open_loopback(0)
-    server = build_server(gate, limits)
+    server = build_server(gate, limits, tls, network)
     thread = threading.Thread(target=server.run, kwargs={"sockets": sockets}, daemon=True)
     thread.start()
     until(lambda: server.started)
     try:
-        yield Site(port=sockets[0].getsockname()[1], gate=gate)
+        port = int(sockets[0].getsockname()[1])
+        yield Site(port=port, gate=gate, scheme="https" if tls else "http")
     finally:
         server.should_exit = True
         thread.join(timeout=20)

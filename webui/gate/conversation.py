@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from asyncio.transports import BaseTransport
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from webui.gate.connection import Limits, drop
 from webui.gate.crowd import Crowd
 from webui.gate.deadline import Deadline
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
 
 
 class GuardedWebSocket(WebSocketsSansIOProtocol):
@@ -51,6 +54,14 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         """The client reads again."""
         super().resume_writing()
         self._reader.stop()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Pass on what the application says."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            # uvicorn takes a handshake that was refused like this for one that was forgotten, and
+            # would write an error into the log for whoever tries.
+            self.handshake_complete = True
 
     def drop(self) -> None:
         """End the connection without another word."""

@@ -119,7 +119,8 @@ class Gate:
         rule = self._table.find(method, path) or _NO_ROUTE
         refusal = check_origin(method, path, headers, own, scheme, rule)
         if refusal is None and rule.access is Access.CLOSED:
-            return _nothing_here(self._table.methods(path))
+            others = frozenset() if method == WEBSOCKET else self._table.methods(path)
+            return _nothing_here(others)
         if refusal is None and _is_remote_file(rule, path):
             return _nothing_here(frozenset())
         return refusal or check_length(headers, rule.max_body_bytes) or rule

@@ -73,7 +73,8 @@ class Streams:
         self._rechecks: asyncio.Task[None] | None = None
         self._is_closing = False
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
         """How many are open."""
         return len(self._open)
 

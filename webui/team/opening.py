@@ -24,7 +24,7 @@ from webui.team.poster import Poster
 
 DAY_S: Final = 24 * 3600.0
 NOTE: Final = "Shown in the terminal at the start"
-JOIN: Final = "/join#"
+JOIN: Final = "/join/"
 
 
 class Opening:
