@@ -76,6 +76,7 @@ def head(settings: Settings) -> str:
         f'<link rel="stylesheet" href="/assets/gesso.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/plans.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/cards.css?v={__version__}">\n'
+        f'<link rel="stylesheet" href="/assets/albums.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/models.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/downloads.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/png_info.css?v={__version__}">\n'

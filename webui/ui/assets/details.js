@@ -1,14 +1,16 @@
 /** The recipe and the actions of one picture of the History. */
 
 import { actionsFor } from "./actions.js";
+import { albumPutter } from "./albums_put.js";
 import { button, el, setText } from "./dom.js";
 import { notify } from "./notices.js";
 import { copyText } from "./recipe.js";
-import { getPicture } from "./server.js";
+import { getPicture, takeFromAlbum } from "./server.js";
 import { moment } from "./words.js";
 
 export class Details {
-  constructor(onClose, onEnlarge) {
+  /** `onTaken(picture)` is called when it was taken out of the album on show. */
+  constructor(onClose, onEnlarge, onTaken) {
     this.image = el("img", { alt: "" });
     const open = button("", () => onEnlarge(this.picture), {
       class: "picture",
@@ -30,6 +32,15 @@ export class Details {
       "aria-label": "Close the details",
     });
     this.actions = actionsFor("history", () => this.picture, null);
+    this.putter = albumPutter(() => this.picture);
+    this.take = button("Take out of the album", () => this.#take(onTaken), {
+      class: "gesso-button",
+      hidden: true,
+    });
+    this.actions.element.append(this.putter.opener, this.take);
+    this.save = el("a", { class: "gesso-button", text: "Save as", download: true });
+    this.foreign = el("div", { class: "foreign", hidden: true }, this.save);
+    this.copy = copy;
     this.element = el(
       "aside",
       { class: "details", "aria-label": "Details", hidden: true },
@@ -37,18 +48,49 @@ export class Details {
       open,
       this.when,
       this.actions.element,
+      this.foreign,
       this.text,
       copy,
+      this.putter.dialog,
     );
+  }
+
+  /** Which album is on show, if any. */
+  setAlbum(album) {
+    this.album = album;
+    this.take.hidden = !album?.is_mine;
+  }
+
+  async #take(onTaken) {
+    try {
+      await takeFromAlbum(this.album.id, this.picture.id);
+      onTaken(this.picture);
+    } catch (error) {
+      notify(error.message, { tone: "bad" });
+    }
+  }
+
+  /** Somebody else's picture: to look at and to save. */
+  #showForeign(picture) {
+    setText(this.when, `${picture.width}×${picture.height}`);
+    setText(this.text, picture.prompt);
+    this.text.hidden = !picture.prompt;
+    this.save.href = picture.url;
+    this.save.download = picture.name;
   }
 
   async show(picture) {
     this.picture = picture;
     this.element.hidden = !picture;
-    this.actions.show(picture);
+    const isForeign = picture?.isForeign ?? false;
+    this.actions.show(isForeign ? null : picture);
+    this.foreign.hidden = !isForeign;
+    this.text.hidden = false;
+    this.copy.hidden = isForeign;
     if (!picture) return;
     this.image.src = picture.url;
     this.image.alt = picture.prompt || "Picture without a prompt";
+    if (isForeign) return this.#showForeign(picture);
     setText(
       this.when,
       `${moment(picture.created_at)} · ${picture.width}×${picture.height} · ${picture.name}`,

@@ -1,10 +1,12 @@
 /** The History tab: all pictures, newest first, page by page; a click shows the recipe. */
 
+import { AlbumChoice } from "./albums.js";
 import { Details } from "./details.js";
 import { button, el, setText } from "./dom.js";
 import { openLightbox } from "./lightbox.js";
 import { Live } from "./live.js";
-import { getPictures } from "./server.js";
+import { getPicture, getPictures } from "./server.js";
+import { notify } from "./notices.js";
 import { store } from "./store.js";
 import { moment } from "./words.js";
 
@@ -44,9 +46,12 @@ customElements.define(
       this.details = new Details(
         () => this.#choose(null),
         (picture) => openLightbox(picture, this.pictures, this),
+        (picture) => this.#take(picture),
       );
+      this.albums = new AlbumChoice(() => this.#showAlbum());
       this.append(
-        el("div", { class: "tools" }, this.search, this.filter),
+        el("div", { class: "tools" }, this.search, this.filter, ...this.albums.parts),
+        this.albums.dialog,
         el(
           "div",
           { class: "columns" },
@@ -68,7 +73,7 @@ customElements.define(
       const newest = newestKnown();
       if (newest <= (this.newest ?? 0)) return;
       this.newest = newest;
-      if (this.loaded) this.#addNewest();
+      if (this.loaded && !this.albums.current) this.#addNewest();
     }
 
     choose(id) {
@@ -78,6 +83,13 @@ customElements.define(
     #searchSoon() {
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.#restart(), SEARCH_AFTER_MS);
+    }
+
+    #showAlbum() {
+      this.search.hidden = this.filter.hidden = this.albums.current !== null;
+      this.details.setAlbum(this.albums.current);
+      this.#choose(null);
+      this.#restart();
     }
 
     #restart() {
@@ -105,13 +117,16 @@ customElements.define(
       if (this.loading || (!fresh && this.next === null)) return;
       const query = this.#query();
       if (!fresh && this.next) query.before = this.next;
-      const mine = (this.loading = getPictures(query));
+      const page = this.albums.current
+        ? this.albums.page(PAGE, query.before)
+        : getPictures(query);
+      const mine = (this.loading = page);
       try {
-        const page = await mine;
+        const { pictures, next } = await mine;
         if (this.loading !== mine) return;
-        this.pictures =
-          fresh || !this.loaded ? page.pictures : [...this.pictures, ...page.pictures];
-        this.next = page.next;
+        this.pictures = fresh || !this.loaded ? pictures : [...this.pictures, ...pictures];
+        this.next = next;
+        if (!this.loaded) this.albums.load().catch(() => {});
         this.loaded = true;
         this.#draw();
       } catch (error) {
@@ -123,17 +138,21 @@ customElements.define(
 
     #draw() {
       this.grid.replaceChildren(...this.pictures.map((picture) => this.#tile(picture)));
-      const none =
-        this.search.value || this.filter.value
-          ? "Nothing found."
-          : "Nothing made yet. Your pictures will be kept here.";
+      const none = this.#noneWords();
       setText(this.end, this.pictures.length ? (this.next ? "" : "That is all.") : none);
+    }
+
+    #noneWords() {
+      if (this.albums.current) return "This album is empty. Choose a picture of yours and add it.";
+      if (this.search.value || this.filter.value) return "Nothing found.";
+      return "Nothing made yet. Your pictures will be kept here.";
     }
 
     #tile(picture) {
       let tile = this.tiles.get(picture.id);
       if (!tile) {
-        const label = `${picture.prompt || "no prompt"}, ${moment(picture.created_at)}`;
+        const words = picture.prompt || "no prompt";
+        const label = picture.created_at ? `${words}, ${moment(picture.created_at)}` : words;
         tile = button("", () => this.#choose(picture), {
           class: "tile",
           "aria-label": label,
@@ -149,7 +168,24 @@ customElements.define(
       this.chosen = picture;
       for (const [id, tile] of this.tiles)
         tile.setAttribute("aria-current", String(id === picture?.id));
-      this.details.show(picture);
+      if (picture?.isPartial) this.#showWhole(picture);
+      else this.details.show(picture);
+    }
+
+    /** An album's list tells little of a picture; its details need all. */
+    async #showWhole(picture) {
+      try {
+        const whole = await getPicture(picture.id);
+        if (this.chosen === picture) this.details.show(whole);
+      } catch (error) {
+        notify(error.message, { tone: "bad" });
+      }
+    }
+
+    /** It was taken out of the album on show. */
+    #take(picture) {
+      this.#drop(picture);
+      this.albums.load().catch(() => {});
     }
 
     #drop(picture) {

@@ -55,7 +55,8 @@ customElements.define(
       this.next.disabled = at >= this.pictures.length - 1;
       this.save.href = `${picture.url}?download=1`;
       this.save.download = picture.name;
-      this.recipe.show(picture);
+      this.recipe.element.hidden = Boolean(picture.isForeign);
+      if (!picture.isForeign) this.recipe.show(picture);
     }
 
     #step(by) {

@@ -52,6 +52,43 @@ export const makeAgain = (id) => call("POST", `/pictures/${encodeURIComponent(id
 /** Make a picture again and compare; the job, whose reason will say what was found. */
 export const verifyPicture = (id) => call("POST", `/pictures/${encodeURIComponent(id)}/verify`);
 
+/** One's own albums, then those of others for the team. */
+export const getAlbums = () => call("GET", "/albums");
+
+/** An album with some of its pictures: `{album, pictures, next}`. */
+export const getAlbum = (id, query) => call("GET", `${albumPath(id)}?${given(query)}`);
+
+/** A new album. */
+export const postAlbum = (wish) => call("POST", "/albums", JSON.stringify(wish), "application/json");
+
+/** Change an album. */
+export const putAlbum = (id, wish) =>
+  call("PUT", albumPath(id), JSON.stringify(wish), "application/json");
+
+/** Forget an album. */
+export const deleteAlbum = (id) => call("DELETE", albumPath(id));
+
+/** Put a picture into an album. */
+export const putIntoAlbum = (id, picture) =>
+  call("PUT", `${albumPath(id)}/pictures/${encodeURIComponent(picture)}`);
+
+/** Take a picture out of an album. */
+export const takeFromAlbum = (id, picture) =>
+  call("DELETE", `${albumPath(id)}/pictures/${encodeURIComponent(picture)}`);
+
+/** The links to an album. */
+export const getLinks = (id) => call("GET", `${albumPath(id)}/links`);
+
+/** A new link to an album; its `path` is told only now. */
+export const postLink = (id, days) =>
+  call("POST", `${albumPath(id)}/links`, JSON.stringify({ days }), "application/json");
+
+/** Make a link useless. */
+export const deleteLink = (id, link) =>
+  call("DELETE", `${albumPath(id)}/links/${encodeURIComponent(link)}`);
+
+const albumPath = (id) => `/albums/${encodeURIComponent(id)}`;
+
 /** Keep a picture file for jobs: `{id, width, height}`. */
 export const addInput = (file) => call("POST", "/inputs", file, file.type);
 
