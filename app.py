@@ -147,6 +147,7 @@ def _engine(settings: Settings) -> Engine:
         "device_id": settings.device_id,
         "threads": settings.threads,
         "compile_models": settings.compile_models,
+        "fp8_matmul": settings.fp8_matmul,
         "state_dir": str(settings.data / "engine"),
     }
     return EngineProcess("main", "webui.engine.local:create", options)

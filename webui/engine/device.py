@@ -116,6 +116,27 @@ def choose_gpu_dtype(name: str, capability: tuple[int, int] | None) -> torch.dty
     return torch.float32 if is_broken or is_slow else torch.float16
 
 
+def has_fp8(capability: tuple[int, int] | None) -> bool:
+    """Whether a GPU multiplies matrices of 8 bits: NVIDIA's do since Ada. `capability` is NVIDIA's
+    number of a generation; None for other makes and for processors."""
+    return capability is not None and capability >= (8, 9)
+
+
+def multiplies_fp8(device: torch.device) -> bool:
+    """Whether this device does, and this version of PyTorch with it, a scale for each row."""
+    if device.type != "cuda" or torch.version.hip is not None:
+        return False
+    if not has_fp8(torch.cuda.get_device_capability(device)):
+        return False
+    ones = torch.ones(16, 16, device=device).to(torch.float8_e4m3fn)
+    scale = torch.ones(16, 1, device=device)
+    try:
+        torch._scaled_mm(ones, ones.t(), scale_a=scale, scale_b=scale.t(), out_dtype=torch.bfloat16)
+    except RuntimeError:  # Ada has scales for rows in newer versions alone
+        return False
+    return True
+
+
 def _cpu(threads: int) -> Device:
     dtype = choose_cpu_dtype(
         has_amx=_has("_is_amx_tile_supported"), has_avx512_bf16=_has("_is_avx512_bf16_supported")

@@ -20,6 +20,7 @@ from webui.engine.options import Options
 from webui.engine.torch_thread import TorchThread
 
 if TYPE_CHECKING:
+    from webui.engine.device import Device
     from webui.engine.painter import Painter
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,20 @@ class LocalEngine:
         self._thread.close()
 
 
+def _can_do_fp8(device: Device) -> bool:
+    """Says so where it can't."""
+    from webui.engine.device import multiplies_fp8
+
+    is_able = multiplies_fp8(device.placement.device)
+    if not is_able:
+        log.warning(
+            "The setting fp8_matmul has no effect: %s does not multiply in 8 bits. That takes an "
+            "NVIDIA GPU since Ada (RTX 40, H100). Pictures are made without; leave it out.",
+            device.label,
+        )
+    return is_able
+
+
 def _make_painter(options: Options) -> Painter:
     """Imports torch and what stands on it, 3 to 5 s of one core: hence not at the top."""
     started = time.monotonic()
@@ -87,6 +102,7 @@ def _make_painter(options: Options) -> Painter:
         load_schedules(),
         state,
         compiles=options.compile_models,
+        is_fp8=options.fp8_matmul and _can_do_fp8(device),
     )
     gc.freeze()  # libraries' objects stay for good: no need to look through them again and again
     log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)

@@ -16,3 +16,4 @@ class Options:
     device_id: str = ""
     threads: int = 0
     compile_models: bool = False
+    fp8_matmul: bool = False

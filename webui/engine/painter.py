@@ -62,10 +62,11 @@ class Painter:
         available: Callable[[WeightStore], float] | None = None,
         *,
         compiles: bool = False,
+        is_fp8: bool = False,
     ) -> None:
         """`state`: a folder for what is learnt of this machine. `available`: how much more memory
         may be taken; by default the device says so. `compiles`: in the background, see
-        graphs/compiler.py."""
+        graphs/compiler.py. `is_fp8`: networks multiply in 8 bits, see engine/fp8."""
         self.device: Final = device
         self._history: Final = History(None if state is None else state / HISTORY)
         compiled = None if state is None else state / COMPILED
@@ -74,13 +75,14 @@ class Painter:
         attention = choose_attention(device.placement.device, device.placement.dtype, measured)
         attention.switch()
         self.manager: Final = PipelineManager(
-            families, device.placement, available, compiler, attention
+            families, device.placement, available, compiler, attention, is_fp8=is_fp8
         )
         self._converter: Final = Converter(None if state is None else state / CONVERTED)
         self._samplers: Final = samplers
         self._schedules: Final = schedules
         versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
         ways = {} if device.is_cpu else {"attention": attention.kind}
+        ways |= {"matrices": "float8_e4m3fn"} if is_fp8 else {}
         self._facts: Final[Mapping[str, str]] = {**device.facts(), **ways, **versions}
 
     def paint(self, work: Work) -> Generator[EngineEvent, None, None]:

@@ -8,7 +8,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from webui.engine.fp8.scaling import packed, quickly_packed
+from webui.engine.fp8.packing import quickly_packed
+from webui.engine.fp8.scaling import packed
 from webui.engine.weights.master import master, restored, working_device
 from webui.families.quantised.layers import BUFFER, FORM, Patch
 
