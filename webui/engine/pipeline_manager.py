@@ -301,7 +301,7 @@ class PipelineManager:
             encoder=PromptEncoder(architecture.make_encoder(spoken_to)),
             patcher=Patcher(components),
             runner=same[0].runner if same else self._runner(network),
-            caches=Caches(components.diffusion_model),
+            caches=same[0].caches if same else Caches(network),
             readers=tuple(readers.values()),
             seconds_per_call=same[0].seconds_per_call if same else 0.0,
         )
