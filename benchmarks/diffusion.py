@@ -11,7 +11,9 @@ At the end: a table of medians and ratios, and all of it as JSON. Rows (`--only`
 | sd15-b1, sd15-b4, sdxl-b1, sdxl-b4 | prompt to PIL picture, 30 Euler steps with guidance |
 | sd15-unet, sdxl-unet | one call of the UNet on the GPU: eager, as a graph, in both layouts |
 | sd15-compiled, sdxl-compiled | the same, blocks compiled (only with --compile: it takes minutes) |
-| sd15-fp8, sdxl-fp8 | that with matrices in 8 bits, and how far its answer is off |
+| sd15-fp8-unet, sdxl-fp8-unet | one call with matrices in 8 bits: times as fast, how far off |
+| sd15-fp8-b1, sdxl-fp8-b1 | whole pictures so, beside those in 16 bits |
+| sd15-cache-b1, sdxl-cache-b1 | whole pictures with the step cache, beside those without |
 | sd15-vae, sdxl-vae | decoding: at once, by rows, in both layouts |
 | sdxl-switch | from one checkpoint to another and back, and what memory stays behind |
 | cap-5.5, cap-3.5, cap-1.7, cap-sd15-3.5 | SDXL with so many GiB of the GPU, and SD 1.5 |

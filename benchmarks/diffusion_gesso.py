@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import count, pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from diffusion_fp8 import is_possible, to_fp8
 from diffusion_measures import (
     GIBIBYTE,
     NEGATIVE,
@@ -71,15 +71,16 @@ def rows(told: Told) -> Iterator[Row]:
         if told.has_compiler:
             yield Row(name=f"{told.kind}-compiled", run=partial(_compiled, told))
             yield Row(name=f"{told.kind}-b1-compiled", run=partial(_compiled_pictures, told))
-            if is_possible():
-                yield Row(name=f"{told.kind}-fp8", run=partial(_compiled, told, is_fp8=True))
 
 
 def _painter(told: Told) -> Painter:
     return Painter(told.device, told.families, load_samplers(), load_schedules())
 
 
-def _work(told: Told, kind: str, size: int, name: str = "a", prompt: str = "") -> Work:
+def work_of(
+    told: Told, kind: str, size: int, name: str = "a", prompt: str = "", **changes: Any
+) -> Work:
+    """A batch of pictures of random weights; `changes` are of its recipe."""
     file = told.checkpoint(kind, name)
     model = ModelInfo(
         id=file.stem,
@@ -103,11 +104,12 @@ def _work(told: Told, kind: str, size: int, name: str = "a", prompt: str = "") -
         clip_skip=1,
         version=__version__,
     )
+    recipe = replace(recipe, **changes)
     pictures = tuple(recipe.at(index) for index in range(size))
     return Work(recipes=pictures, model=model, inputs={}, preview_every_s=0)
 
 
-def _paint(painter: Painter, work: Work) -> tuple[list[Image.Image], list[float], dict[str, str]]:
+def paint(painter: Painter, work: Work) -> tuple[list[Image.Image], list[float], dict[str, str]]:
     """The pictures, when each step was told, and the last picture's facts."""
     pictures, marks, facts = [], [], {}
     for event in painter.paint(work):
@@ -120,12 +122,12 @@ def _paint(painter: Painter, work: Work) -> tuple[list[Image.Image], list[float]
 
 
 def _pictures(told: Told, painter: Painter, kind: str, size: int) -> Mapping[str, Any]:
-    painter.manager.get(_work(told, kind, size).model)
+    painter.manager.get(work_of(told, kind, size).model)
     sync()
     last: list[Any] = []
 
     def run() -> None:
-        last[:] = _paint(painter, _work(told, kind, size))
+        last[:] = paint(painter, work_of(told, kind, size))
 
     figures = with_peak(lambda: seconds(run, told.repeats, warm=2 if told.is_gpu else 1))
     pictures, marks, facts = last
@@ -133,7 +135,7 @@ def _pictures(told: Told, painter: Painter, kind: str, size: int) -> Mapping[str
     return {
         **figures,
         "per_image_s": figures["s"] / size,
-        "step_ms": _step(marks),
+        "step_ms": step_ms(marks),
         "spread": float(np.asarray(pictures[0]).std()),
         "facts": {key: value for key, value in facts.items() if key not in ("torch", "diffusers")},
     }
@@ -142,8 +144,8 @@ def _pictures(told: Told, painter: Painter, kind: str, size: int) -> Mapping[str
 def _capped(told: Told, kind: str, gibibytes: float) -> Mapping[str, Any]:
     """The same picture as without a cap, as far as the eye and the bits go."""
     free_painter = _painter(told)
-    work = _work(told, kind, 1, prompt=PROMPT)
-    wanted = _paint(free_painter, work)[0][0]
+    work = work_of(told, kind, 1, prompt=PROMPT)
+    wanted = paint(free_painter, work)[0][0]
     free_painter.manager.release()
     del free_painter
     free()
@@ -152,7 +154,7 @@ def _capped(told: Told, kind: str, gibibytes: float) -> Mapping[str, Any]:
     last: list[Any] = []
 
     def run() -> None:
-        last[:] = _paint(painter, work)
+        last[:] = paint(painter, work)
 
     try:
         repeats = 1 if told.is_quick or told.is_tiny else 2
@@ -164,7 +166,7 @@ def _capped(told: Told, kind: str, gibibytes: float) -> Mapping[str, Any]:
     apart = np.abs(np.asarray(pictures[0]).astype(int) - np.asarray(wanted))
     return {
         **figures,
-        "step_ms": _step(marks),
+        "step_ms": step_ms(marks),
         "is_same_picture": pictures[0].tobytes() == wanted.tobytes(),
         "largest_difference": int(apart.max()),
         "mean_difference": float(apart.mean()),
@@ -177,7 +179,7 @@ def _switch(told: Told, painter: Painter) -> Mapping[str, Any]:
     """To a checkpoint that is not in memory: until it is ready, until its first step."""
     ready, first_step, memory = [], [], []
     for turn in range(max(2, 2 if told.is_tiny else told.switches)):
-        work = _work(told, "sdxl", 1, name="ba"[turn % 2])
+        work = work_of(told, "sdxl", 1, name="ba"[turn % 2])
         sync()
         started = time.perf_counter()
         painter.manager.get(work.model)
@@ -210,13 +212,14 @@ def _unet(told: Told) -> Mapping[str, Any]:
         for size in (1, 2, 8):
             given = told.unet_arguments(told.kind, unet, size)
             name = f"{layout}_ms_n{size}"
-            found.update(_graphed(told, unet, given, name))
+            found.update(graphed(told, unet, given, name))
         del unet, given
         free()
     return found
 
 
-def _graphed(told: Told, network: Any, given: dict[str, Any], name: str) -> dict[str, Any]:
+def graphed(told: Told, network: Any, given: dict[str, Any], name: str) -> dict[str, Any]:
+    """A call, eager and as a graph."""
     recorder = make_recorder(told.device.placement.device) or RehearsingRecorder()
     eager, runner = EagerRunner(network), GraphRunner(network, recorder, eager_calls=0)
     before = eager(given, is_hooked=False)
@@ -257,12 +260,17 @@ def _vae(told: Told) -> Mapping[str, Any]:
     return found
 
 
-def _compiled(told: Told, *, is_fp8: bool = False) -> Mapping[str, Any]:
-    """Repeated blocks compiled in the background, then recorded; with matrices in 8 bits, too."""
+def _compiled(told: Told) -> Mapping[str, Any]:
     unet = told.load(told.kind).diffusion_model
     given = told.unet_arguments(told.kind, unet, 2)
-    exact = EagerRunner(unet)(given, is_hooked=False)
-    found: dict[str, Any] = {"fp8_layers": to_fp8(unet)} if is_fp8 else {}
+    return compiled(told, unet, given, EagerRunner(unet)(given, is_hooked=False))
+
+
+def compiled(
+    told: Told, unet: Any, given: dict[str, Any], exact: torch.Tensor
+) -> Mapping[str, Any]:
+    """Repeated blocks compiled in the background, then recorded."""
+    found: dict[str, Any] = {}
     eager = EagerRunner(unet)(given, is_hooked=False)
     recorder = make_recorder(told.device.placement.device) or RehearsingRecorder()
     inner = GraphRunner(unet, recorder, eager_calls=1)
@@ -290,16 +298,16 @@ def _compiled_pictures(told: Told) -> Mapping[str, Any]:
     painter = Painter(
         told.device, told.families, load_samplers(), load_schedules(), backend, compiles=True
     )
-    work = _work(told, told.kind, 1)
+    work = work_of(told, told.kind, 1)
     while not (jobs := painter.manager.get(work.model).runner.jobs):
-        _paint(painter, _work(told, told.kind, 1))
+        paint(painter, work_of(told, told.kind, 1))
     started = time.perf_counter()
     is_done = jobs[0].is_over.wait(300)
     waited = time.perf_counter() - started
     return {"is_done": is_done, "waited_s": waited, **_pictures(told, painter, told.kind, 1)}
 
 
-def _step(marks: list[float]) -> float:
+def step_ms(marks: list[float]) -> float:
     """Milliseconds from one to the next, in the middle of all."""
     apart = sorted(b - a for a, b in pairwise(marks))
     return apart[len(apart) // 2] * 1e3 if apart else 0.0

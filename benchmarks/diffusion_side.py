@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -17,13 +18,19 @@ def main() -> None:
 
     prepare_environment(os.environ)
     import torch
-    from diffusion_measures import Told
+    from diffusion_measures import Row, Told
 
     given = Told(told)
     if given.side == "stock":
         from diffusion_stock import rows
     else:
-        from diffusion_gesso import rows
+        from diffusion_gesso import rows as whole
+        from diffusion_shortcuts import rows as shortened
+
+        def rows(told: Told) -> Iterator[Row]:
+            yield from whole(told)
+            yield from shortened(told)
+
     with torch.inference_mode():
         given.facts()
         for row in rows(given):
