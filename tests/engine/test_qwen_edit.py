@@ -205,3 +205,31 @@ def test_a_text_encoder_without_eyes_is_refused(plus: Loaded, tmp_path: Path) ->
     placement = Placement(device=torch.device("cpu"), dtype=torch.float32)
     with pytest.raises(ModelUnreadable, match="reads words alone"):
         load_families()["qwen"].load(path, placement, parts)
+
+
+def test_its_text_encoder_can_be_streamed(plus: Loaded, tmp_path: Path) -> None:
+    """Also where the layers that see are left out."""
+    from dataclasses import replace
+
+    import torch
+
+    from tests.engine.weights.parts import CPU
+    from tests.families.dit_models import write_parts
+    from webui.engine.weights.chunks import Grain
+    from webui.engine.weights.store import WeightStore
+    from webui.families.components import Placement
+    from webui.families.seeing_model import load_seeing_model
+    from webui.families.weights import TensorFiles
+
+    grain = Grain(small_layer=1000, smallest_chunk=50_000, block=30_000, large_table=1_000_000)
+    store = WeightStore(CPU, threads=1, grain=grain)
+    placement = Placement(device=CPU, dtype=torch.float32, defer=store.defer)
+    with TensorFiles("tiny", [write_parts(plus[0], tmp_path)["qwen25vl"]]) as files:
+        model = load_seeing_model(files, "qwen25vl", placement)
+    weights = store.of(model)
+    weights.place(weights.least_bytes)
+    assert weights.is_streamed
+    streamed = replace(plus[1], text_encoders={"text_encoder": model})
+    for shown in ((picture("red"),), (), (picture("teal"),)):
+        found = told(streamed, "make it red", pictures=shown).tokens
+        assert found.equal(told(plus[1], "make it red", pictures=shown).tokens)
