@@ -112,6 +112,7 @@ class Studio:
 
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
+        self.people.on_gone(self._end_work_of)
         self.people.start()
         self.gallery.recover()
         self.catalog.refresh_soon(FIRST_LOOK_S)
@@ -350,6 +351,13 @@ class Studio:
             return self.people.roster.get(person).role
         except NotFound:
             return Role.OWNER if person == LOCAL else Role.ARTIST
+
+    def _end_work_of(self, person: PersonId) -> None:
+        """Cancel all that somebody has under way who was shown out."""
+        for plan in self.plans.recent(person, limit=1000):
+            if not plan.state.is_over:
+                self.plans.cancel(plan.id)
+        self.dispatcher.cancel_all(person)
 
     def _told_by(self, id: InputId) -> GenerationRequest | None:
         """What an uploaded picture says of how it was made; None when it says nothing."""

@@ -15,6 +15,7 @@ from tests.conftest import make_studio
 from tests.gate.site import Answer, Site, serving
 from webui.api.build import ASSETS, build_api
 from webui.api.doorkeeper import PeopleDoorkeeper
+from webui.engine.fake import FakeEngine
 from webui.gate.gate import Surroundings
 from webui.gate.server import protect
 from webui.people.people import People
@@ -99,9 +100,11 @@ class House:
 
 
 @contextmanager
-def open_house(root: Path, add: Callable[[FastAPI], None] | None = None) -> Iterator[House]:
+def open_house(
+    root: Path, add: Callable[[FastAPI], None] | None = None, seconds_per_step: float = 0
+) -> Iterator[House]:
     """A studio with accounts, served on loopback; `add` puts routes beside those of the API."""
-    studio = make_studio(root)
+    studio = make_studio(root, FakeEngine("fake", seconds_per_step=seconds_per_step))
     studio.start()
     surroundings = Surroundings(doorkeeper=PeopleDoorkeeper(studio.people))
     app = build_api(studio, ASSETS)

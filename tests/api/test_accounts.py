@@ -11,6 +11,8 @@ import pytest
 
 from tests.api.accounts import OTHER, OWNER, PASSWORD, House, Visitor, open_house
 from tests.api.conftest import error_of
+from tests.conftest import finished
+from webui.core.job import JobId, JobState
 
 
 @pytest.fixture
@@ -294,6 +296,17 @@ def test_a_role_and_a_ban_count_at_once(shared: House) -> None:
     bob.sign_in("Bob of roles", status=401)
     owner.json("PATCH", f"/api/v1/people/{id}", {"is_disabled": False})
     bob.sign_in("Bob of roles")
+
+
+def test_who_is_shown_out_leaves_no_work_behind(tmp_path: Path) -> None:
+    with open_house(tmp_path, seconds_per_step=0.2) as house:
+        owner, bob = house.owner(), house.joined("Bob")
+        id = bob.json("GET", "/api/v1/session")["id"]
+        request = {"sampling": {"steps": 150}}
+        jobs = [bob.json("POST", "/api/v1/jobs", request, 202)["id"] for _ in range(3)]
+        owner.json("PATCH", f"/api/v1/people/{id}", {"is_disabled": True})
+        states = {finished(house.studio, JobId(job)).state for job in jobs}
+        assert states == {JobState.CANCELLED}
 
 
 def test_a_removed_person_is_out_and_not_listed(shared: House) -> None:

@@ -304,8 +304,11 @@ def test_what_another_program_changed_is_seen(
     command_line = open_people(tmp_path / "people.sqlite", clock)
     command_line.set_password(owner.id, OTHER, by=owner.id)
     command_line.close()
+    gone: list[str] = []
+    people.on_revoked(gone.append)
     people.follow()
     assert people.sessions.find(token) is None
+    assert len(gone) == 2  # the session, and the password as a way in
 
 
 def test_the_diary_tells_what_happened(people: People, owner: Person) -> None:

@@ -16,11 +16,10 @@ from webui.api.cookies import session_token
 from webui.api.remembered import Remembered
 from webui.core.person import Caller, Role, Via
 from webui.gate.refusal import Refusal
-from webui.people.account import ApiKey, Person
+from webui.people.account import ApiKey, Person, password_credential
 from webui.people.faults import TooManyTries, WrongPassword
 from webui.people.names import fold
 from webui.people.people import People
-from webui.people.roster import password_credential
 from webui.people.tokens import KEY_PREFIX
 
 

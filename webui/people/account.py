@@ -76,6 +76,11 @@ class ApiKey:
         return self.expires_at is None or self.expires_at > now
 
 
+def password_credential(id: PersonId) -> str:
+    """The credential of somebody who sends name and password with each request."""
+    return f"password-{id}"
+
+
 class InvitationKind(StrEnum):
     """What comes of an invitation."""
 

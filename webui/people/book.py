@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -29,6 +29,7 @@ from webui.people.account import (
     Session,
     Where,
 )
+from webui.people.ended import ended_credentials, gone_people
 from webui.people.names import fold
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,8 @@ class Book:
         since 1970."""
         self._file: Final = Database(path, MIGRATIONS, what=WHAT, loss=LOSS)
         self._reading: Final = threading.Lock()
-        self._watchers: Final[list[Callable[[str], None]]] = []
+        self._on_revoked: Final[list[Callable[[str], None]]] = []
+        self._on_gone: Final[list[Callable[[PersonId], None]]] = []
         self._seen: dict[str, float] = {}
         self._version = -1
         self.now: Final = now
@@ -123,7 +125,8 @@ class Book:
 
     @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction; `accounts` shows it when this ends. Raises DiskFull."""
+        """A transaction; `accounts` shows it when this ends, and the watchers were told what it
+        took away. Raises DiskFull."""
         with self._file.changing() as rows:
             yield rows
         self._reload()
@@ -140,13 +143,12 @@ class Book:
     def on_revoked(self, watcher: Callable[[str], None]) -> None:
         """Call `watcher` with the id of each credential that is no longer good, or that is good
         for less than before; from any thread."""
-        self._watchers.append(watcher)
+        self._on_revoked.append(watcher)
 
-    def tell_revoked(self, credentials: Iterable[str]) -> None:
-        """Tell the watchers; after the change."""
-        for credential in credentials:
-            for watcher in self._watchers:
-                watcher(credential)
+    def on_gone(self, watcher: Callable[[PersonId], None]) -> None:
+        """Call `watcher` with the id of each person who is kept out or removed; from any
+        thread."""
+        self._on_gone.append(watcher)
 
     def saw(self, credential: str) -> None:
         """A session or key was used just now. Written later: not for every request."""
@@ -169,7 +171,14 @@ class Book:
     def _reload(self) -> None:
         # Under a lock: who reads first must not be the one who stores last.
         with self._reading:
-            self._accounts = self._read()
+            before, self._accounts = self._accounts, self._read()
+            after = self._accounts
+        for credential in ended_credentials(before, after):
+            for revoked in self._on_revoked:
+                revoked(credential)
+        for person in gone_people(before, after):
+            for gone in self._on_gone:
+                gone(person)
 
     def _read(self) -> Accounts:
         # The version comes first: a change between the two is read once more, not missed.

@@ -97,7 +97,6 @@ class Keys:
                 kind=EventKind.KEY_REVOKED, actor=by, subject=key.person_id, words=key.name
             )
             note(rows, self._book.now(), event)
-        self._book.tell_revoked([id])
 
     def sweep(self) -> None:
         """Delete those whose time is over."""
@@ -106,7 +105,6 @@ class Keys:
         if over:
             with self._book.changing() as rows:
                 rows.executemany("DELETE FROM key WHERE id = ?", [(id,) for id in over])
-            self._book.tell_revoked(over)
 
     def _add(self, key: ApiKey, secret: str) -> None:
         with self._book.changing() as rows:

@@ -27,7 +27,7 @@ from webui.people.keys import Keys
 from webui.people.limiter import Limiter
 from webui.people.names import clean_name, fold
 from webui.people.passwords import Desk, Passwords, check_password
-from webui.people.roster import Roster, has_owner_in, name_taken, password_credential
+from webui.people.roster import Roster, has_owner_in, name_taken
 from webui.people.sessions import Sessions, SignedIn
 from webui.people.tokens import new_id
 
@@ -73,6 +73,11 @@ class People:
         """Call `watcher` with the id of each credential (see `Caller.credential`) that is no
         longer good, or that is good for less than before. From any thread."""
         self._book.on_revoked(watcher)
+
+    def on_gone(self, watcher: Callable[[PersonId], None]) -> None:
+        """Call `watcher` with the id of each person who is kept out or removed. From any
+        thread."""
+        self._book.on_gone(watcher)
 
     def has_owner(self) -> bool:
         """Whether somebody can sign in as an owner."""
@@ -155,7 +160,7 @@ class People:
         with self._book.changing() as rows:
             self.invitations.use_in(rows, invitation)
             self.roster.insert_in(rows, person, by=person.id)
-            return self.sessions.begin_in(rows, person, where)[0]
+            return self.sessions.begin_in(rows, person, where)
 
     def set_password(self, id: PersonId, password: str, *, by: PersonId, keep: str = "") -> None:
         """Change a password and end all sessions but the one to `keep`. Hashes in the calling
@@ -164,8 +169,7 @@ class People:
         check_password(password, person.name)
         hash = self._passwords.hash(password)
         with self._book.changing() as rows:
-            ended = self._set_hash(rows, id, hash, by, keep)
-        self._book.tell_revoked(ended)
+            self._set_hash(rows, id, hash, by, keep)
 
     def diary(self, limit: int = 100, before: int | None = None) -> list[Line]:
         """Who signed in and what was changed, newest first."""
@@ -224,18 +228,13 @@ class People:
         hash = self._passwords.hash(password)
         with self._book.changing() as rows:
             self.invitations.use_in(rows, invitation)
-            ended = self._set_hash(rows, id, hash, by=id)
-            signed_in, _ = self.sessions.begin_in(rows, person, where)
-        self._book.tell_revoked(ended)
-        return signed_in
+            self._set_hash(rows, id, hash, by=id)
+            return self.sessions.begin_in(rows, person, where)
 
     def _set_hash(
         self, rows: sqlite3.Connection, id: PersonId, hash: str, by: PersonId, keep: str = ""
-    ) -> list[str]:
-        """Write the hash and delete the sessions that it ends; the ids of what it ends."""
-        ended = rows.execute(
-            "SELECT id FROM session WHERE person_id = ? AND id != ?", (id, keep)
-        ).fetchall()
+    ) -> None:
+        """Write the hash and delete the sessions that it ends."""
         rows.execute("DELETE FROM session WHERE person_id = ? AND id != ?", (id, keep))
         # Links for yet another password would outlive the change.
         rows.execute("DELETE FROM invitation WHERE person_id = ?", (id,))
@@ -245,7 +244,6 @@ class People:
             self._book.now(),
             Event(kind=EventKind.PASSWORD_CHANGED, actor=by, subject=id),
         )
-        return [password_credential(id), *(row[0] for row in ended)]
 
 
 def _reset_offer(person: Person) -> Offer:

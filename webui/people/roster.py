@@ -18,11 +18,6 @@ _OWNERS: Final = "role = 'owner' AND hash != '' AND NOT is_disabled AND NOT is_r
 """Who can sign in and run the studio: one who has not chosen a password yet can't."""
 
 
-def password_credential(id: PersonId) -> str:
-    """The credential of somebody who sends name and password with each request."""
-    return f"password-{id}"
-
-
 class Roster:
     """Everybody with an account. Usable from any thread."""
 
@@ -111,14 +106,11 @@ class Roster:
                 "UPDATE person SET role = ?, is_disabled = ? WHERE id = ?",
                 (changed.role, changed.is_disabled, id),
             )
-            credentials = self.credentials_in(rows, id)
             if changed.is_disabled:
                 rows.execute("DELETE FROM session WHERE person_id = ?", (id,))
             words = f"{changed.name}, {changed.role}{', disabled' if changed.is_disabled else ''}"
             kind = EventKind.PERSON_CHANGED
             note(rows, self._book.now(), Event(kind=kind, actor=by, subject=id, words=words))
-        # Also when only the role changed: a stream that was opened with the old one ends.
-        self._book.tell_revoked(credentials)
         return changed
 
     def remove(self, id: PersonId, *, by: PersonId) -> None:
@@ -127,7 +119,6 @@ class Roster:
         person = self.here(id)
         with self._book.changing() as rows:
             _check_owners(rows, person, replace(person, is_removed=True))
-            credentials = self.credentials_in(rows, id)
             for table in ("session", "key", "invitation"):
                 rows.execute(f"DELETE FROM {table} WHERE person_id = ?", (id,))
             rows.execute("DELETE FROM invitation WHERE made_by = ?", (id,))
@@ -136,7 +127,6 @@ class Roster:
             )
             kind = EventKind.PERSON_REMOVED
             note(rows, self._book.now(), Event(kind=kind, actor=by, subject=id, words=person.name))
-        self._book.tell_revoked(credentials)
 
     def sweep(self) -> None:
         """Remove guests whose time is over."""
@@ -144,15 +134,6 @@ class Roster:
         for guest in self.all():
             if guest.expires_at is not None and guest.expires_at <= now:
                 self.remove(guest.id, by=guest.id)
-
-    def credentials_in(self, rows: sqlite3.Connection, id: PersonId) -> list[str]:
-        """The ids of all that shows who this person is."""
-        found = rows.execute(
-            "SELECT id FROM session WHERE person_id = ?1"
-            " UNION ALL SELECT id FROM key WHERE person_id = ?1",
-            (id,),
-        )
-        return [password_credential(id), *(row[0] for row in found)]
 
 
 def has_owner_in(rows: sqlite3.Connection) -> bool:

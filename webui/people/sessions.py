@@ -33,15 +33,11 @@ class Sessions:
     def begin(self, person: Person, where: Where) -> SignedIn:
         """A new session, with a token of its own whatever the browser showed before."""
         with self._book.changing() as rows:
-            signed_in, pushed_out = self.begin_in(rows, person, where)
-        self._book.tell_revoked(pushed_out)
-        return signed_in
+            return self.begin_in(rows, person, where)
 
-    def begin_in(
-        self, rows: sqlite3.Connection, person: Person, where: Where
-    ) -> tuple[SignedIn, list[str]]:
-        """As `begin`, in a transaction of somebody else's; and the ids of the sessions that had
-        to make room, to be told as revoked after it."""
+    def begin_in(self, rows: sqlite3.Connection, person: Person, where: Where) -> SignedIn:
+        """As `begin`, in a transaction of somebody else's. A person's session that was unused for
+        longest makes room."""
         token, now = new_token(), self._book.now()
         session = Session(
             id=new_id(), person_id=person.id, created_at=now, seen_at=now, where=where
@@ -55,8 +51,7 @@ class Sessions:
             key=lambda other: other.seen_at,
             reverse=True,
         )
-        pushed_out = [other.id for other in others[MOST_SESSIONS - 1 :]]
-        delete_sessions(rows, pushed_out)
+        delete_sessions(rows, [other.id for other in others[MOST_SESSIONS - 1 :]])
         note(
             rows,
             now,
@@ -68,7 +63,7 @@ class Sessions:
                 words=where.browser,
             ),
         )
-        return SignedIn(person=person, session=session, token=token), pushed_out
+        return SignedIn(person=person, session=session, token=token)
 
     def find(self, token: str) -> tuple[Session, Person] | None:
         """Whose session this is; None when it is over or nobody's. Never waits."""
@@ -120,13 +115,11 @@ class Sessions:
         if over:
             with self._book.changing() as rows:
                 delete_sessions(rows, over)
-            self._book.tell_revoked(over)
 
     def _end(self, ids: Sequence[str], event: Event) -> None:
         with self._book.changing() as rows:
             delete_sessions(rows, ids)
             note(rows, self._book.now(), event)
-        self._book.tell_revoked(ids)
 
     def _is_over(self, session: Session, now: float) -> bool:
         return self._book.seen_at(session.id, session.seen_at) + SESSION_S <= now
