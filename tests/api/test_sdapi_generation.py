@@ -316,7 +316,17 @@ def test_refusals_have_the_statuses_of_a1111(
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"null", b"{", b'"x"', b"\xff", b'{"steps": NaN}', b"[" * 100_000],
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b'"x"',
+        b"\xff",
+        b'{"steps": NaN}',
+        rb'{"image": "\ud83d"}',
+        b"[" * 100_000,
+    ],
 )
 def test_what_is_no_json_object_is_refused(program: Program, body: bytes) -> None:
     for path in ("txt2img", "img2img", "extra-single-image", "png-info", "options"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +23,7 @@ F = TypeVar("F", bound="GenerationFields")
 NOT_ECHOED: Final = ("init_images", "mask", "latent_mask", "firstpass_image")
 """Pictures: A1111 leaves them out of what it repeats of the request."""
 
+HALF_SIGN: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 OBJECTS: Final = ("override_settings", "alwayson_scripts", "comments")
 """Programs in PHP send an empty object as an empty list."""
 TaskId = Annotated[str, MaxLen(200)]
@@ -154,6 +156,8 @@ def read_object(body: bytes) -> dict[str, Any]:
     """A body that must be a JSON object. Raises Refused."""
     try:
         found = json.loads(body, parse_constant=_no_number)
+        if HALF_SIGN.search(body):
+            json.dumps(found, ensure_ascii=False).encode()  # half a sign can't be written again
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, NO_JSON) from error
     if not isinstance(found, dict):
