@@ -301,14 +301,15 @@ def _job_view(studio: Studio, job: Job, place: Place) -> JobView:
         progress=None if job.state.is_over else live.progress,
         seconds_left=place.seconds_left,
         preview_version=live.version,
-        hold=_hold(studio, job),
+        hold=hold_of(studio, job),
         not_before=job.not_before,
         gpu_seconds=round(job.gpu_seconds, 3),
         verifies=job.request.verifies,
     )
 
 
-def _hold(studio: Studio, job: Job) -> str:
+def hold_of(studio: Studio, job: Job) -> str:
+    """Why a job that waits is held back, "" when it is not."""
     if job.state is not JobState.QUEUED:
         return ""
     if job.is_paused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -12,8 +13,19 @@ from webui.core.job import PersonId
 from webui.gallery.found import trashed_file
 from webui.gallery.index import Index
 
-FRESH_S: Final = 20.0
-"""So long a sum is good: a person who reaches a limit may be a few pictures beyond it."""
+RECOUNT_S: Final = 30.0
+"""So long what was deleted for good may still be counted. New pictures count at once."""
+
+
+@dataclass
+class _Sum:
+    """One person's pictures, as far as they were counted."""
+
+    sizes: dict[str, int] = field(default_factory=dict)
+    total: int = 0
+    last: int = 0
+    """The row of the last one."""
+    begun_at: float = 0.0
 
 
 class DiskUse:
@@ -27,23 +39,22 @@ class DiskUse:
         self._index: Final = index
         self._clock: Final = clock
         self._lock: Final = threading.Lock()
-        self._sizes: dict[PersonId, dict[str, int]] = {}
-        self._looked_at: dict[PersonId, float] = {}
+        self._sums: dict[PersonId, _Sum] = {}
 
     def of(self, owner: PersonId) -> int:
         """The bytes of a person's pictures."""
         with self._lock:
-            if self._clock() - self._looked_at.get(owner, -FRESH_S) >= FRESH_S:
-                self._look(owner)
-                self._looked_at[owner] = self._clock()
-            return sum(self._sizes[owner].values())
-
-    def _look(self, owner: PersonId) -> None:
-        known = self._sizes.get(owner, {})
-        self._sizes[owner] = {
-            id: known[id] if id in known else self._size(id, PurePosixPath(path), is_trashed)
-            for id, path, is_trashed in self._index.files(owner)
-        }
+            now, known = self._clock(), self._sums.get(owner)
+            counted = known
+            if counted is None or now - counted.begun_at >= RECOUNT_S:
+                counted = self._sums[owner] = _Sum(begun_at=now)
+            old = known.sizes if known else {}
+            for row, id, path, is_trashed in self._index.files(owner, counted.last):
+                size = old[id] if id in old else self._size(id, PurePosixPath(path), is_trashed)
+                counted.sizes[id] = size
+                counted.total += size
+                counted.last = row
+            return counted.total
 
     def _size(self, id: str, path: PurePosixPath, is_trashed: bool) -> int:
         try:

@@ -221,10 +221,13 @@ class Index:
         """All paths that are taken."""
         return frozenset(row[0] for row in self._rows("SELECT path FROM pictures"))
 
-    def files(self, owner: PersonId) -> list[tuple[str, str, bool]]:
-        """(id, path, whether it is in the trash) of a person's saved pictures."""
-        query = "SELECT id, path, trashed_at FROM pictures WHERE owner = ? AND is_saved"
-        return [(id, path, at is not None) for id, path, at in self._rows(query, owner)]
+    def files(self, owner: PersonId, after: int = 0) -> list[tuple[int, str, str, bool]]:
+        """(row, id, path, whether it is in the trash) of a person's saved pictures since the row
+        `after`."""
+        query = "SELECT seq, id, path, trashed_at FROM pictures"
+        query += " WHERE seq > ? AND +owner = ? AND is_saved ORDER BY seq"  # + keeps to the rows
+        rows = self._rows(query, after, owner)
+        return [(seq, id, path, at is not None) for seq, id, path, at in rows]
 
     def newest_at(self) -> float:
         """When the newest picture was made; 0 if there is none."""

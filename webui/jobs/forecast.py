@@ -83,12 +83,13 @@ class _Person:
     """Somebody in the play, with the jobs that are left."""
 
     jobs: deque[Planned] = field(default_factory=deque)
-    last_turn: int = 0
+    last_turn: int | None = None
+    """In the play; None before that."""
 
     def waiting(self) -> Waiting:
         """As the choice sees them."""
         first = self.jobs[0].waiting
-        turn = max(first.last_turn, self.last_turn)
+        turn = first.last_turn if self.last_turn is None else self.last_turn
         return replace(first, last_turn=turn, since=max(first.since, turn))
 
 

@@ -19,11 +19,12 @@ from webui.jobs.turns import Waiting
 NOBODY: Final = PersonId("")
 """Whose row counts all turns and pauses the whole queue."""
 READY: Final = "state = 'queued' AND NOT is_paused AND not_before <= ?1"
-_WAITING: Final = f"""
+HEADS: Final = f"""
 SELECT person.owner, job.seq, model, priority, last_turn, since FROM person JOIN job ON job.seq = (
     SELECT seq FROM job WHERE {READY} AND owner = person.owner ORDER BY place, seq LIMIT 1
 ) WHERE NOT person.is_paused AND person.owner <> ''
 """
+"""The first job of each person that could run now: one search of an index for each."""
 _PAUSED: Final = "SELECT is_paused FROM person WHERE owner = ?"
 
 
@@ -141,7 +142,7 @@ def waiting(rows: sqlite3.Connection, now: float) -> list[Waiting]:
     look-up a person, however many jobs they have."""
     if rows.execute(_PAUSED, (NOBODY,)).fetchone()[0]:
         return []
-    return [_waiting(row) for row in rows.execute(_WAITING, (now,))]
+    return [_waiting(row) for row in rows.execute(HEADS, (now,))]
 
 
 def take_turn(rows: sqlite3.Connection, owner: PersonId) -> None:

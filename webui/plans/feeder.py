@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from webui.core.codec import decode
-from webui.core.errors import DiskFull, GessoError, NotFound
+from webui.core.errors import DiskFull, GessoError, LimitReached, NotFound
 from webui.core.job import JobId, JobState
 from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
@@ -42,8 +42,8 @@ class Feeder:
         self._gallery: Final = gallery
 
     def turn(self, plan: Plan, layout: Layout) -> Plan:
-        """Do what can be done now; the plan as it is then. Raises DiskFull; then the next turn
-        goes on where this one ended."""
+        """Do what can be done now; the plan as it is then. Raises DiskFull and LimitReached; then
+        the next turn goes on where this one ended."""
         for cell in self._store.cells(plan.id, CellState.SENT):
             self._collect(plan, layout, cell)
         if plan.state is PlanState.RUNNING:
@@ -126,8 +126,8 @@ class Feeder:
             )
             key = f"plan {plan.id} {cell.number} {cell.attempt}"
             job = self._doors.submit(request, plan.owner, key)
-        except DiskFull:
-            raise
+        except (DiskFull, LimitReached):
+            raise  # it passes: the plan waits
         except GessoError as error:
             self._store.failed(plan.id, cell.number, str(error))
             return False
