@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from webui.api.errors import Refusal
 from webui.api.examples import EXAMPLES
+from webui.api.openai.answers import CompletedEvent, PartialImageEvent
 from webui.api.openai.errors import OpenAIError
 from webui.gate.access import UPLOAD_BYTES, Access, Rule
 from webui.gate.audit import audit
@@ -61,7 +62,7 @@ def describe(app: FastAPI) -> Json:
     components["securitySchemes"] = dict(WAYS_IN)
     for name in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
-    components["schemas"].update(_error_schemas())
+    components["schemas"].update(_more_schemas())
     rules = _rules(app)
     for path, verb, operation in _operations(description):
         _complete(path, verb, operation, rules[path, verb])
@@ -89,10 +90,10 @@ def _complete(path: str, verb: str, operation: Json, rule: Rule) -> None:
     operation["security"] = [] if is_open else [*({way: []} for way in WAYS_IN), {}]
     operation["x-access"] = rule.access.value
     if rule.max_body_bytes >= UPLOAD_BYTES and "requestBody" not in operation:
-        content = {kind: {"schema": _BINARY} for kind in PICTURE_TYPES}
+        content = {kind: {"schema": dict(_BINARY)} for kind in PICTURE_TYPES}
         operation["requestBody"] = {"required": True, "content": content}
     if (example := EXAMPLES.get((verb, path))) is not None:
-        operation["requestBody"]["content"]["application/json"]["example"] = example
+        operation["requestBody"]["content"]["application/json"]["example"] = dict(example)
     answers = operation["responses"]
     answers.pop("422", None)
     for status in sorted(_statuses(path, verb, operation, rule)):
@@ -103,12 +104,10 @@ def _statuses(path: str, verb: str, operation: Json, rule: Rule) -> Iterator[HTT
     """How a request may be refused, beside what its route itself says."""
     yield from (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.MISDIRECTED_REQUEST)
     is_write = verb not in READING
-    if rule.access is not Access.OPEN:
+    if rule.access is not Access.OPEN or is_write:  # names and passwords are sent to open routes
         yield from (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS)
-    if "{" in path or is_write:  # a body may name what is not there
-        yield HTTPStatus.NOT_FOUND
-    if operation.get("parameters") or is_write:
-        yield HTTPStatus.UNPROCESSABLE_ENTITY
+    if operation.get("parameters") or is_write:  # any of it may name what is not there
+        yield from (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
     if is_write:
         yield from (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.INSUFFICIENT_STORAGE)
         yield from (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -136,10 +135,10 @@ def _answer(path: str, status: HTTPStatus) -> Json:
     return {"description": REASONS.get(status, status.phrase), "content": content}
 
 
-def _error_schemas() -> Json:
-    """Both shapes of errors, and the parts that they are made of."""
+def _more_schemas() -> Json:
+    """Both shapes of errors and the events of streams, and the parts that they are made of."""
     schemas: Json = {}
-    for kind in (Refusal, OpenAIError):
+    for kind in (Refusal, OpenAIError, PartialImageEvent, CompletedEvent):
         schema = TypeAdapter(kind).json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[kind.__name__] = schema

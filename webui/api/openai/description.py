@@ -39,12 +39,17 @@ def _form_body() -> dict[str, Any]:
 
 
 def _answers() -> dict[int | str, dict[str, Any]]:
-    events = TypeAdapter(PartialImageEvent | CompletedEvent).json_schema()
+    events = [
+        {"$ref": f"#/components/schemas/{kind.__name__}"}
+        for kind in (PartialImageEvent, CompletedEvent)
+    ]
     return {
         200: {
             "model": ImagesResponse,
             "description": "The pictures; with `stream`, the events.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "x-events": events}},
+            "content": {
+                "text/event-stream": {"schema": {"type": "string"}, "x-events": {"oneOf": events}}
+            },
         }
     }
 

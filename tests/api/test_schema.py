@@ -1,0 +1,241 @@
+"""Requests made up from the API's own description get only answers that it announces.
+
+By schemathesis, over a real server behind its gate: as the owner, and as nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.api.people import gate_of_people
+from tests.gate.site import serving
+from webui.api.build import build_api
+from webui.engine.fake import FakeEngine
+from webui.gate.server import protect
+from webui.settings import SettingsStore
+from webui.studio import Studio
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+MAKING = "/v1/images/"
+ENDLESS = {"/api/v1/events"}
+"""Streams without an end, which test_events.py reads."""
+NOWHERE = "http://127.0.0.1:9"
+MANY = 500
+"""Examples per operation and kind of data; there are two kinds."""
+BOTH = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+PATIENCE_S = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A running server and what it says of itself."""
+
+    address: str
+    description: Any
+    studio: Studio
+
+
+def idle_studio(root: Path) -> Studio:
+    """One that takes jobs and never runs them, and that has nobody to ask outside."""
+    outside = {"hugging_face": NOWHERE, "civitai": NOWHERE}
+    store = SettingsStore({"data_dir": str(root), "keep_free_mb": 0, **outside})
+    studio = Studio(store, [FakeEngine("fake")])
+    studio.catalog.refresh()
+    return studio
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Where everyone is the owner."""
+    studio = idle_studio(tmp_path_factory.mktemp("schema"))
+    app = build_api(studio, None)
+    with serving(protect(app)) as site:
+        yield Ground(address=site.origin, description=app.openapi(), studio=studio)
+    studio.close()
+
+
+@pytest.fixture(scope="module")
+def working(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """The same with an engine at work, for requests that wait for pictures."""
+    studio = idle_studio(tmp_path_factory.mktemp("working"))
+    studio.start()
+    app = build_api(studio, None)
+    with serving(protect(app)) as site:
+        yield Ground(address=site.origin, description=app.openapi(), studio=studio)
+    studio.close()
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Where nobody is signed in."""
+    studio = idle_studio(tmp_path_factory.mktemp("closed"))
+    app = build_api(studio, None)
+    with serving(gate_of_people(app)) as site:
+        yield Ground(address=site.origin, description=app.openapi(), studio=studio)
+    studio.close()
+
+
+def operations(description: Any) -> list[tuple[str, str]]:
+    return [
+        (path, verb)
+        for path, verbs in description["paths"].items()
+        for verb in verbs
+        if path not in ENDLESS
+    ]
+
+
+def statuses(
+    ground: Ground,
+    path: str,
+    verb: str,
+    examples: int,
+    modes: tuple[GenerationMode, ...] = BOTH,
+) -> Counter[int]:
+    """How often each status was answered; fails at the first answer that was not announced."""
+    seen: Counter[int] = Counter()
+    operation = schemathesis.openapi.from_dict(ground.description)[path][verb]
+    with requests.Session() as session:
+        session.trust_env = False
+        for mode in modes:
+            if mode is GenerationMode.NEGATIVE and not _takes_anything(operation):
+                continue
+
+            @given(case=operation.as_strategy(generation_mode=mode))
+            @settings(
+                max_examples=examples,
+                phases=[Phase.generate],
+                deadline=None,
+                database=None,
+                derandomize=True,
+                suppress_health_check=list(HealthCheck),
+            )
+            def run(case: schemathesis.Case) -> None:
+                _impatient(case)
+                answer = case.call(base_url=ground.address, session=session, timeout=PATIENCE_S)
+                seen[answer.status_code] += 1
+                case.validate_response(answer, checks=CHECKS)
+
+            # Some operations take anything that can be sent: nothing is wrong to them.
+            with suppress(Unsatisfiable):
+                run()
+    return seen
+
+
+def _takes_anything(operation: Any) -> bool:
+    definition = operation.definition.raw
+    return bool(definition.get("parameters") or definition.get("requestBody"))
+
+
+def _impatient(case: schemathesis.Case) -> None:
+    """Waiting is tested elsewhere."""
+    for part, name in ((case.query, "wait"), (case.headers, "Prefer"), (case.headers, "prefer")):
+        if part is not None:
+            part.pop(name, None)
+
+
+def explore(
+    ground: Ground,
+    examples: int,
+    modes: tuple[GenerationMode, ...] = BOTH,
+    *,
+    is_making: bool = False,
+) -> dict[str, Counter[int]]:
+    """The answers of each operation; fails when all have been asked, with every fault found."""
+    found, faults = {}, []
+    for path, verb in operations(ground.description):
+        if path.startswith(MAKING) is is_making:
+            try:
+                found[f"{verb} {path}"] = statuses(ground, path, verb, examples, modes)
+            except (FailureGroup, requests.RequestException) as fault:
+                causes = getattr(fault, "exceptions", [fault])
+                faults += [f"{verb} {path}: {cause}" for cause in causes]
+    assert not faults, "\n\n".join(faults)
+    return found
+
+
+def test_the_owner_gets_only_answers_that_are_announced(ground: Ground) -> None:
+    """One request per operation: the thousands are slow."""
+    found = explore(ground, 1, (GenerationMode.POSITIVE,))
+    assert sum(1 for seen in found.values() if min(seen) < 300) > len(found) / 4
+
+
+def test_nobody_gets_anything_that_is_not_open(closed: Ground) -> None:
+    with requests.Session() as session:
+        for path, verb in operations(closed.description):
+            operation = closed.description["paths"][path][verb]
+            address = closed.address + path.replace("{", "").replace("}", "")
+            answer = session.request(verb, address, allow_redirects=False, timeout=PATIENCE_S)
+            assert str(answer.status_code) in operation["responses"], (verb, path)
+            assert not operation["security"] or answer.status_code in (303, 401), (verb, path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_the_owner_gets_only_answers_that_are_announced_a_thousand_times(ground: Ground) -> None:
+    explore(ground, MANY)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_pictures_in_the_answer_are_announced_a_thousand_times(working: Ground) -> None:
+    explore(working, MANY, is_making=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_nobody_gets_only_refusals_that_are_announced_a_thousand_times(closed: Ground) -> None:
+    explore(closed, MANY)
+
+
+def test_every_operation_is_described(ground: Ground) -> None:
+    description = ground.description
+    names = Counter(
+        description["paths"][path][verb]["operationId"] for path, verb in operations(description)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+    for path, verb in operations(description):
+        operation = description["paths"][path][verb]
+        assert operation.get("description"), (path, verb)
+        assert {"400", "403", "421"} <= set(operation["responses"]), (path, verb)
+        if operation["security"]:
+            assert "401" in operation["responses"], (path, verb)
+        content = [answer.get("content", {}) for answer in operation["responses"].values()]
+        refs = {ref for part in content for ref in _refs(part)}
+        assert refs <= set(description["components"]["schemas"]), (path, verb)
+
+
+def _refs(value: object) -> set[str]:
+    if isinstance(value, dict):
+        own = {value["$ref"].rpartition("/")[2]} if isinstance(value.get("$ref"), str) else set()
+        return own.union(*(_refs(part) for part in value.values()))
+    return set().union(*(_refs(part) for part in value)) if isinstance(value, list) else set()
+
+
+def test_the_description_is_served(ground: Ground) -> None:
+    with requests.get(f"{ground.address}/api/v1/openapi.json", timeout=PATIENCE_S) as answer:
+        assert answer.json() == json.loads(json.dumps(ground.description))
