@@ -144,3 +144,19 @@ def test_how_much_is_painted_over_says_nothing_to_it(
     )
     other = edited(painter, wholes, CONTROL, inputs, source=Source(image=OTHER))
     assert weak.tobytes() == strong.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize(("family", "is_apart"), [("flux2", True), ("qwen", True), ("sd15", False)])
+def test_memory_for_a_second_picture_is_learned_apart(family: str, is_apart: bool) -> None:
+    from dataclasses import replace
+
+    from tests.engine.work import STARTER, work
+    from webui.engine.passes.plan import batch_key, passes_of
+
+    model = replace(STARTER, family=family)
+    keys = [
+        batch_key(passes_of(recipe, batch), batch)
+        for recipe in (RECIPE, replace(RECIPE, source=Source(image=SOURCE)))
+        for batch in [replace(work(recipe), model=model)]
+    ]
+    assert (keys[0] != keys[1]) is is_apart

@@ -18,6 +18,8 @@ EDITING: Final = frozenset(
     }
 )
 """Families and variants of models that change a picture by looking at it, or draw after one."""
+LOOKING: Final = frozenset({"flux2", *(family for family, _ in EDITING)})
+"""Families whose networks may be shown a picture, as large as the one that they make."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +78,13 @@ def _strength(recipe: Recipe, model: ModelInfo) -> float | None:
 
 def batch_key(passes: tuple[Pass, ...], work: Work) -> str:
     """The same for batches that need the same memory."""
-    sizes = [f"{each.model.family} {each.recipe.width}x{each.recipe.height}" for each in passes]
-    return f"{len(work.recipes)} of {', '.join(sizes)}"
+    return f"{len(work.recipes)} of {', '.join(map(_size, passes))}"
+
+
+def _size(this: Pass) -> str:
+    recipe, family = this.recipe, this.model.family
+    is_shown = recipe.source is not None and family in LOOKING
+    return f"{family} {recipe.width}x{recipe.height}{' beside a picture' if is_shown else ''}"
 
 
 def models_of(passes: tuple[Pass, ...]) -> tuple[ModelInfo, ...]:
