@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.sdapi import SMALL, Program, alone, encoded, opened, team
+from tests.api.sdapi import SMALL, Program, alone, encoded, opened, picture, team
 from tests.conftest import until
 from webui.core.job import JobState
 
@@ -168,6 +168,21 @@ def test_many_callers_each_see_their_own(
     assert second.result(timeout=20)["images"] == []
     assert busy(ann)
     assert len(ended(ann, first)["images"]) == 1
+
+
+def test_who_has_used_up_theirs_is_told_and_leaves_nothing(
+    crew: Mapping[str, Program], threads: ThreadPoolExecutor
+) -> None:
+    ann, bob = crew["ann"], crew["bob"]
+    first = threads.submit(ann.post, "txt2img", LONG)
+    until(lambda: busy(ann))
+    bob.studio.jobs.limits.set_for_person(bob.person, {"queued_jobs": 1})
+    body = {**SMALL, "init_images": [picture(), picture(colour="blue")]}
+    status, words = bob.refused("img2img", body)
+    assert (status, "1" in words) == (429, True)
+    assert not busy(bob)
+    bob.studio.jobs.limits.clear(bob.person)
+    ended(ann, first)
 
 
 def test_an_api_key_is_its_person(crew: Mapping[str, Program], threads: ThreadPoolExecutor) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from PIL import Image
@@ -13,59 +12,30 @@ from webui.api.sdapi.answers import timestamp
 from webui.api.sdapi.desk import Desk
 from webui.api.sdapi.pictures import as_png, write_base64
 from webui.core.job import Job, JobId, JobState, PersonId
+from webui.jobs.line import Place
 from webui.jobs.run import Live
 from webui.studio import Studio
 
-MOST_TURNS: Final = 100
 BUSY: Final = 0.01
 """Where progress begins: 0 tells programs that nothing goes on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Turn:
-    """A job of the caller that is not over. `ahead` are the jobs before it, whoever's; None for
-    one that is held back."""
-
-    job: Job
-    ahead: int | None
-    seconds_left: float | None
-
-
-def own_turns(studio: Studio, person: PersonId) -> list[Turn]:
-    """A person's open jobs, of many the first: those at work, then in the order of their turn."""
-    line, turns = studio.dispatcher.line(), []
-    for job in studio.jobs.open_of(person, MOST_TURNS):
-        place = line.place(job.id)
-        turns.append(
-            Turn(
-                job=job,
-                ahead=place.ahead if place else None,
-                seconds_left=place.seconds_left if place else None,
-            )
-        )
-    return sorted(turns, key=_rank)
-
-
-def _rank(turn: Turn) -> tuple[bool, bool, int]:
-    return turn.job.state is JobState.QUEUED, turn.ahead is None, turn.ahead or 0
 
 
 def read_progress(
     studio: Studio, desk: Desk, person: PersonId, *, has_image: bool
 ) -> dict[str, Any]:
     """The answer of /progress: the caller's job at work, or else the next in turn."""
-    line = own_turns(studio, person)
+    line = studio.own_line(person)
     if not line:
         return _answer(0.0, 0.0, _state(), None, None)
-    turn = line[0]
-    live = studio.dispatcher.live(turn.job.id)
+    job, place = line[0]
+    live = studio.dispatcher.live(job.id)
     image = current_image(live) if has_image else None
     return _answer(
         fraction(live),
-        max(0.0, turn.seconds_left or 0.0),
-        _state(turn.job, live, desk.task_of(turn.job.id) or turn.job.recipe.mode.value),
+        max(0.0, place.seconds_left or 0.0),
+        _state(job, live, desk.task_of(job.id) or job.recipe.mode.value),
         write_base64(image) if image else None,
-        words(turn, live),
+        words(job, place, live),
     )
 
 
@@ -75,13 +45,13 @@ def fraction(live: Live | None) -> float:
     return min(1.0, BUSY + done * (1 - BUSY))
 
 
-def words(turn: Turn, live: Live | None) -> str | None:
+def words(job: Job, place: Place, live: Live | None) -> str | None:
     """What goes on when there are no steps to count."""
     if live is not None and live.progress is not None:
         return live.progress.note or None
-    if turn.job.state is not JobState.QUEUED or not turn.ahead:
+    if job.state is not JobState.QUEUED or not place.ahead:
         return None
-    return f"In queue: {turn.ahead} {'job' if turn.ahead == 1 else 'jobs'} ahead"
+    return f"In queue: {place.ahead} {'job' if place.ahead == 1 else 'jobs'} ahead"
 
 
 def current_image(live: Live | None) -> bytes | None:
@@ -111,16 +81,16 @@ def task_answer(
     }
     if job is None or job.state.is_over:
         return answer
-    turn = next((p for p in own_turns(studio, person) if p.job.id == job.id), None)
-    if turn is None:
+    place = next((place for own, place in studio.own_line(person) if own.id == job.id), None)
+    if place is None:
         return answer | {"completed": True}
     live = studio.dispatcher.live(job.id)
     answer |= {
         "active": job.state is not JobState.QUEUED,
         "queued": job.state is JobState.QUEUED,
         "progress": fraction(live),
-        "eta": turn.seconds_left,
-        "textinfo": words(turn, live),
+        "eta": place.seconds_left,
+        "textinfo": words(job, place, live),
     }
     if has_image and live is not None and live.version > seen and (image := current_image(live)):
         uri = f"data:image/png;base64,{write_base64(image)}"
@@ -130,7 +100,7 @@ def task_answer(
 
 def pending_tasks(studio: Studio, desk: Desk, person: PersonId) -> dict[str, Any]:
     """The caller's jobs that wait, by the names that programs gave to them, else by our ids."""
-    waiting = [p.job.id for p in own_turns(studio, person) if p.job.state is JobState.QUEUED]
+    waiting = [job.id for job, _ in studio.own_line(person) if job.state is JobState.QUEUED]
     tasks: Sequence[str] = [desk.task_of(id) or id for id in waiting]
     return {"size": len(tasks), "tasks": tasks}
 
@@ -140,10 +110,10 @@ def cut_short(studio: Studio, desk: Desk, person: PersonId, *, goes_on: bool) ->
     `goes_on` only the batch at work."""
     for plan in () if goes_on else desk.plans_of(person):
         studio.plans.cancel(plan)
-    line = own_turns(studio, person)
+    line = studio.own_line(person)
     if not line:
         return None
-    id = line[0].job.id
+    id = line[0][0].id
     live = studio.dispatcher.live(id)
     desk.cut_short(id, live.preview if live else None, goes_on=goes_on)
     studio.cancel(id, person)
