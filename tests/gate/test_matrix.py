@@ -15,14 +15,20 @@ from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocket
 
-from tests.gate.site import Site, read_answer
+from tests.gate.people import NamedDoorkeeper
+from tests.gate.site import Answer, Site, plain_app, read_answer, serving
 from webui.gate.access import Access, needs
+from webui.gate.certificate import own_certificate
+from webui.gate.gate import Surroundings
+from webui.gate.names import Names, read_allowed
 from webui.gate.server import protect
+from webui.gate.tls import Tls
 
 GOOD_HOSTS = ("localhost:{port}", "127.0.0.1:{port}", "[::1]:{port}", "LocalHost:{port}")
 BAD_HOSTS: tuple[tuple[str, ...], ...] = (
@@ -294,6 +300,174 @@ def test_websockets_are_judged_before_they_are_accepted(
             with pytest.raises(WebSocketDenialResponse) as raised:
                 stack.enter_context(connect())
             assert raised.value.status_code in (403, 404)
+
+
+LAN_HOSTS = ("192.168.1.20", "[fd00::20]", "studio", "studio.local")
+LAN_ALLOWED = "gesso.example.org,nas.lan:8080"
+LAN_BAD_HOSTS = (
+    "192.168.1.21:{port}",
+    "192.168.1.200:{port}",
+    "192.168.1.20",
+    "192.168.1.20:1",
+    "0.0.0.0:{port}",
+    "[fd00::21]:{port}",
+    "[fd00:0:0:0:0:0:0:20]:{port}",
+    "[::ffff:192.168.1.20]:{port}",
+    "[::]:{port}",
+    "studio.local.:{port}",
+    "studio.local.evil.example:{port}",
+    "other.local:{port}",
+    "local:{port}",
+    "evil.studio:{port}",
+    "studio.evil.example:{port}",
+    "192.168.1.20.nip.io:{port}",
+    "192.168.1.20@evil.example",
+    "evil.example:{port}",
+    "www.gesso.example.org",
+    "gesso.example.org.evil.example",
+    "nas.lan",
+    "nas.lan:{port}",
+)
+
+
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def lan_site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    """A server of the network, asked over loopback: the names are what counts."""
+    names = Names(own=lambda: LAN_HOSTS, allowed=read_allowed(LAN_ALLOWED))
+    folder = tmp_path_factory.mktemp("tls")
+    tls = Tls(lambda: own_certificate(folder, LAN_HOSTS)) if request.param == "tls" else None
+    gate = protect(lan_app(), Surroundings(names=names, doorkeeper=NamedDoorkeeper()))
+    with serving(gate, tls=tls) as running:
+        yield running
+
+
+def lan_app() -> FastAPI:
+    """Routes of every kind, those of other programs' dialects and a websocket among them."""
+    made = plain_app()
+
+    @needs(Access.ARTIST)
+    def thing() -> dict[str, str]:
+        return {}
+
+    for path in ("/sdapi/v1/thing", "/v1/thing", "/mcp"):
+        made.add_api_route(path, thing, methods=["GET", "POST"])
+
+    @made.websocket("/api/v1/socket")
+    @needs(Access.ARTIST, is_stream=True)
+    async def welcome(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.close()
+
+    return made
+
+
+LAN_ROUTES = (
+    ("GET", "/a-page"),
+    ("GET", "/api/v1/thing"),
+    ("POST", "/api/v1/thing"),
+    ("DELETE", "/api/v1/thing"),
+    ("POST", "/sdapi/v1/thing"),
+    ("POST", "/v1/thing"),
+    ("POST", "/mcp"),
+    ("GET", "/sdapi/v1/thing"),
+    ("GET", "/no/such/route"),
+    ("WEBSOCKET", "/api/v1/socket"),
+)
+ANYBODY, ARTIST = (), (("X-Person", "artist Ada"),)
+HANDSHAKE = (
+    ("Connection", "Upgrade"),
+    ("Upgrade", "websocket"),
+    ("Sec-WebSocket-Version", "13"),
+    ("Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="),
+)
+
+
+def lan_ask(site: Site, method: str, path: str, host: str, *headers: tuple[str, str]) -> Answer:
+    more = HANDSHAKE if method == "WEBSOCKET" else ()
+    verb = "GET" if method == "WEBSOCKET" else method
+    return site.ask(verb, path, (*more, *headers), hosts=[host])
+
+
+def lan_origins(site: Site, host: str) -> dict[str, bool]:
+    """Origins, and whether each is that of the page at this host."""
+    scheme, other = site.scheme, {"http": "https", "https": "http"}[site.scheme]
+    named = host.format(port=site.port)
+    return {
+        f"{scheme}://{named}": True,
+        f"{other}://{named}": False,
+        f"{scheme}://{named}:1": False,
+        f"{scheme}://localhost:{site.port}": False,
+        f"{scheme}://evil.example": False,
+        f"{scheme}://{named}.evil.example": False,
+        f"{scheme}://evil@{named}": False,
+        "null": False,
+    }
+
+
+GOOD_LAN_HOSTS = (
+    *(f"{name}:{{port}}" for name in LAN_HOSTS),
+    "STUDIO.local:{port}",
+    "gesso.example.org",
+    "gesso.example.org:8443",
+    "nas.lan:8080",
+)
+
+
+def test_the_network_matrix_is_large() -> None:
+    origins = 9  # 7 foreign ones; the own one for somebody and for nobody
+    good = len(GOOD_LAN_HOSTS) * len(LAN_ROUTES) * origins
+    assert good + len(LAN_BAD_HOSTS) * len(LAN_ROUTES) >= 500
+
+
+@pytest.mark.parametrize("host", GOOD_LAN_HOSTS)
+def test_each_name_of_the_network_is_a_site_of_its_own(lan_site: Site, host: str) -> None:
+    """Its own pages may do what their person may, all others nothing."""
+    named, wrong = host.format(port=lan_site.port), []
+    for (method, path), (origin, is_own) in itertools.product(
+        LAN_ROUTES, lan_origins(lan_site, host).items()
+    ):
+        for person in (ANYBODY, ARTIST) if is_own else (ARTIST,):
+            headers = (("Origin", origin), ("X-Gesso", "1"), *person)
+            status = lan_ask(lan_site, method, path, named, *headers).status
+            if status != lan_expected(method, path, is_own=is_own, is_known=person is ARTIST):
+                wrong.append((method, path, origin, person, status))
+    assert wrong == []
+
+
+def lan_expected(method: str, path: str, *, is_own: bool, is_known: bool) -> int:
+    if not is_own:
+        return 403
+    if path == "/no/such/route":
+        return 404
+    if not is_known:
+        return 303 if path == "/a-page" else 401
+    return 101 if method == "WEBSOCKET" else 200
+
+
+@pytest.mark.parametrize("host", LAN_BAD_HOSTS)
+def test_foreign_names_are_not_answered_to(lan_site: Site, host: str) -> None:
+    named = host.format(port=lan_site.port)
+    own = ("Origin", f"{lan_site.scheme}://{named}")
+    statuses = {
+        lan_ask(lan_site, method, path, named, *more, *ARTIST).status
+        for method, path in LAN_ROUTES
+        for more in ((), (own, ("X-Gesso", "1")))
+    }
+    assert statuses == {421}
+
+
+def test_tls_and_plain_text_do_not_mix(lan_site: Site) -> None:
+    """Who comes without TLS to a server that speaks it gets nothing."""
+    with socket.create_connection(("127.0.0.1", lan_site.port), timeout=20) as plain:
+        head = f"GET /a-page HTTP/1.1\r\nHost: {lan_site.host}\r\n\r\n"
+        plain.sendall(head.encode())
+        try:
+            received = plain.recv(12)
+        except ConnectionResetError:
+            received = b""
+    assert received == (b"HTTP/1.1 303" if lan_site.scheme == "http" else b"")
 
 
 def socket_app() -> Starlette:
