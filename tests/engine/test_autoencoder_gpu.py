@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from webui.engine.autoencoder import decode_bytes
+from webui.engine.group_norm import widen_norms
 from webui.engine.vae_rows import decode_by_rows
 
 pytestmark = pytest.mark.gpu
@@ -34,7 +35,7 @@ def vae() -> Any:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     torch.manual_seed(0)
-    return (
+    made = (
         AutoencoderKL(
             block_out_channels=(128, 256, 512, 512),
             down_block_types=("DownEncoderBlock2D",) * 4,
@@ -44,6 +45,8 @@ def vae() -> Any:
         .to(GPU, torch.float16)
         .eval()
     )
+    widen_norms(made)
+    return made
 
 
 @pytest.fixture
