@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.catalog.test_parts import Shapes
+from tests.catalog.test_parts import Shapes, word
 from tests.catalog.test_shards import write_shards
 from tests.model_files import safetensors
 from webui.catalog.catalog import Catalog
@@ -68,6 +69,15 @@ def test_it_may_lie_beside_several_files(catalog: Catalog, folder: Path) -> None
     write_shards(folder, "mine", QWEN, 2)
     (folder / "mine.yaml").write_text(EDIT, "utf-8")
     assert variants(catalog) == ["edit-plus"]
+
+
+def test_names_in_gguf_files_count(tmp_path: Path) -> None:
+    name = word("general.name") + struct.pack("<I", 8) + word("FLUX.1 Kontext")
+    tensor = word("a.weight") + struct.pack("<IQIQ", 1, 32, 0, 0)
+    front = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + name + tensor
+    path = tmp_path / "a.gguf"
+    path.write_bytes(front.ljust(-(-len(front) // 32) * 32, b"\0") + bytes(128))
+    assert said_of(path)["general.name"] == "FLUX.1 Kontext"
 
 
 def test_settings_of_older_trainers_say_nothing(catalog: Catalog, folder: Path) -> None:

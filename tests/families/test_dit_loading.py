@@ -232,3 +232,40 @@ def test_a_folder_without_a_text_encoder_is_refused(
     shutil.rmtree(folder / "text_encoder_2")
     with pytest.raises(ModelUnreadable, match="text_encoder_2 is missing, the T5"):
         load(folder, placement, {})
+
+
+@pytest.mark.slow
+def test_a_full_size_model_with_eyes_is_told_by_its_shapes(tmp_path: Path) -> None:
+    """Of Qwen2.5-VL 7B; nothing of its weights is read."""
+    import torch
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLModel
+
+    from tests.model_files import safetensors
+    from webui.families.components import Placement
+    from webui.families.seeing_model import load_seeing_model
+    from webui.families.weights import TensorFiles
+
+    words = {"hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 2}
+    words |= {"num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064}
+    eyes = {"hidden_size": 1280, "intermediate_size": 3420, "depth": 2, "num_heads": 16}
+    config = Qwen2_5_VLConfig(text_config=words, vision_config=eyes)
+    with torch.device("meta"):
+        library = Qwen2_5_VLModel(config)
+    shapes = {
+        key if key.startswith("visual.") else f"model.{key.removeprefix('language_model.')}": [
+            *tensor.shape
+        ]
+        for key, tensor in library.state_dict().items()
+    }
+    path = safetensors(tmp_path / "qwen.safetensors", shapes)
+    deferring = Placement(
+        device=torch.device("cpu"), dtype=torch.float32, defer=lambda model, table: None
+    )
+    with TensorFiles(path.name, [path]) as files:
+        found = load_seeing_model(files, "qwen25vl", deferring)
+    ours = {key: tensor.shape for key, tensor in found.state_dict().items()}
+    assert ours == {key: tensor.shape for key, tensor in library.state_dict().items()}
+    for part, settings in (("vision_config", eyes), ("text_config", words)):
+        own = getattr(found.config, part)
+        assert {name: getattr(own, name) for name in settings} == settings
+    assert found.language_model.rotary_emb.inv_freq.shape == (64,)

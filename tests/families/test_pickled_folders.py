@@ -92,7 +92,9 @@ WAYS: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", ["shards", *(pytest.param(way, marks=pytest.mark.slow) for way in ("whole", "fp16"))]
+)
 def test_each_way_to_write_pickles_holds_the_same(
     way: str, safe: Written, converter: Converter, tmp_path: Path
 ) -> None:
