@@ -6,6 +6,7 @@ import dataclasses
 import re
 import typing
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -48,6 +49,34 @@ def fields(kind: type, prefix: str = "") -> set[str]:
 
 def test_every_request_field_has_a_heading() -> None:
     assert fields(GenerationRequest) - headings(ROOT / "docs" / "api.md") == set()
+
+
+def section(page: Path, title: str) -> str:
+    """The text below a heading, up to the next one of its level."""
+    return page.read_text("utf-8").partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def test_every_parameter_of_openai_is_explained() -> None:
+    from webui.api.openai.asked import KNOWN
+
+    text = section(ROOT / "docs" / "api.md", "OpenAI")
+    assert [name for name in sorted(KNOWN) if f"`{name}`" not in text] == []
+
+
+def test_every_tool_of_agents_is_named() -> None:
+    from webui.api.mcp.tools import Tools
+
+    text = section(ROOT / "docs" / "api.md", "Agents (MCP)")
+    tools = [name for name in vars(Tools) if not name.startswith("_") and name != "picture_file"]
+    assert [name for name in tools if f"`{name}`" not in text] == []
+
+
+def test_every_event_is_named() -> None:
+    from webui.core.events import JobEvent
+
+    text = section(ROOT / "docs" / "api.md", "What happens")
+    names = [re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in get_args(JobEvent)]
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 def test_every_file_name_pattern_is_in_the_guide() -> None:
