@@ -182,7 +182,7 @@ def test_the_state_tells_what_goes_on(empty_client: Client) -> None:
     state = empty_client.json("/api/v1/state")
     assert set(state) == {
         "boot", "version", "engines", "jobs", "queued", "is_paused", "is_queue_paused",
-        "waiting", "disk",
+        "can_manage", "others_in_queue", "waiting", "disk",
     }  # fmt: skip
     (engine,) = state["engines"]
     assert set(engine) == {"id", "state", "device", "detail", "model"}

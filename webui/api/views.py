@@ -122,6 +122,10 @@ class StateView:
     is_paused: bool
     """Whether all of this person's jobs are held back."""
     is_queue_paused: bool
+    can_manage: bool
+    """Whether this person may put everybody's jobs in order."""
+    others_in_queue: bool
+    """Whether there are others' jobs to be put in order; told only to who may."""
     waiting: str
     disk: DiskView
 
@@ -252,6 +256,8 @@ def state_view(studio: Studio, person: PersonId) -> StateView:
         queued=order.queued(person),
         is_paused=order.is_paused(person),
         is_queue_paused=order.is_queue_paused(),
+        can_manage=studio.queue.may_manage(person),
+        others_in_queue=studio.queue.manages_others(person),
         waiting=studio.dispatcher.waiting(),
         disk=DiskView(free_bytes=free, is_low=free < 2 * settings.keep_free_mb * MB),
     )

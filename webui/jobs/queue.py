@@ -97,6 +97,14 @@ class Queue:
 
         return [(job, place or Place()) for job, place in sorted(jobs, key=order)]
 
+    def may_manage(self, person: PersonId) -> bool:
+        """Whether somebody may put everybody's jobs in order."""
+        return self._roles(person) is Role.OWNER
+
+    def manages_others(self, person: PersonId) -> bool:
+        """Whether somebody may, and there are jobs of others that are not over."""
+        return self.may_manage(person) and self._store.has_open_of_others(person)
+
     def limits(self, person: PersonId) -> Limits:
         """What this person may ask for."""
         return self._store.limits.of(person, self._roles(person))

@@ -242,6 +242,13 @@ class JobStore:
         queued = "WHERE state = 'queued' AND owner = ? ORDER BY place, seq LIMIT ?"
         return [*self._select(at_work, (owner,)), *self._select(queued, (owner, limit))]
 
+    def has_open_of_others(self, owner: PersonId) -> bool:
+        """Whether anybody but this person has jobs that are not over."""
+        at_work = "SELECT 1 FROM job WHERE state IN ('running', 'saving') AND owner <> ?1"
+        waits = "SELECT 1 FROM person WHERE owner NOT IN (?1, '') AND EXISTS (SELECT 1 FROM job"
+        waits += " WHERE state = 'queued' AND job.owner = person.owner)"
+        return bool(self._file.rows(f"{at_work} UNION ALL {waits} LIMIT 1", owner))
+
     def cancel_queued(self, owner: PersonId | None = None) -> list[Job]:
         """End all jobs that wait, of one person or of all."""
         mine, values = ("", ()) if owner is None else (" AND owner = ?", (owner,))

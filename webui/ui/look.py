@@ -74,6 +74,7 @@ def head(settings: Settings) -> str:
         f'<meta name="gesso-theme" content="{escape(settings.theme)}">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f'<link rel="stylesheet" href="/assets/gesso.css?v={__version__}">\n'
+        f'<link rel="stylesheet" href="/assets/queue.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/plans.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/cards.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/albums.css?v={__version__}">\n'

@@ -14,6 +14,7 @@ const TYPES = [
   "failed",
   "cancelled",
   "engine_changed",
+  "queue_changed",
 ];
 /** What the document is told of a download; of none in particular after a break. */
 export const DOWNLOAD_CHANGED = "gesso-download";

@@ -8,6 +8,7 @@ import "./cards.js";
 import "./lightbox.js";
 import "./models.js";
 import "./png_info.js";
+import { watchAhead } from "./ahead.js";
 import { followServer } from "./events.js";
 import { answer } from "./generate.js";
 import { watchCanvases } from "./canvas.js";
@@ -24,6 +25,7 @@ import { filled, watchTyping } from "./typing.js";
 window.gesso = { answer, filled, restored, shape };
 
 holdTheme();
+watchAhead();
 watchCanvases();
 watchCounters();
 watchKeys();

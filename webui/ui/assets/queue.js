@@ -1,10 +1,11 @@
-/** The queue strip: every job that waits or runs, with its place, time left and a way to end it. */
+/** The queue strip: the next jobs with their places, and a panel in which they are put in order. */
 
 import { button, el, setText } from "./dom.js";
 import { notify } from "./notices.js";
+import { QueuePanel } from "./queue_panel.js";
 import { cancelJob } from "./server.js";
 import { store } from "./store.js";
-import { duration, timeLeft } from "./words.js";
+import { placeWords, timeLeft } from "./words.js";
 
 const PHONE = matchMedia("(max-width: 760px)");
 const atOnce = () => (PHONE.matches ? 1 : 3);
@@ -13,35 +14,43 @@ export class QueueStrip {
   constructor() {
     this.chips = new Map();
     this.list = el("ul", { class: "queue", "aria-label": "Queue" });
+    this.panel = new QueuePanel();
     this.more = button("", () => this.#toggle(), {
       class: "gesso-chip",
       "aria-expanded": "false",
-      title: "The rest of the queue",
+      "aria-label": "Put the queue in order",
+      title: "Put the queue in order",
     });
-    this.rest = el("ul", { class: "queue rest", "aria-label": "More of the queue", hidden: true });
-    this.element = el("div", { class: "queue-strip" }, this.list, this.more, this.rest);
+    this.element = el("div", { class: "queue-strip" }, this.list, this.more, this.panel.element);
+    this.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || this.panel.element.hidden) return;
+      event.stopPropagation();
+      this.#toggle();
+      this.more.focus();
+    });
   }
 
   update() {
     const open = store.open();
     for (const id of this.chips.keys())
       if (!open.some((job) => job.id === id)) this.chips.delete(id);
-    const chips = open.map((job, place) => this.#chip(job, place));
-    const shown = atOnce();
-    replace(this.list, chips.slice(0, shown));
-    replace(this.rest, chips.slice(shown));
-    this.more.hidden = chips.length <= shown;
-    if (this.more.hidden) this.rest.hidden = true;
-    setText(this.more, `+${chips.length - shown}`);
+    const chips = open.slice(0, atOnce()).map((job) => this.#chip(job));
+    replace(this.list, chips);
+    const hidden = Math.max(store.queued, open.length) - chips.length;
+    const isNeeded = open.length > 1 || store.manages || store.isPaused || store.isQueuePaused;
+    this.more.hidden = !isNeeded;
+    setText(this.more, hidden > 0 ? `+${hidden}` : "Queue");
+    if (this.more.hidden && !this.panel.element.hidden) this.#toggle();
+    this.panel.update();
   }
 
-  #chip(job, place) {
+  #chip(job) {
     let chip = this.chips.get(job.id);
     if (!chip) {
       chip = this.#newChip(job);
       this.chips.set(job.id, chip);
     }
-    const words = job.state === "queued" ? placeWords(job, place) : timeLeft(job) || "running";
+    const words = job.state === "queued" ? placeWords(job) : timeLeft(job) || "running";
     setText(chip.querySelector(".when"), words);
     chip.classList.toggle("running", job.state !== "queued");
     return chip;
@@ -64,8 +73,9 @@ export class QueueStrip {
   }
 
   #toggle() {
-    this.rest.hidden = !this.rest.hidden;
-    this.more.setAttribute("aria-expanded", String(!this.rest.hidden));
+    const isOpen = this.panel.element.hidden;
+    this.panel.show(isOpen);
+    this.more.setAttribute("aria-expanded", String(isOpen));
   }
 }
 
@@ -75,11 +85,6 @@ async function cancel(job) {
   } catch (error) {
     notify(error.message, { tone: "bad" });
   }
-}
-
-function placeWords(job, place) {
-  const when = duration(job.seconds_left);
-  return place === 0 ? "next" : `${place} ahead${when && `, about ${when}`}`;
 }
 
 function replace(list, items) {

@@ -28,6 +28,39 @@ export const postJob = (request) =>
 /** End a job; the job. */
 export const cancelJob = (id) => call("POST", `/jobs/${encodeURIComponent(id)}/cancel`);
 
+/** Move, hold or put off one of one's own jobs that wait; the job. */
+export const changeJob = (id, asked) =>
+  call("PATCH", `/jobs/${encodeURIComponent(id)}`, JSON.stringify(asked), "application/json");
+
+/** Hold all one's own jobs that wait, or let them go on. */
+export const pauseMine = (isPaused) =>
+  call("PATCH", "/queue", JSON.stringify({ is_paused: isPaused }), "application/json");
+
+/** End all one's own jobs. */
+export const cancelMine = () => call("POST", "/queue/cancel");
+
+/** For the owner: whose jobs wait and run. */
+export const getWholeQueue = () => call("GET", "/queue/all");
+
+/** For the owner: begin nothing new, or go on. */
+export const pauseQueue = (isPaused) =>
+  call("PATCH", "/queue/all", JSON.stringify({ is_paused: isPaused }), "application/json");
+
+/** For the owner: change a job of anybody. */
+export const changeAnyJob = (id, asked) =>
+  call("PATCH", `/queue/all/jobs/${encodeURIComponent(id)}`, JSON.stringify(asked), "application/json");
+
+/** For the owner: end a job of anybody. */
+export const cancelAnyJob = (id) => call("POST", `/queue/all/jobs/${encodeURIComponent(id)}/cancel`);
+
+/** For the owner: hold somebody's jobs, or give them the next turn. */
+export const changePersonInQueue = (person, asked) =>
+  call("PATCH", `/queue/people/${encodeURIComponent(person)}`, JSON.stringify(asked), "application/json");
+
+/** What would become of a request: `{verdict, reason, seconds, jobs_ahead}`. */
+export const preflight = (request) =>
+  call("POST", "/preflight", JSON.stringify(request), "application/json");
+
 /** The newest plans, newest first. */
 export const getPlans = () => call("GET", "/plans?limit=20");
 

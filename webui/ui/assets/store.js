@@ -20,6 +20,11 @@ class Store {
   engines = [];
   waiting = "";
   disk = { is_low: false };
+  queued = 0; // how many of one's own wait; of many only the first are known here
+  isPaused = false; // all of one's own
+  isQueuePaused = false;
+  canManage = false; // an owner, on a server of several people
+  manages = false; // and somebody else has jobs
   jobs = new Map();
   mine = new Set(JSON.parse(sessionStorage.getItem("gesso.mine") ?? "[]"));
 
@@ -48,15 +53,15 @@ class Store {
     return found.sort((a, b) => b.created_at - a.created_at || (a.id < b.id ? 1 : -1));
   }
 
-  /** Jobs before this one in the line, the running one included. */
-  ahead(job) {
-    return this.#order.filter((id) => !isOver(this.jobs.get(id) ?? job)).indexOf(job.id);
-  }
-
   /** Remember that this window asked for the job. */
   claim(id) {
     this.mine.add(id);
     sessionStorage.setItem("gesso.mine", JSON.stringify([...this.mine].slice(-200)));
+  }
+
+  /** Ask for the state now: this window has changed something. */
+  refreshNow() {
+    this.#refreshSoon();
   }
 
   setOnline(online) {
@@ -81,8 +86,12 @@ class Store {
       if (job.preview_version) fetchPreview(job, () => this.#changed());
     }
     this.#order = state.jobs.map((job) => job.id);
-    const { boot, version, engines, waiting, disk } = state;
-    Object.assign(this, { boot, version, engines, waiting, disk, known: true });
+    const { boot, version, engines, waiting, disk, queued } = state;
+    Object.assign(this, { boot, version, engines, waiting, disk, queued, known: true });
+    this.isPaused = state.is_paused;
+    this.isQueuePaused = state.is_queue_paused;
+    this.canManage = state.can_manage;
+    this.manages = state.others_in_queue;
     this.#changed();
   }
 

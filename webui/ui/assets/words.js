@@ -45,14 +45,30 @@ export function timeLeft(job) {
 }
 
 function queuedWords(job) {
-  const ahead = store.ahead(job);
-  const when = duration(job.seconds_left);
+  if (job.hold) return heldWords(job);
   if (store.waiting) return "Waiting";
   if (store.engines.some((engine) => engine.state === "starting")) {
     return "Waiting for the engine to start";
   }
-  if (ahead <= 0) return "Next";
-  return `${ahead} ahead of you${when && `, about ${when}`}`;
+  if (store.isQueuePaused) return "The queue is paused";
+  const when = duration(job.seconds_left);
+  if (job.position <= 0) return "Next";
+  return `${job.position} ahead of you${when && `, about ${when}`}`;
+}
+
+function heldWords(job) {
+  if (job.hold !== "not_before") return "Paused";
+  const at = new Date(job.not_before * 1000);
+  const isToday = at.toDateString() === new Date().toDateString();
+  const time = isToday ? { timeStyle: "short" } : { dateStyle: "short", timeStyle: "short" };
+  return `Not before ${at.toLocaleString([], time)}`;
+}
+
+/** Where a job that waits stands, in a word or two. */
+export function placeWords(job) {
+  if (job.hold) return heldWords(job).toLowerCase();
+  const when = duration(job.seconds_left);
+  return job.position <= 0 ? "next" : `${job.position} ahead${when && `, about ${when}`}`;
 }
 
 function* runningWords(job) {
@@ -81,7 +97,9 @@ export function statusWords() {
   const engine = store.engines[0];
   const open = store.open();
   if (store.waiting) return { text: `Waiting: ${store.waiting}`, tone: "bad" };
-  const line = open.length > 1 ? ` · ${open.length - 1} waiting` : "";
+  const waiting = Math.max(open.length - 1, store.queued - (open[0]?.state === "queued" ? 1 : 0));
+  const paused = store.isQueuePaused ? " · the queue is paused" : "";
+  const line = (waiting > 0 ? ` · ${waiting} waiting` : "") + paused;
   switch (engine?.state) {
     case "starting":
       return {
