@@ -49,7 +49,7 @@ async def enlarge_many(request: Request) -> Response:
 @needs(Access.PERSON, max_body_bytes=IMAGE_BYTES)
 async def read_png_info(request: Request) -> Response:
     """What a picture says of how it was made."""
-    async with the_desk(request).body(request) as body:
+    async with the_desk(request).room.body(request) as body:
         return Response(await run_in_threadpool(_png_info, body), media_type="application/json")
 
 
@@ -64,7 +64,7 @@ def deny_describing() -> None:
 @needs(Access.PERSON, max_body_bytes=IMAGE_BYTES)
 async def describe(request: Request) -> Response:
     """A caption for a picture: there is no model for that here, which A1111 answers with 404."""
-    async with the_desk(request).body(request) as body:
+    async with the_desk(request).room.body(request) as body:
         asked = await run_in_threadpool(read_object, body)
     if not asked.get("image"):
         raise Refused(HTTPStatus.NOT_FOUND, "Image not found. Send one.")
@@ -74,7 +74,7 @@ async def describe(request: Request) -> Response:
 async def _enlarged(request: Request, *, is_batch: bool) -> Response:
     desk = the_desk(request)
     enlarger = Enlarger(studio=the_studio(request), person=the_person(request), is_batch=is_batch)
-    async with desk.body(request) as body:
+    async with desk.room.body(request) as body:
         accepted = await run_in_threadpool(enlarger.accept, body)
     del body
     try:

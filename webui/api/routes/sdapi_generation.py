@@ -45,7 +45,7 @@ async def image_to_image(request: Request) -> Response:
 async def _made(request: Request, kind: type[GenerationFields]) -> Response:
     desk = the_desk(request)
     maker = Maker(studio=the_studio(request), desk=desk, person=the_person(request))
-    async with desk.body(request) as body:
+    async with desk.room.body(request) as body:
         accepted = await maker.make(kind, body)
     del body  # waiting takes minutes, and a body may be large
     try:

@@ -38,7 +38,7 @@ def show(request: Request) -> dict[str, Any]:
 @needs(Access.ARTIST, max_body_bytes=MIB)
 async def change(request: Request) -> Response:
     """Change some options; what is not known is passed over and named in a header."""
-    async with the_desk(request).body(request) as body:
+    async with the_desk(request).room.body(request) as body:
         unknown = await run_in_threadpool(
             _change, the_studio(request), the_desk(request), the_caller(request), body
         )

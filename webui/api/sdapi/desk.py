@@ -5,17 +5,15 @@ A1111 has one of each for all its users; here everybody has their own.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterator, Mapping
-from http import HTTPStatus
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar, cast
 
 from fastapi import Request
 
-from webui.api.sdapi.errors import Refused
+from webui.api.sdapi.room import BodyRoom
 from webui.core.job import JobId, PersonId
 from webui.plans.plan import PlanId
 
@@ -25,16 +23,10 @@ V = TypeVar("V")
 MOST_PEOPLE: Final = 1000
 MOST_TASKS: Final = 4000
 MOST_SKIPPED: Final = 100
-LARGE_BYTES: Final = 2 << 20
-"""A body that may be larger than this is large."""
-LARGE_AT_ONCE: Final = 4
-"""So many large bodies are in memory at the same time; others wait before they are read."""
-READ_S: Final = 120.0
-"""So long a body may take to arrive."""
 
 
 class Desk:
-    """Usable from any thread, `body` on the loop only."""
+    """Usable from any thread, `room` on the loop only."""
 
     def __init__(self) -> None:
         self._lock: Final = threading.Lock()
@@ -44,7 +36,7 @@ class Desk:
         self._skipped: Final[OrderedDict[JobId, None]] = OrderedDict()
         self._unfinished: Final[OrderedDict[JobId, bytes]] = OrderedDict()
         self._plans: Final[dict[PlanId, PersonId]] = {}
-        self._large: Final = asyncio.Semaphore(LARGE_AT_ONCE)
+        self.room: Final = BodyRoom()
 
     def options(self, person: PersonId) -> Mapping[str, Any]:
         """The options that a person chose for what they make."""
@@ -108,23 +100,6 @@ class Desk:
         """The plans that a person's programs wait for."""
         with self._lock:
             return [plan for plan, owner in self._plans.items() if owner == person]
-
-    @contextlib.asynccontextmanager
-    async def body(self, request: Request) -> AsyncIterator[bytes]:
-        """A request's body. Of the large ones only a few are held at once: the others wait, and
-        are not read until then. Raises Refused when it takes too long to arrive."""
-        length = request.headers.get("content-length", "")
-        is_large = not length.isdigit() or int(length) > LARGE_BYTES
-        async with self._large if is_large else contextlib.nullcontext():
-            try:
-                async with asyncio.timeout(READ_S):
-                    data = await request.body()
-            except TimeoutError as error:
-                raise Refused(
-                    HTTPStatus.REQUEST_TIMEOUT,
-                    f"The body did not arrive within {READ_S:.0f} seconds. Send it again.",
-                ) from error
-            yield data
 
 
 def the_desk(request: Request) -> Desk:
