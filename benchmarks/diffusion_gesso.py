@@ -36,18 +36,22 @@ from webui.core.events import ImageReady, Progress
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import ModelRef, Recipe
 from webui.engine.autoencoder import decode
+from webui.engine.gated_layers import halve_gates
 from webui.engine.graphs.choice import make_recorder
 from webui.engine.graphs.compiler import Compiler
 from webui.engine.graphs.compiling_runner import CompilingRunner
 from webui.engine.graphs.graph_runner import GraphRunner
 from webui.engine.graphs.recorder import RehearsingRecorder
 from webui.engine.graphs.runner import EagerRunner
+from webui.engine.group_norm import widen_norms
 from webui.engine.painter import Painter
 from webui.samplers import load_samplers
 from webui.schedules import load_schedules
 
 CAPS = (("cap-5.5", 5.5, "sdxl"), ("cap-3.5", 3.5, "sdxl"), ("cap-1.7", 1.7, "sdxl"))
 SEED = 7
+WARM = 4
+"""Pictures until all that is recorded of a size and of the text encoders is."""
 numbers = count()
 
 
@@ -129,7 +133,7 @@ def _pictures(told: Told, painter: Painter, kind: str, size: int) -> Mapping[str
     def run() -> None:
         last[:] = paint(painter, work_of(told, kind, size))
 
-    figures = with_peak(lambda: seconds(run, told.repeats, warm=2 if told.is_gpu else 1))
+    figures = with_peak(lambda: seconds(run, told.repeats, warm=WARM if told.is_gpu else 1))
     pictures, marks, facts = last
     assert len(pictures) == size
     return {
@@ -143,14 +147,15 @@ def _pictures(told: Told, painter: Painter, kind: str, size: int) -> Mapping[str
 
 def _capped(told: Told, kind: str, gibibytes: float) -> Mapping[str, Any]:
     """The same picture as without a cap, as far as the eye and the bits go."""
-    free_painter = _painter(told)
+    free_painter = _watched(told)
     work = work_of(told, kind, 1, prompt=PROMPT)
     wanted = paint(free_painter, work)[0][0]
+    latents = free_painter.latents.cpu()
     free_painter.manager.release()
     del free_painter
     free()
     cap(gibibytes)
-    painter = _painter(told)
+    painter = _watched(told)
     last: list[Any] = []
 
     def run() -> None:
@@ -167,6 +172,7 @@ def _capped(told: Told, kind: str, gibibytes: float) -> Mapping[str, Any]:
     return {
         **figures,
         "step_ms": step_ms(marks),
+        "is_same_latent": bool(torch.equal(painter.latents.cpu(), latents)),
         "is_same_picture": pictures[0].tobytes() == wanted.tobytes(),
         "largest_difference": int(apart.max()),
         "mean_difference": float(apart.mean()),
@@ -175,9 +181,26 @@ def _capped(told: Told, kind: str, gibibytes: float) -> Mapping[str, Any]:
     }
 
 
+class _Watched(Painter):
+    """Keeps what the network made, before the VAE."""
+
+    latents: torch.Tensor
+
+    def _check_numbers(self, work: Work, latents: torch.Tensor) -> None:
+        self.latents = latents.clone()
+        super()._check_numbers(work, latents)
+
+
+def _watched(told: Told) -> _Watched:
+    return _Watched(told.device, told.families, load_samplers(), load_schedules())
+
+
 def _switch(told: Told, painter: Painter) -> Mapping[str, Any]:
     """To a checkpoint that is not in memory: until it is ready, until its first step."""
     ready, first_step, memory = [], [], []
+    loads = _loads(told, painter)
+    for _ in range(1 if told.is_tiny else 3):  # what was recorded, for an artist, is already
+        paint(painter, work_of(told, "sdxl", 1))
     for turn in range(max(2, 2 if told.is_tiny else told.switches)):
         work = work_of(told, "sdxl", 1, name="ba"[turn % 2])
         sync()
@@ -199,16 +222,35 @@ def _switch(told: Told, painter: Painter) -> Mapping[str, Any]:
         "ready_s": sorted(ready)[middle],
         "first_step_s": sorted(first_step)[middle],
         "times": ready,
+        "first_step_times": first_step,
+        "loads_s": loads,
         "ram_gib": [each[0] for each in (memory[1], memory[-1])],
         "vram_gib": [each[1] for each in (memory[1], memory[-1])],
     }
 
 
+def _loads(told: Told, painter: Painter) -> list[float]:
+    """From a file to the device, with nothing of the model in memory; the first pins memory."""
+    took = []
+    for _ in range(1 if told.is_tiny else 3):
+        painter.manager.release()
+        free()
+        sync()
+        started = time.perf_counter()
+        painter.manager.get(work_of(told, "sdxl", 1).model)
+        sync()
+        took.append(time.perf_counter() - started)
+    return took
+
+
 def _unet(told: Told) -> Mapping[str, Any]:
     """One call on the GPU: eager, as a graph; contiguous and channels last."""
     found: dict[str, Any] = {}
-    for layout in ("contiguous", "channels_last"):
+    for layout in ("contiguous", "channels_last", "quickened"):
         unet = told.load(told.kind, is_channels_last=layout == "channels_last").diffusion_model
+        if layout == "quickened" and told.is_gpu:
+            widen_norms(unet)
+            halve_gates(unet)
         for size in (1, 2, 8):
             given = told.unet_arguments(told.kind, unet, size)
             name = f"{layout}_ms_n{size}"
@@ -246,8 +288,10 @@ def _vae(told: Told) -> Mapping[str, Any]:
     cells = told.pixels(told.kind) // 8
     draw = torch.Generator().manual_seed(3)
     latent = torch.randn(4, cells, cells, generator=draw).to(told.device.placement.device)
-    for layout in ("contiguous", "channels_last"):
+    for layout in ("contiguous", "channels_last", "quickened"):
         vae = told.load(told.kind, is_channels_last=layout == "channels_last").vae
+        if layout == "quickened" and told.is_gpu:
+            widen_norms(vae)
         free()
         for tile in (None, 4096, 64, 32, 16):
             name = f"{layout}_tile_{tile}"

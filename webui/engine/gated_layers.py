@@ -25,7 +25,7 @@ class HalvedLinear(nn.Linear):
         return tuple(linear(input, *half) for half in zip(weights, biases, strict=True))
 
 
-class HalvedGeglu(GEGLU):  # type: ignore[misc] - the library has no types
+class HalvedGeglu(GEGLU):  # type: ignore[misc]  # the library has no types
     """The same answers but for rounding."""
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
