@@ -216,6 +216,44 @@ def test_a_text_encoder_that_wont_do_is_refused(
     assert says in message
 
 
+EDIT_KEYS = {
+    "txt_norm.weight": [3584],
+    "transformer_blocks.0.img_mod.1.weight": [1, 1],
+    "transformer_blocks.0.attn.add_q_proj.weight": [1, 1],
+    "proj_out.weight": [64, 1],
+    "__index_timestep_zero__": [0],
+}
+BLIND_KEYS = {
+    "model.embed_tokens.weight": [1, 3584],
+    "model.layers.0.self_attn.q_proj.bias": [3584],
+    "another": [9000],
+}
+SEEING_KEYS = {**BLIND_KEYS, "another": [1], "visual.patch_embed.proj.weight": [1, 3, 2, 14, 14]}
+FILM_VAE_KEYS = {
+    "decoder.conv1.weight": [384, 16, 3, 3, 3],
+    "decoder.head.2.weight": [3, 96, 3, 3, 3],
+}
+
+
+def test_a_model_that_edits_gets_a_text_encoder_that_sees(studio: Studio, tmp_path: Path) -> None:
+    """Though one that does not is larger."""
+    models = tmp_path / "models"
+    write(models / "edit.safetensors", EDIT_KEYS)
+    write(models / "vae" / "qwen.safetensors", FILM_VAE_KEYS)
+    write(models / "text_encoders" / "blind.safetensors", BLIND_KEYS)
+    studio.catalog.refresh()
+    request = GenerationRequest(prompt="make it red", checkpoint="edit")
+    field, message = refused(studio, request)
+    assert (field, "“blind” reads words alone" in message) == ("checkpoint", True)
+    write(models / "text_encoders" / "seeing.safetensors", SEEING_KEYS)
+    studio.catalog.refresh()
+    recipe = studio.resolve(request)
+    assert {file.ref: file.name for file in recipe.files}["qwen25vl"] == "seeing"
+    asked = replace(request, text_encoders=("blind",))
+    field, message = refused(studio, asked)
+    assert (field, "must see pictures too" in message) == ("text_encoders", True)
+
+
 def test_a_checkpoint_without_any_vae_names_one(studio: Studio, tmp_path: Path) -> None:
     models = tmp_path / "models"
     (models / "VAE" / "bright.safetensors").unlink()

@@ -7,8 +7,11 @@ from types import MappingProxyType
 from typing import Final
 
 from webui.catalog.catalog import Catalog
-from webui.core.errors import InvalidRequest
+from webui.core.errors import InvalidRequest, ModelUnreadable
 from webui.core.model import ModelInfo, ModelKind
+from webui.families.seeing_model import FIRST
+from webui.modelfiles.front import read_front
+from webui.modelfiles.shards import files_of
 
 FIELD: Final = "text_encoders"
 VAE: Final = "vae"
@@ -32,6 +35,8 @@ USUAL: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 """Of each text encoder: its name for people, and what its files are usually called."""
 DISPENSABLE: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"sd3": frozenset({"t5xxl"})})
 """Text encoders that models of a family read without where there is none, less well."""
+SEEING: Final = frozenset({("qwen", "edit"), ("qwen", "edit-plus")})
+"""Families and variants whose text encoder is shown pictures."""
 XL_LATENTS: Final = ("pixart", "sigma")
 """A family and a variant of it that was trained with the VAE of Stable Diffusion XL."""
 USUAL_VAES: Final[Mapping[str, str]] = MappingProxyType(
@@ -51,13 +56,16 @@ def find_encoder(catalog: Catalog, model: ModelInfo, part: str) -> ModelInfo | N
 
     Raises InvalidRequest that says which file to put where.
     """
-    found = _largest(catalog.models(ModelKind.TEXT_ENCODER), part)
+    fitting = [each for each in catalog.models(ModelKind.TEXT_ENCODER) if each.variant == part]
+    seeing = [each for each in fitting if _will_do(each, model)]
+    found = _largest(seeing, part)
     if found is not None or part in DISPENSABLE.get(model.family, ()):
         return found
     noun, usual = USUAL.get(part, (f"text encoder “{part}”", f"{part}.safetensors"))
+    blind = f" that sees pictures, and “{fitting[0].name}” reads words alone" if fitting else ""
     raise InvalidRequest(
         "checkpoint",
-        f"“{model.name}” has no {noun} in it. Put {usual} into "
+        f"“{model.name}” has no {noun} in it{blind}. Put {usual} into "
         f"{catalog.folder / 'text_encoders'}, then refresh the models.",
     )
 
@@ -82,6 +90,12 @@ def asked_encoders(
                 FIELD,
                 f"“{found.name}” is a {noun}, which “{model.name}” has no use for or brings "
                 "itself. Leave it out.",
+            )
+        if not _will_do(found, model):
+            raise InvalidRequest(
+                FIELD,
+                f"“{found.name}” reads words alone, and the text encoder of “{model.name}” must "
+                "see pictures too. Leave it out, or name one in safetensors that does.",
             )
         if found.variant in asked:
             raise InvalidRequest(
@@ -110,6 +124,17 @@ def find_vae(catalog: Catalog, model: ModelInfo, latents: str) -> ModelInfo:
         f"“{model.name}” has no VAE in it, the part that makes pixels. Put {usual} into "
         f"{catalog.folder / 'vae'}, then refresh the models.",
     )
+
+
+def _will_do(encoder: ModelInfo, model: ModelInfo) -> bool:
+    """Whether a text encoder sees pictures, where the model needs one that does."""
+    if (model.family, model.variant) not in SEEING:
+        return True
+    try:
+        fronts = [read_front(file) for file in files_of(encoder.path)]
+    except (ModelUnreadable, OSError):  # GGUF as well
+        return False
+    return any(key.endswith(FIRST) for front in fronts for key in front.tensors)
 
 
 def _largest(models: Iterable[ModelInfo], variant: str) -> ModelInfo | None:
