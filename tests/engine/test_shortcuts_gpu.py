@@ -90,7 +90,7 @@ def test_rows_are_packed_as_by_the_plain_way(columns: int, dtype: torch.dtype) -
     found, expected = quickly_packed(rows), packed(rows)
     torch.testing.assert_close(found[1], expected[1])
     apart = (unpacked(*found) - unpacked(*expected)).abs()
-    assert (apart <= expected[1] * LARGEST / 14).all()
+    assert (apart <= expected[1] * LARGEST / 13).all()  # a step is a 14th at most
     assert (apart > 0).float().mean() < 0.01
 
 
