@@ -277,6 +277,18 @@ def test_a_body_that_is_no_json_is_refused(empty_client: Client) -> None:
     assert json.loads(answer.body)["error"]["code"] == "invalid_content_type"
 
 
+def test_a_form_that_is_broken_is_refused(empty_client: Client) -> None:
+    """What comes is no form, too much of one, or too large."""
+    parts = "".join(
+        f'--sep\r\nContent-Disposition: form-data; name="f{i}"\r\n\r\nx\r\n' for i in range(200)
+    )
+    for body in (b"x", b"--sep\r\n\r\n", parts.encode() + b"--sep--\r\n", b"--sep--\r\n"):
+        kind = ("Content-Type", "multipart/form-data; boundary=sep")
+        answer = empty_client.site.ask("POST", "/v1/images/edits", [kind], body)
+        assert answer.status == 400
+        assert json.loads(answer.body)["error"]["type"] == "invalid_request_error"
+
+
 def test_a_job_that_fails_is_not_tried_again(client: Client) -> None:
     """Three jobs for one call would be the library's way with a fault of the server."""
     openai = OpenAI(base_url=f"{client.site.origin}/v1", api_key="any")
@@ -303,6 +315,15 @@ def test_what_has_no_meaning_here_is_named(client: Client) -> None:
     )
     assert answer.status == 200
     assert answer.one("x-gesso-ignored") == "moderation, style, user"
+
+
+def test_a_made_up_name_can_not_break_the_answer(client: Client) -> None:
+    names = {"\u5c0f": 1, "a\r\nSet-Cookie: x=1": 2, "\x00": 3, "x" * 5000: 4}
+    body = json.dumps({"prompt": "x", "size": "64x64", **names}).encode()
+    answer = client.site.ask("POST", "/v1/images/generations", (), body)
+    assert answer.status == 200
+    assert answer.all("set-cookie") == []
+    assert answer.one("x-gesso-ignored").isascii()
 
 
 def test_the_same_key_gives_the_same_pictures(openai: OpenAI, client: Client) -> None:

@@ -16,7 +16,6 @@ from annotated_types import Ge, Le
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException
 
 from webui.api.openai.errors import invalid
 from webui.core.codec import decode
@@ -123,13 +122,10 @@ async def read_form(request: Request) -> ImagesAsk:
             f"The body is “{kind or 'of no type'}”. Send the picture as multipart/form-data.",
             "invalid_content_type",
         )
-    try:
-        async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
-            texts = {name: value for name, value in form.multi_items() if isinstance(value, str)}
-            images = [await _contents(file) for file in _files(form, "image")]
-            masks = [await _contents(file) for file in _files(form, "mask")]
-    except MultiPartException as error:
-        raise invalid(None, f"The form can't be read: {error.message}", "invalid_form") from error
+    async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
+        texts = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+        images = [await _contents(file) for file in _files(form, "image")]
+        masks = [await _contents(file) for file in _files(form, "mask")]
     ask = _ask({name: value for name, value in texts.items() if value != ""})
     return ImagesAsk(
         query=ask.query,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,10 +15,14 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from webui.api.errors import status_of
 from webui.core.codec import encode
 from webui.core.errors import GessoError, InvalidRequest, UnreadablePicture
+
+log = logging.getLogger(__name__)
 
 INVALID: Final = "invalid_request_error"
 SERVER: Final = "server_error"
@@ -63,6 +68,13 @@ class OpenAIFault:
     code: str | None = None
 
 
+BUG: Final = OpenAIFault(
+    message="Something went wrong inside Gesso. The terminal says more.",
+    type=SERVER,
+    code="internal_error",
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenAIError:
     """Every error of this API."""
@@ -91,6 +103,14 @@ class OpenAIRoute(APIRoute):
                 return await handle(request)
             except GessoError as error:
                 return error_answer(error)
+            except ClientDisconnect:
+                raise  # the gate knows why
+            except HTTPException as error:
+                fault = OpenAIFault(message=str(error.detail), type=INVALID, code="bad_request")
+                return _answered(HTTPStatus(error.status_code), fault, {})
+            except Exception:  # the last border of this API: its clients read its shape only
+                log.exception("%s failed.", request.url.path)
+                return _answered(HTTPStatus.INTERNAL_SERVER_ERROR, BUG, dict(NO_RETRY))
 
         return answer
 
@@ -114,6 +134,10 @@ def error_answer(error: GessoError) -> JSONResponse:
     headers = dict(NO_RETRY) if status >= HTTPStatus.INTERNAL_SERVER_ERROR else {}
     if (wait_s := getattr(error, "retry_after_s", None)) is not None:
         headers["Retry-After"] = f"{max(1, round(wait_s))}"
+    return _answered(status, fault, headers)
+
+
+def _answered(status: HTTPStatus, fault: OpenAIFault, headers: dict[str, str]) -> JSONResponse:
     return JSONResponse(encode(OpenAIError(error=fault)), int(status), headers=headers)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -43,6 +44,7 @@ ROUTER = APIRouter(prefix="/v1/images", tags=["openai"], route_class=OpenAIRoute
 IGNORED: Final = "X-Gesso-Ignored"
 """Names the parameters that have no meaning here."""
 CLIENT_GONE: Final = 499
+_UNSAFE: Final = re.compile(r"[^\w.\[\]-]", re.ASCII)
 
 Submit = Callable[[Studio, ImagesAsk, PersonId, str | None], Job]
 
@@ -84,7 +86,7 @@ async def _made(request: Request, ask: ImagesAsk, submit: Submit, kind: Kind) ->
     """The answer, once the pictures are made. When the client goes before that, the job ends."""
     studio, person = the_studio(request), the_caller(request).id
     job = await run_in_threadpool(submit, studio, ask, person, dedupe_key(request))
-    headers = {IGNORED: ", ".join(ask.ignored)[:500]} if ask.ignored else {}
+    headers = {IGNORED: _named(ask.ignored)} if ask.ignored else {}
     if ask.query.stream:
         events = as_events(studio, job, ask.query, kind)
         headers["Cache-Control"] = "no-store"
@@ -98,6 +100,11 @@ async def _made(request: Request, ask: ImagesAsk, submit: Submit, kind: Kind) ->
         raise failed(job.reason or "The job was cancelled.")
     answer = await run_in_threadpool(_answer, request, ask, job)
     return JSONResponse(answer, HTTPStatus.OK, headers=headers)
+
+
+def _named(parameters: Sequence[str]) -> str:
+    """Names that a client made up, fit for a header."""
+    return ", ".join(_UNSAFE.sub("?", name[:64]) for name in parameters[:20])
 
 
 def _answer(request: Request, ask: ImagesAsk, job: Job) -> dict[str, Any]:
