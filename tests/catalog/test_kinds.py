@@ -41,6 +41,34 @@ FILES: Final[dict[str, tuple[ModelKind, str, Shapes]]] = {
         "unet.mid_block.attentions.0.attn1.processor.to_q_lora.down.weight": [4, 1280],
         "unet.mid_block.attentions.0.attn1.processor.to_q_lora.up.weight": [1280, 4],
     }),
+    "flux lora": (ModelKind.LORA, "flux", {
+        "lora_unet_single_blocks_0_linear1.lora_down.weight": [8, 3072],
+        "lora_unet_single_blocks_0_linear1.lora_up.weight": [21504, 8],
+    }),
+    "flux.2 lora": (ModelKind.LORA, "flux2", {
+        "diffusion_model.single_blocks.0.linear1.lora_A.weight": [8, 3072],
+        "diffusion_model.single_blocks.0.linear1.lora_B.weight": [27648, 8],
+    }),
+    "flux.2 lora of diffusers": (ModelKind.LORA, "flux2", {
+        "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_A.weight": [8, 3072],
+        "transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj.lora_B.weight": [27648, 8],
+    }),
+    "qwen-image lora": (ModelKind.LORA, "qwen", {
+        "transformer_blocks.0.img_mlp.net.2.lora_down.weight": [8, 12288],
+        "transformer_blocks.0.img_mlp.net.2.lora_up.weight": [3072, 8],
+    }),
+    "z-image lora": (ModelKind.LORA, "zimage", {
+        "diffusion_model.layers.0.attention.to_q.lora_A.weight": [8, 3840],
+        "diffusion_model.layers.0.attention.to_q.lora_B.weight": [3840, 8],
+    }),
+    "z-image lora of kohya": (ModelKind.LORA, "zimage", {
+        "lora_unet_layers_0_attention_qkv.lora_down.weight": [8, 3840],
+        "lora_unet_layers_0_attention_qkv.lora_up.weight": [11520, 8],
+    }),
+    "lumina 2 lora": (ModelKind.LORA, "lumina2", {
+        "diffusion_model.layers.0.attention.qkv.lora_A.weight": [8, 2304],
+        "diffusion_model.layers.0.attention.qkv.lora_B.weight": [3840, 8],
+    }),
     "loha": (ModelKind.LORA, "sd2", {
         f"lora_unet_{UNET_LAYER}.hada_w1_a": [320, 8],
         f"lora_unet_{UNET_LAYER}.hada_w1_b": [8, 1024],

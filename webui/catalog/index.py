@@ -14,7 +14,7 @@ from webui.core.database import transaction
 
 log = logging.getLogger(__name__)
 
-RULES: Final = 6
+RULES: Final = 7
 """Raise this when files are recognised differently: what was kept is looked at again then."""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from webui.catalog.latents import is_vae, preview_variant, vae_variant
@@ -46,7 +47,16 @@ TRANSFORMER_MARKS: Final = (
     ("transformer_blocks_0_img_m", "qwen"),
     ("transformer_blocks.0.img_m", "qwen"),
 )
-"""What only the layers of one family are called, in networks made for it."""
+"""What only the layers of one family are called, in networks made for it. Flux.2 shares those of
+Flux, see below."""
+FLUX2_MARKS: Final = ("to_qkv_mlp_proj", "stream_modulation")
+FUSED_MARKS: Final = ("single_blocks.0.linear1.", "single_blocks_0_linear1.")
+FUSED_ROWS: Final = 21504
+"""Of that layer in Flux; in Flux.2 it has more."""
+UP_ENDINGS: Final = (".lora_up.weight", ".lora_B.weight", ".diff")
+READER_MARKS: Final = ("layers.0.attention.", "layers_0_attention_")
+READERS: Final = MappingProxyType({3840: "zimage", 2304: "lumina2"})
+"""Families whose layers are called so, by their width."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +126,30 @@ def _family_of_network(header: Header) -> str:
     for key in header:
         for mark, family in TRANSFORMER_MARKS:
             if mark in key:
-                return family
+                return "flux2" if family == "flux" and _is_flux2(header) else family
+    if family := _family_of_reader(header):
+        return family
     return "sdxl" if any(key.startswith(("lora_te2_", "text_encoder_2.")) for key in header) else ""
+
+
+def _is_flux2(header: Header) -> bool:
+    if any(mark in key for key in header for mark in FLUX2_MARKS):
+        return True
+    fused = (
+        tensor.shape[0]
+        for key, tensor in header.items()
+        if any(mark in key for mark in FUSED_MARKS) and key.endswith(UP_ENDINGS) and tensor.shape
+    )
+    return next(fused, FUSED_ROWS) != FUSED_ROWS
+
+
+def _family_of_reader(header: Header) -> str:
+    """Of the families that read with a language model and have one kind of layers."""
+    for key, tensor in header.items():
+        is_inner = any(mark in key for mark in READER_MARKS) and key.endswith(DOWN_ENDINGS)
+        if is_inner and len(tensor.shape) > 1 and tensor.shape[1] in READERS:
+            return READERS[tensor.shape[1]]
+    return ""
 
 
 def _is_preview(header: Header) -> bool:
