@@ -83,10 +83,16 @@ def test_what_a_picture_says_of_itself_is_shown_as_text_only(program: Program) -
         ({"upscaler_1": "nope"}, 422, "nope"),
         ({"upscaler_1": "Latent"}, 422, "Latent"),
         ({"upscaler_1": "Lanczos", "upscaling_resize": 9}, 422, "upscaling_resize"),
+        (
+            {"upscaler_1": "Lanczos", "resize_mode": 1, "upscaling_resize_w": 16000,
+             "upscaling_resize_h": 16000},
+            422,
+            "million pixels",
+        ),
         ({"upscaler_1": "Lanczos", "image": ""}, 500, "Invalid encoded image"),
         ({"upscaler_1": "Lanczos", "image": "https://example.com/a.png"}, 500, "address"),
     ],
-)
+)  # fmt: skip
 def test_refusals(program: Program, fields: dict[str, Any], status: int, words: str) -> None:
     found = program.refused("extra-single-image", {"image": picture(), **fields})
     assert (found[0], words in found[1]) == (status, True), found

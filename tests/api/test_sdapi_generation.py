@@ -333,6 +333,21 @@ def test_what_is_no_json_object_is_refused(program: Program, body: bytes) -> Non
         assert program.refused(path, body)[0] == 422
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"width": 2048, "height": 2048, "batch_size": 8, "n_iter": 4},
+        {"enable_hr": True, "hr_scale": 8, "width": 1024, "height": 1024, "batch_size": 2},
+        {"script_name": "x/y/z plot", "width": 512, "height": 512,
+         "script_args": [1, "1-600", [], 0, "", [], 0, "", [], False, True]},
+    ],
+)  # fmt: skip
+def test_more_than_fits_into_an_answer_is_refused(program: Program, fields: dict[str, Any]) -> None:
+    status, detail = program.refused("txt2img", {**SMALL, **fields})
+    assert (status, "send_images" in detail) == (422, True)
+    until(lambda: program.get("progress")["state"]["job_count"] == 0)
+
+
 def test_nothing_is_left_in_the_queue_of_what_was_refused(program: Program) -> None:
     program.make(prompt="the last one")
     program.refused("txt2img", {"width": 4096})

@@ -7,17 +7,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Final
 
 from PIL import Image
 
 from webui import __version__
+from webui.api.sdapi.errors import Refused
 from webui.api.sdapi.fields import GenerationFields, Json
 from webui.api.sdapi.pictures import as_png, write_base64
 from webui.core.errors import GessoError
 from webui.core.model import ModelKind
 from webui.core.recipe import Recipe
-from webui.core.request import Mode
+from webui.core.request import GenerationRequest, Mode
 from webui.core.result import Picture
 from webui.imaging.infotext import read_infotext
 from webui.imaging.upload import open_upload
@@ -26,6 +28,8 @@ from webui.plans.kind import Place, square
 from webui.studio import Studio
 
 NO_SEED: Final = -1
+MOST_PIXELS: Final = 128_000_000
+"""Of all pictures in one answer, which is put together in memory."""
 INPAINT: Final = "inpaint"
 CORE: Final = frozenset(
     {
@@ -54,6 +58,34 @@ class Made:
     files: Sequence[File]
     created_at: float
     grids: Sequence[File] = ()
+
+
+def check_answer(
+    fields: GenerationFields, requests: Sequence[GenerationRequest], times: int = 1
+) -> None:
+    """Raises Refused when all pictures together are too many for one answer; each request is made
+    so many times."""
+    if not fields.send_images:
+        return
+    check_pixels(times * sum(request.picture_count * _pixels(request) for request in requests))
+
+
+def check_pixels(pixels: int) -> None:
+    """Raises Refused when so many pixels are too many for one answer."""
+    if pixels > MOST_PIXELS:
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            f"These are {pixels / 1e6:.0f} million pixels, too many for one answer. The most is "
+            f"{MOST_PIXELS / 1e6:.0f}: ask for fewer or smaller pictures at a time, or save "
+            "what is made with save_images and send_images false.",
+        )
+
+
+def _pixels(request: GenerationRequest) -> int:
+    width, height, hires = request.width or 0, request.height or 0, request.hires
+    if hires is not None and (hires.width or hires.height):
+        return (hires.width or hires.height or 0) * (hires.height or hires.width or 0)
+    return int(width * height * (hires.scale**2 if hires else 1))
 
 
 def file_of(studio: Studio, picture: Picture) -> File:

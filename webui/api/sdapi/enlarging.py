@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
+from webui.api.sdapi.answers import check_pixels
 from webui.api.sdapi.extras import (
     extras_answer,
     extras_request,
@@ -20,7 +21,7 @@ from webui.api.sdapi.submitting import submit_all
 from webui.api.waiting import until_over
 from webui.core.errors import GessoError
 from webui.core.job import Job, JobId, PersonId
-from webui.core.request import InputId
+from webui.core.request import GenerationRequest, InputId
 from webui.studio import Studio
 
 
@@ -46,12 +47,18 @@ class Enlarger:
         kept = [self.studio.inputs.add(data, self.person) for data in pictures]
         asked = [extras_request(self.studio, fields, picture) for picture in kept]
         wanted = [request for request in asked if request is not None]
+        check_pixels(sum(self._pixels(request) for request in wanted))
         jobs = iter(submit_all(self.studio, self.person, wanted))
         work = [
             (picture, None if request is None else next(jobs))
             for picture, request in zip(kept, asked, strict=True)
         ]
         return Accepted(work=work, ignored=fields.ignored)
+
+    def _pixels(self, request: GenerationRequest) -> int:
+        """Of the result."""
+        recipe = self.studio.resolve(request)
+        return recipe.width * recipe.height
 
     async def answer(self, accepted: Accepted) -> tuple[bytes, Sequence[str]]:
         """Wait until all is done; the body of the answer, and the pictures that were made."""

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from webui.api.sdapi import scripts
 from webui.api.sdapi.answers import (
     Made,
+    check_answer,
     file_of,
     generation_answer,
     grid_file,
@@ -100,18 +101,36 @@ class Maker:
             for request in order.requests
         ]
         planned = scripts.find_plan(requests[0], fields.script_name, fields.script_args, tab)
+        accepted = Accepted(
+            asked=asked, order=replace(order, ignored=(*asked.unknown, *order.ignored))
+        )
+        if planned is not None:
+            accepted = replace(accepted, plan=self._begin(planned, fields), planned=planned)
+        else:
+            check_answer(fields, requests)
+            jobs = submit_all(self.studio, self.person, requests)
+            accepted = replace(accepted, jobs=jobs)
+        self._remember(accepted)
+        return accepted
+
+    def _begin(self, planned: Planned, fields: GenerationFields) -> PlanId:
+        plan = self.studio.plans.begin(planned.plan, self.person)
+        try:
+            check_answer(fields, [plan.asked.request], plan.cells)
+        except Refused:
+            self.studio.plans.cancel(plan.id)
+            raise
+        return plan.id
+
+    def _remember(self, accepted: Accepted) -> None:
+        """The name that a program gave to its jobs, and overrides that are to last."""
+        fields = accepted.asked.fields
+        for job in accepted.jobs if fields.force_task_id else ():
+            self.desk.name_task(self.person, fields.force_task_id, job)
         if not fields.override_settings_restore_afterwards:
             own = self.desk.options(self.person)
             lasting = read_options(self.studio, fields.override_settings, own).own
             self.desk.remember(self.person, lasting)
-        order = replace(order, ignored=(*asked.unknown, *order.ignored))
-        if planned is not None:
-            plan = self.studio.plans.begin(planned.plan, self.person)
-            return Accepted(asked=asked, order=order, plan=plan.id, planned=planned)
-        jobs = submit_all(self.studio, self.person, requests)
-        for job in jobs if fields.force_task_id else ():
-            self.desk.name_task(self.person, str(fields.force_task_id), job)
-        return Accepted(asked=asked, order=order, jobs=jobs)
 
     def _order(self, fields: GenerationFields) -> Order:
         translator = Translator(
