@@ -59,9 +59,13 @@ def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
     """The page at "/" of an API. The gate stands before it and tells it who asks."""
     # Gradio asks the environment only. Its default is a folder in /tmp that others can read.
     os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.current.data / "uploads")
+    page = build_page(studio)
+    # Gradio only checks that the files which an event names were uploaded when the page was
+    # launched. A mounted one never is, and its events would read any file of this machine.
+    page.has_launched = True
     gr.mount_gradio_app(
         api,
-        build_page(studio),
+        page,
         path="/",
         server_name="127.0.0.1",
         server_port=studio.settings.current.port,
@@ -82,7 +86,7 @@ def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
     return api
 
 
-def _person(request: Request) -> str:
-    """Who asks, as the gate recognised them."""
-    caller: Caller = request.scope.get(CALLER, LOCAL_OWNER)
-    return caller.id
+def _person(request: Request) -> str | None:
+    """Who asks, as the gate recognised them; None on what is open to everyone."""
+    caller: Caller | None = request.scope.get(CALLER, LOCAL_OWNER)
+    return caller.id if caller else None
