@@ -120,8 +120,10 @@ def test_an_interrupt_ends_a_whole_script(slow: Program, threads: ThreadPoolExec
     body = {**SMALL, "steps": 20, "script_name": "prompts from file or textbox",
             "script_args": [False, False, "start", lines]}  # fmt: skip
     answer = threads.submit(slow.post, "txt2img", body)
-    until(lambda: begun(slow))
-    assert len(ended(slow, answer)["images"]) < 60
+    found = until(lambda: begun(slow))
+    assert (found["state"]["job_count"], found["progress"] < 0.1) == (60, True)
+    until(lambda: slow.get("progress")["state"]["job_no"] == 1)
+    assert 1 <= len(ended(slow, answer)["images"]) < 60
 
 
 def test_a_task_goes_by_the_name_it_was_given(slow: Program, threads: ThreadPoolExecutor) -> None:

@@ -14,6 +14,7 @@ from webui.api.sdapi.pictures import as_png, write_base64
 from webui.core.job import Job, JobId, JobState, PersonId
 from webui.jobs.line import Place
 from webui.jobs.run import Live
+from webui.plans.plan import PlanId
 from webui.studio import Studio
 
 BUSY: Final = 0.01
@@ -23,11 +24,18 @@ BUSY: Final = 0.01
 def read_progress(
     studio: Studio, desk: Desk, person: PersonId, *, has_image: bool
 ) -> dict[str, Any]:
-    """The answer of /progress: the caller's job at work, or else the next in turn."""
-    line = studio.own_line(person)
-    if not line:
+    """The answer of /progress: the caller's job at work, or else the next in turn; of a script
+    that a program waits for, all of it."""
+    line, plans = studio.own_line(person), desk.plans_of(person)
+    if not line and not plans:
         return _answer(0.0, 0.0, _state(), None, None)
-    job, place = line[0]
+    answer = _of_job(studio, desk, *line[0], has_image=has_image) if line else _between()
+    return _with_plan(studio, plans[0], answer) if plans else answer
+
+
+def _of_job(
+    studio: Studio, desk: Desk, job: Job, place: Place, *, has_image: bool
+) -> dict[str, Any]:
     live = studio.dispatcher.live(job.id)
     image = current_image(live) if has_image else None
     return _answer(
@@ -37,6 +45,20 @@ def read_progress(
         write_base64(image) if image else None,
         words(job, place, live),
     )
+
+
+def _between() -> dict[str, Any]:
+    """Of a script whose next cell is not in the queue yet, or whose grid is being drawn."""
+    return _answer(BUSY, 0.0, _state(), None, None)
+
+
+def _with_plan(studio: Studio, id: PlanId, answer: dict[str, Any]) -> dict[str, Any]:
+    """The answer for a cell, made one for all cells of its plan."""
+    plan, counts = studio.plans.get(id), studio.plans.counts(id)
+    over = counts.done + counts.failed
+    done = (over + (answer["progress"] if over < plan.cells else 0.0)) / plan.cells
+    state = {**answer["state"], "job_count": plan.cells, "job_no": min(over, plan.cells - 1)}
+    return answer | {"progress": max(BUSY, min(1.0, done)), "state": state}
 
 
 def fraction(live: Live | None) -> float:
