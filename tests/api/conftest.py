@@ -64,6 +64,17 @@ def client(studio: Studio) -> Iterator[Client]:
         yield Client(site=site, studio=studio)
 
 
+@pytest.fixture(scope="module")
+def shared_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a studio whose engine takes no time, for all tests of a file: what one makes,
+    the next one finds."""
+    studio = make_studio(tmp_path_factory.mktemp("shared"))
+    studio.start()
+    with serving(protect(build_api(studio, ASSETS))) as site:
+        yield Client(site=site, studio=studio)
+    studio.close()
+
+
 @pytest.fixture
 def slow_client(tmp_path: Path) -> Iterator[Client]:
     """A client of a studio whose engine takes its time for each step."""

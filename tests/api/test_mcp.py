@@ -25,6 +25,12 @@ from webui.core.request import GenerationRequest
 T = TypeVar("T")
 
 
+@pytest.fixture
+def client(shared_client: Client) -> Client:
+    """One studio for all tests here."""
+    return shared_client
+
+
 def ask(client: Client, talk: Callable[[Agent], Awaitable[T]], **options: Any) -> T:
     """What an agent finds out in one conversation."""
 
@@ -48,7 +54,11 @@ def look(result: Any) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(block.data)))
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+BOTH = pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
+"""The protocol's dialects: the newest, and the one with a handshake."""
+
+
+@BOTH
 def test_agents_are_told_what_there_is_to_do(client: Client, mode: str) -> None:
     tools = ask(client, lambda agent: agent.list_tools(), mode=mode).tools
     assert [tool.name for tool in tools] == [
@@ -169,7 +179,7 @@ def test_an_agent_ends_its_job(slow_client: Client) -> None:
     assert over.structured_content["state"] == "cancelled"
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@BOTH
 def test_a_call_that_is_given_up_ends_its_job(slow_client: Client, mode: str) -> None:
     async def give_up(agent: Agent) -> None:
         asking = asyncio.ensure_future(
