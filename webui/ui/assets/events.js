@@ -1,6 +1,6 @@
 /** The one event stream of this page. It reconnects for ever; each connect brings the state, or what was missed. */
 
-import { eventsUrl } from "./server.js";
+import { eventsUrl, getState } from "./server.js";
 import { store } from "./store.js";
 
 const TYPES = [
@@ -68,7 +68,10 @@ function tellDownload(detail) {
 function onError() {
   offlineTimer ||= setTimeout(() => store.setOnline(false), OFFLINE_AFTER_MS);
   // A refused connection is tried again by the browser; after an error answer it gives up.
-  if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
+  if (source.readyState === EventSource.CLOSED) {
+    getState().catch(() => {}); // shows the way to sign in, if that is what is missing
+    setTimeout(connect, RETRY_MS);
+  }
 }
 
 /** A browser opens six connections to one server: windows that nobody looks at give theirs back. */

@@ -220,10 +220,16 @@ export const inputUrl = (id) => `${API}/inputs/${encodeURIComponent(id)}`;
 export const eventsUrl = `${API}/events`;
 
 /** A query without what was left blank. */
-const given = (query) =>
+export const given = (query) =>
   new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "" && value != null));
 
-async function call(method, path, body, type) {
+/** The session is over: it was revoked, or not used for a week. */
+function comeInAgain() {
+  const next = location.pathname + location.search;
+  location.assign(`/sign-in?${new URLSearchParams({ next })}`);
+}
+
+export async function call(method, path, body, type) {
   const headers = { "X-Gesso": "1" };
   if (type) headers["Content-Type"] = type;
   let response;
@@ -232,6 +238,7 @@ async function call(method, path, body, type) {
   } catch {
     throw new Refused("The server can't be reached. It may be restarting.", null, 0);
   }
+  if (response.status === 401) comeInAgain();
   const answer = await response.json().catch(() => null);
   if (response.ok) return answer;
   const error = answer?.error ?? {};

@@ -29,12 +29,15 @@ def top_bar(studio: Studio) -> Page:
                 "Refresh", size="sm", elem_id="refresh_sd_model_checkpoint", min_width=44
             )
         live("gesso-status", elem_id="status")
+        live("gesso-person", elem_id="person")
     return Page(studio=studio, checkpoint=checkpoint, refresh=refresh)
 
 
 def starter_notice(studio: Studio) -> gr.HTML:
     """Says that the starter model is in use and where real checkpoints go."""
-    folder = escape(str(studio.catalog.folder))
+    now = studio.settings.current
+    is_shared = now.lan or now.sign_in  # where it lies is the owner's business then
+    folder = escape(studio.catalog.folder.name if is_shared else str(studio.catalog.folder))
     return gr.HTML(
         f'<p title="Put real checkpoints into {folder} and press Refresh."><strong>Starter model'
         f"</strong>: simple objects, 256 px. Checkpoints go into <code>{folder}</code></p>",
