@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Callable
 from http import HTTPStatus
@@ -10,7 +11,7 @@ from typing import TypeVar
 from fastapi import HTTPException, Request
 
 from webui.api.context import the_caller
-from webui.api.doorkeeper import client_address
+from webui.api.doorkeeper import TARRY_S, client_address
 from webui.core.errors import NotPermitted
 from webui.core.person import Caller, Via
 from webui.people.account import Where
@@ -57,8 +58,16 @@ async def at_desk(people: People, work: Callable[[], T]) -> T:
         raise not_let_in(error) from error
 
 
+async def turned_away(error: WrongPassword | TooManyTries) -> HTTPException:
+    """The answer to somebody whose password was wrong, or was not looked at: that one comes a
+    little late, so that a flood waits for itself instead of for the studio."""
+    if isinstance(error, TooManyTries):
+        await asyncio.sleep(TARRY_S)
+    return not_let_in(error)
+
+
 def not_let_in(error: WrongPassword | TooManyTries) -> HTTPException:
-    """The answer to somebody whose password was wrong, or not even looked at."""
+    """As `turned_away`, at once."""
     if isinstance(error, TooManyTries):
         return HTTPException(
             HTTPStatus.TOO_MANY_REQUESTS, str(error), {"Retry-After": str(error.wait_s)}

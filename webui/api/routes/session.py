@@ -14,7 +14,7 @@ from webui.api.context import RawBody, the_caller, the_person, the_studio
 from webui.api.cookies import session_token, set_session
 from webui.api.known_fields import refuse_unknown_fields
 from webui.api.people_views import MeView, SessionView, me_view, session_view
-from webui.api.visitor import at_desk, is_on_this_machine, not_let_in, the_human, where_from
+from webui.api.visitor import at_desk, is_on_this_machine, the_human, turned_away, where_from
 from webui.core.errors import InvalidRequest, NotFound, NotPermitted
 from webui.core.person import Caller, Via
 from webui.gate.access import Access, needs
@@ -55,7 +55,7 @@ async def sign_in(request: Request, response: Response, asked: SignIn, body: Raw
     try:
         person = await people.check(asked.name, asked.password, where.address)
     except (WrongPassword, TooManyTries) as error:
-        raise not_let_in(error) from error
+        raise await turned_away(error) from error
     signed_in = await run_in_threadpool(people.sessions.begin, person, where)
     return await let_in(signed_in, request, response)
 
@@ -102,7 +102,7 @@ async def change_password(request: Request, asked: NewPassword, body: RawBody) -
     except WrongPassword as error:
         raise InvalidRequest("current", "This is not your password now. Type it again.") from error
     except TooManyTries as error:
-        raise not_let_in(error) from error
+        raise await turned_away(error) from error
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
