@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,38 @@ def test_async_functions_await() -> None:
         for function in _functions(_tree(path))
         if isinstance(function, ast.AsyncFunctionDef)
         and not any(isinstance(node, waits) for node in ast.walk(function))
+    ]
+    assert found == []
+
+
+BLOCKING = re.compile(
+    r"\bstudio(\(\w*\))?\.(?!bus\b)|\.(read|write)_(bytes|text)$|\.read$|^open$|^time\.sleep$|^Image\.open$"
+)
+"""Calls that wait for a disk, a lock or a thread: all of the studio but its bus of events."""
+
+
+def _own_calls(function: ast.AsyncFunctionDef) -> Iterator[ast.Call]:
+    """The calls that a function makes itself, not those of functions within it."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if isinstance(node, ast.Call):
+            yield node
+        waiting += ast.iter_child_nodes(node)
+
+
+def test_async_functions_of_the_server_call_nothing_that_blocks() -> None:
+    """Such calls go to a thread: `await run_in_threadpool(studio.jobs.get, id)`."""
+    found = [
+        f"{path.relative_to(ROOT)}:{call.lineno} {ast.unparse(call.func)}"
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[:2] in (("webui", "api"), ("webui", "gate"))
+        for function in ast.walk(_tree(path))
+        if isinstance(function, ast.AsyncFunctionDef)
+        for call in _own_calls(function)
+        if BLOCKING.search(ast.unparse(call.func))
     ]
     assert found == []
 

@@ -400,3 +400,8 @@ def test_a_websocket_of_another_site_is_refused(client: Client) -> None:
     with pytest.raises(InvalidStatus) as raised, connect(address, origin=Origin("http://evil")):
         pass
     assert raised.value.response.status_code == 403
+
+
+def test_a_websocket_that_is_left_is_forgotten(client: Client) -> None:
+    told_by_socket(client, "", "state")
+    until(lambda: client.site.gate.streams.count == 0)

@@ -5,11 +5,12 @@ By schemathesis, over a real server behind its gate: as the owner, and as nobody
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,11 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.api.people import gate_of_people
+from tests.conftest import finished, make_studio, png
 from tests.gate.site import serving
 from webui.api.build import build_api
+from webui.core.job import LOCAL
+from webui.core.request import GenerationRequest
 from webui.engine.fake import FakeEngine
 from webui.gate.server import protect
 from webui.settings import SettingsStore
@@ -58,6 +62,31 @@ class Ground:
     address: str
     description: Any
     studio: Studio
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+
+def furnish(root: Path) -> None:
+    """A picture, its job, an upload and a plan, so that some ids are those of real things."""
+    studio = make_studio(root)
+    studio.start()
+    job = studio.submit(GenerationRequest(prompt="x", width=64, height=64))
+    finished(studio, job.id)
+    studio.inputs.add(png())
+    studio.close()
+
+
+def real_ids(studio: Studio) -> dict[str, str]:
+    """What may stand for `{id}`, by the last word of the path before it."""
+    (job,) = studio.jobs.recent(LOCAL)
+    (picture,) = studio.gallery.page(LOCAL)
+    return {
+        "jobs": job.id,
+        "pictures": picture.id,
+        "inputs": hashlib.sha256(png()).hexdigest(),
+        "models": studio.current_model().id,
+        "cards": studio.current_model().id,
+        "people": LOCAL,
+    }
 
 
 def idle_studio(root: Path) -> Studio:
@@ -72,10 +101,12 @@ def idle_studio(root: Path) -> Studio:
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Where everyone is the owner."""
-    studio = idle_studio(tmp_path_factory.mktemp("schema"))
-    app = build_api(studio, None)
+    root = tmp_path_factory.mktemp("schema")
+    furnish(root)
+    studio = idle_studio(root)
+    app, ids = build_api(studio, None), real_ids(studio)
     with serving(protect(app)) as site:
-        yield Ground(address=site.origin, description=app.openapi(), studio=studio)
+        yield Ground(address=site.origin, description=app.openapi(), studio=studio, ids=ids)
     studio.close()
 
 
@@ -136,6 +167,7 @@ def statuses(
             )
             def run(case: schemathesis.Case) -> None:
                 _impatient(case)
+                _with_real_id(case, path, ground.ids, sum(seen.values()))
                 answer = case.call(base_url=ground.address, session=session, timeout=PATIENCE_S)
                 seen[answer.status_code] += 1
                 case.validate_response(answer, checks=CHECKS)
@@ -156,6 +188,13 @@ def _impatient(case: schemathesis.Case) -> None:
     for part, name in ((case.query, "wait"), (case.headers, "Prefer"), (case.headers, "prefer")):
         if part is not None:
             part.pop(name, None)
+
+
+def _with_real_id(case: schemathesis.Case, path: str, ids: Mapping[str, str], count: int) -> None:
+    """Every third time the id of something that is there."""
+    word = path.partition("/{")[0].rpartition("/")[2]
+    if count % 3 == 0 and word in ids and case.path_parameters:
+        case.path_parameters[next(iter(case.path_parameters))] = ids[word]
 
 
 def explore(
