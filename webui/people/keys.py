@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from webui.core.errors import InvalidRequest, NotFound
+from webui.core.errors import InvalidRequest, NotFound, NotPermitted
 from webui.core.job import PersonId
 from webui.core.person import Role
 from webui.people.account import ApiKey, Person
@@ -34,11 +34,13 @@ class Keys:
     def make(
         self, person_id: PersonId, name: str, role: Role, expires_s: float | None = None
     ) -> NewKey:
-        """A new key of a person; with `expires_s` it is good for so many seconds. Raises NotFound,
-        and InvalidRequest for a role above the person's."""
+        """A new key of a person; with `expires_s` it is good for so many seconds. Raises
+        InvalidRequest for a role above the person's, NotPermitted for nobody."""
         person = self._book.accounts.people.get(person_id)
         if person is None:
-            raise NotFound("account", person_id)
+            raise NotPermitted(
+                "Nobody has an account here yet. Make the owner's account first, at /first-run."
+            )
         if not person.role.covers(role):
             raise InvalidRequest(
                 "role",

@@ -65,8 +65,8 @@ async def sign_in(request: Request, response: Response, asked: SignIn, body: Raw
 def read_session(request: Request, response: Response) -> MeView:
     """Who asks, and how they showed it. Gives the cookie of a session another week."""
     caller = the_caller(request)
-    if caller.via is Via.SESSION:
-        set_session(response, request.scope, session_token(request.scope))
+    if caller.via is Via.SESSION and (token := session_token(request.scope)):
+        set_session(response, request.scope, token)
     return me_view(caller, _account(request))
 
 
