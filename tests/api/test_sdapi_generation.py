@@ -273,6 +273,50 @@ def test_soft_inpainting_is_an_always_on_script(program: Program) -> None:
     assert (soft.schedule_bias, soft.preservation_strength) == (2.0, 0.25)
 
 
+def test_guidance_comes_by_forges_scripts(program: Program) -> None:
+    scripts = {
+        "FreeU Integrated (SD 1.x, SD 2.x, SDXL)": [True, 1.3, 1.4, 0.9, 0.2, 0, 0.8],
+        "SelfAttentionGuidance Integrated (SD 1.x, SD 2.x, SDXL)": [True, 0.6, 3, 1],
+        "PerturbedAttentionGuidance Integrated": [True, 2.5, 0, 0],
+        "DynamicThresholding (CFG-Fix) Integrated": [
+            True, 7, 0.9, "Constant", 0, "Constant", 0, 1, "enable", "MEAN", "AD", 1
+        ],
+    }  # fmt: skip
+    program.make(alwayson_scripts={name: {"args": args} for name, args in scripts.items()})
+    guidance = program.asked().guidance
+    assert (guidance.freeu.b1, guidance.freeu.end) == (1.3, 0.8)
+    assert (guidance.self_attention, guidance.self_attention_blur) == (0.6, 3)
+    assert (guidance.perturbed_attention, guidance.mimic_scale) == (2.5, 7)
+    assert guidance.mimic_percentile == 0.9
+
+
+def test_all_of_a_page_may_be_sent_switched_off(program: Program) -> None:
+    """Programs copy whole requests from A1111's page, with every script that it had."""
+    scripts = {
+        "ADetailer": [False, True, {"ad_model": "face_yolov8n.pt"}],
+        "Comments": [],
+        "ControlNet": [{"enabled": False, "image": None, "module": "None"}] * 3,
+        "DynamicThresholding (CFG-Fix) Integrated": [False, 7, 1, "Half Cosine Up", 0],
+        "Extra options": [],
+        "FreeU Integrated (SD 1.x, SD 2.x, SDXL)": [False, 1.01, 1.02, 0.99, 0.95, 0, 1],
+        "HyperTile Integrated": [False, 256, 2, 0, False],
+        "Kohya HRFix Integrated": [False, 3, 2, 0, 0.35, True, "bicubic", "bicubic"],
+        "LatentModifier Integrated": [False, 0, "anisotropic"],
+        "MultiDiffusion Integrated": [False, "MultiDiffusion", 768, 768, 64, 4],
+        "Never OOM Integrated": [False, False],
+        "Refiner": [False, "", 0.8],
+        "Sampler": [20, "DPM++ 2M", "Automatic"],
+        "Seed": [-1, False, -1, 0, 0, 0],
+        "Soft inpainting": [False, 1, 0.5, 4, 0, 0.5, 2],
+        "StyleAlign Integrated": [False, 1],
+    }
+    body = {"alwayson_scripts": {name: {"args": args} for name, args in scripts.items()}}
+    program.make(**body, seed=3, steps=2)
+    asked = program.asked()
+    assert (asked.seed, asked.sampling.steps, asked.sampling.sampler) == (3, 2, "euler")
+    assert (asked.refiner, asked.guidance.freeu) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("path", "fields", "status", "words"),
     [
@@ -288,6 +332,15 @@ def test_soft_inpainting_is_an_always_on_script(program: Program) -> None:
             422,
             "Always on script",
         ),
+        (
+            "txt2img",
+            {"alwayson_scripts": {"Kohya HRFix Integrated": {"args": [True, 3]}}},
+            422,
+            "Always on script",
+        ),
+        ("txt2img", {"alwayson_scripts": {"FreeU Integrated": {"args": [1, "x"]}}}, 422, "B1"),
+        ("txt2img", {"alwayson_scripts": {"FreeU Integrated": {"args": [1, 9]}}}, 422, "9"),
+        ("txt2img", {"alwayson_scripts": {"Soft inpainting": {"args": [True]}}}, 422, "txt2img"),
         ("txt2img", {"steps": "many"}, 422, "steps"),
         ("txt2img", {"steps": 151}, 422, "151"),
         ("txt2img", {"width": 4096}, 422, "4096"),

@@ -9,7 +9,9 @@ from typing import Any, Final
 import psutil
 
 from webui.api.sdapi import names
-from webui.api.sdapi.scripts import ALWAYS_ON, SCRIPTS, TABS, Argument, script_names
+from webui.api.sdapi.always_on import ALWAYS_ON, always_on_names
+from webui.api.sdapi.arguments import TABS, Argument
+from webui.api.sdapi.scripts import SCRIPTS, script_names
 from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo, ModelKind
 from webui.samplers.sampler import Sampler
@@ -129,7 +131,7 @@ def styles(studio: Studio) -> list[Row]:
 
 def scripts() -> dict[str, list[str]]:
     """The titles of what can be named in script_name and alwayson_scripts."""
-    return {tab: script_names(tab) for tab in TABS}
+    return {tab: script_names(tab) + always_on_names(tab) for tab in TABS}
 
 
 def script_info() -> list[Row]:
@@ -140,7 +142,7 @@ def script_info() -> list[Row]:
         for tab in script.tabs
     ]
     return rows + [
-        _script(script.name, tab, script.arguments, is_always_on=True)
+        _script(script.name, tab, script.all_arguments, is_always_on=True)
         for script in ALWAYS_ON
         for tab in script.tabs
     ]

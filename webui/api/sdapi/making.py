@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
-from webui.api.sdapi import scripts
+from webui.api.sdapi.always_on import put_always_on
 from webui.api.sdapi.answers import (
     Made,
     check_answer,
@@ -24,12 +24,13 @@ from webui.api.sdapi.answers import (
     grid_file,
     unfinished_file,
 )
+from webui.api.sdapi.arguments import IMAGE, TEXT
 from webui.api.sdapi.desk import Desk
 from webui.api.sdapi.errors import Refused
 from webui.api.sdapi.fields import Asked, GenerationFields, ImageFields, TextFields, read_request
 from webui.api.sdapi.options import read_options
 from webui.api.sdapi.pictures import enlarged
-from webui.api.sdapi.scripts import Planned
+from webui.api.sdapi.scripts import Planned, find_plan
 from webui.api.sdapi.submitting import submit_all
 from webui.api.sdapi.translate import Order, Translator
 from webui.api.waiting import until_over
@@ -94,13 +95,12 @@ class Maker:
     def _accept(self, kind: type[GenerationFields], body: bytes) -> Accepted:
         asked = read_request(kind, body)
         fields = asked.fields
-        tab = scripts.IMAGE if isinstance(fields, ImageFields) else scripts.TEXT
+        tab = IMAGE if isinstance(fields, ImageFields) else TEXT
         order = self._order(fields)
         requests = [
-            scripts.put_always_on(request, fields.alwayson_scripts, tab)
-            for request in order.requests
+            put_always_on(request, fields.alwayson_scripts, tab) for request in order.requests
         ]
-        planned = scripts.find_plan(requests[0], fields.script_name, fields.script_args, tab)
+        planned = find_plan(requests[0], fields.script_name, fields.script_args, tab)
         accepted = Accepted(
             asked=asked, order=replace(order, ignored=(*asked.unknown, *order.ignored))
         )

@@ -1,4 +1,4 @@
-"""A1111's scripts that we have something for, by their titles: plans, and soft inpainting.
+"""A1111's scripts that can be chosen and that we have plans for, by their titles.
 
 Their arguments come as a list, in the order of A1111's pages.
 """
@@ -6,22 +6,16 @@ Their arguments come as a list, in the order of A1111's pages.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
-
+from webui.api.sdapi.arguments import IMAGE, TABS, TEXT, Argument
 from webui.api.sdapi.errors import Refused
-from webui.core.errors import InvalidRequest
-from webui.core.request import GenerationRequest, SoftInpainting
+from webui.core.request import GenerationRequest
 from webui.plans.axes import load_axes
 from webui.plans.plan import PlanRequest
-
-TEXT: Final = "txt2img"
-IMAGE: Final = "img2img"
-TABS: Final = (TEXT, IMAGE)
 
 AXES: Final = (
     "nothing", "seed", "variation_seed", "variation_strength", "steps", "hires_steps",
@@ -40,20 +34,6 @@ ONLY: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Axes of one tab."""
-SILENT: Final = ("adetailer", "controlnet", "animatediff")
-"""Scripts that programs send switched off, whether they are there or not."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Argument:
-    """One argument of a script, as script-info tells it."""
-
-    label: str
-    value: Any = None
-    minimum: float | None = None
-    maximum: float | None = None
-    step: float | None = None
-    choices: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +54,6 @@ class Script:
     tabs: tuple[str, ...]
     arguments: Callable[[str], tuple[Argument, ...]]
     read: Callable[[GenerationRequest, Sequence[Any], str], Planned]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlwaysOn:
-    """A script that can be switched on beside others."""
-
-    name: str
-    tabs: tuple[str, ...]
-    arguments: tuple[Argument, ...]
-    put: Callable[[GenerationRequest, Sequence[Any]], GenerationRequest]
 
 
 def axes_of(tab: str) -> list[str]:
@@ -221,28 +191,6 @@ def _read_loopback(request: GenerationRequest, values: Sequence[Any], _: str) ->
     return Planned(plan=PlanRequest(kind="loopback", request=request, options=options))
 
 
-SOFT: Final = (
-    ("schedule_bias", "Schedule bias", 1.0, 0, 8, 0.1),
-    ("preservation_strength", "Preservation strength", 0.5, 0, 8, 0.05),
-    ("transition_contrast", "Transition contrast boost", 4.0, 1, 32, 0.5),
-    ("mask_influence", "Mask influence", 0.0, 0, 1, 0.05),
-    ("difference_threshold", "Difference threshold", 0.5, 0, 8, 0.25),
-    ("difference_contrast", "Difference contrast", 2.0, 0, 8, 0.25),
-)
-"""Field, label, default, smallest, largest, step: in the order of A1111's arguments."""
-
-
-def _put_soft(request: GenerationRequest, values: Sequence[Any]) -> GenerationRequest:
-    if not values or not values[0] or request.mask is None:
-        return request
-    given = {name: value for (name, *_), value in zip(SOFT, values[1:], strict=False)}
-    try:
-        soft = TypeAdapter(SoftInpainting).validate_python(given)
-    except ValidationError as error:
-        raise InvalidRequest("soft inpainting", str(error.errors()[0]["msg"])) from error
-    return replace(request, mask=replace(request.mask, soft=soft))
-
-
 SCRIPTS: Final = (
     Script(
         name="prompt matrix",
@@ -267,25 +215,11 @@ SCRIPTS: Final = (
         read=_read_loopback,
     ),
 )
-ALWAYS_ON: Final = (
-    AlwaysOn(
-        name="soft inpainting",
-        tabs=(IMAGE,),
-        arguments=(
-            Argument(label="Soft inpainting", value=False),
-            *(
-                Argument(label=label, value=value, minimum=least, maximum=most, step=step)
-                for _, label, value, least, most, step in SOFT
-            ),
-        ),
-        put=_put_soft,
-    ),
-)
 
 
 def script_names(tab: str) -> list[str]:
-    """The titles of a tab's scripts, in lower case as A1111 tells them."""
-    return [script.name for script in (*SCRIPTS, *ALWAYS_ON) if tab in script.tabs]
+    """The titles of the scripts that can be chosen on a tab, in lower case as A1111 tells them."""
+    return [script.name for script in SCRIPTS if tab in script.tabs]
 
 
 def find_plan(
@@ -303,41 +237,3 @@ def find_plan(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         f"Script “{name}” not found. Choose one of: {', '.join(script_names(tab))}.",
     )
-
-
-def put_always_on(
-    request: GenerationRequest, given: Mapping[str, Any], tab: str
-) -> GenerationRequest:
-    """The request with what `alwayson_scripts` adds. Raises Refused, as A1111, for scripts that
-    are not there; those that programs always send may be there as long as they are off."""
-    for name, content in given.items():
-        values = content.get("args") if isinstance(content, Mapping) else None
-        values = values if isinstance(values, list) else []
-        found = [s for s in ALWAYS_ON if s.name == name.lower() and tab in s.tabs]
-        if found:
-            request = found[0].put(request, values)
-        elif any(script.name == name.lower() for script in SCRIPTS):
-            raise Refused(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"Cannot have a selectable script in the always on scripts params: “{name}”. "
-                "Name it in script_name.",
-            )
-        elif name.lower() not in SILENT or not _is_off(values):
-            raise Refused(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"Always on script “{name}” not found. Leave it out.",
-            )
-    return request
-
-
-def _is_off(values: Sequence[Any]) -> bool:
-    """Whether arguments of a script switch nothing on: none, false first, or only units that say
-    of themselves that they are off."""
-    if not values or values[0] in (False, None):
-        return True
-    return all(isinstance(value, Mapping) and _is_unit_off(value) for value in values)
-
-
-def _is_unit_off(unit: Mapping[str, Any]) -> bool:
-    flags = [unit[key] for key in ("enabled", "enable", "ad_tab_enable") if key in unit]
-    return (bool(flags) and not any(flags)) or unit.get("ad_model") == "None"
