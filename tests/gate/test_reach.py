@@ -293,6 +293,15 @@ def test_listening_to_named_addresses_leaves_loopback_open() -> None:
             opened.close()
 
 
+def test_listening_to_loopback_alone_is_not_listening_to_all() -> None:
+    sockets = open_network(0, read_addresses("127.0.0.1"))
+    try:
+        assert {s.getsockname()[0] for s in sockets} == {"127.0.0.1", "::1"}
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
 def test_an_address_of_another_machine_is_refused_and_nothing_stays_bound() -> None:
     port = free_port()
     with pytest.raises(InvalidRequest, match=r"192\.0\.2\.1") as raised:
@@ -314,4 +323,4 @@ def free_port() -> int:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="no address to listen on"):
         read_addresses(text)
-    assert read_addresses("127.0.0.1, 127.0.0.2,[::1]") == ("127.0.0.2",)
+    assert read_addresses("127.0.0.2, [::1],127.0.0.2") == ("127.0.0.2", "::1")

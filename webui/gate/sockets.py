@@ -33,7 +33,7 @@ def open_loopback(port: int) -> list[socket.socket]:
 def open_network(port: int, addresses: Sequence[str] = ()) -> list[socket.socket]:
     """Sockets that others reach, too: on all addresses, or on loopback and those named. Raises
     InvalidRequest when the port is taken or an address is not this machine's."""
-    return _open((*_LOOPBACK, *addresses) if addresses else _ALL, port)
+    return _open(dict.fromkeys((*_LOOPBACK, *addresses)) if addresses else _ALL, port)
 
 
 def read_addresses(text: str) -> tuple[str, ...]:
@@ -48,8 +48,7 @@ def read_addresses(text: str) -> tuple[str, ...]:
                 f"“{name}” is no address to listen on. Write one of this machine's, such as "
                 "192.168.1.20, or leave it out to listen on all.",
             ) from error
-    # Loopback is served in any case
-    return tuple(name for name in dict.fromkeys(names) if name not in _LOOPBACK)
+    return tuple(dict.fromkeys(names))
 
 
 def most_connections() -> int | None:

@@ -69,7 +69,7 @@ class Opening:
     def poster(self, port: int, join: str) -> Poster:
         """What the terminal shows about a server that is open."""
         scheme = "https" if self.tls else "http"
-        hosts = among(self.addresses) if self.addresses else _others_find()
+        hosts = among(_outer(self.addresses)) if self.addresses else _others_find()
         certificate = self.tls.certificate if self.tls else None
         is_warned_of = certificate is not None and certificate.is_self_signed
         return Poster(
@@ -110,6 +110,11 @@ def invite(people: People) -> str:
         if old.note == NOTE:
             people.invitations.revoke(old.id, by=LOCAL)
     return people.invite(Role.ARTIST, uses=1, expires_s=DAY_S, by=LOCAL, note=NOTE).token
+
+
+def _outer(addresses: Sequence[str]) -> Sequence[str]:
+    """Those at which others come. A server behind a proxy of this machine may have none."""
+    return [each for each in addresses if each not in ("127.0.0.1", "::1")] or addresses
 
 
 def _others_find() -> list[str]:
