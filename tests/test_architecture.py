@@ -85,7 +85,7 @@ def test_async_functions_await() -> None:
 
 
 BLOCKING = re.compile(
-    r"\bstudio(\(\w*\))?\.(?!bus\b)|\.(read|write)_(bytes|text)$|\.read$|^open$|^time\.sleep$|^Image\.open$"
+    r"(^|[._])studio(\(\w*\))?\.(?!bus\b)|\.(read|write)_(bytes|text)$|\.read$|^open$|^time\.sleep$|^Image\.open$"
 )
 """Calls that wait for a disk, a lock or a thread: all of the studio but its bus of events."""
 

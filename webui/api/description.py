@@ -28,6 +28,12 @@ OPENAI: Final = "/v1/"
 A1111: Final = ("/sdapi/", "/internal/")
 READING: Final = ("get", "head")
 PICTURE_TYPES: Final = ("image/png", "image/jpeg", "image/webp")
+FILES: Final = (
+    (".csv", ("text/csv",)),
+    (".jsonl", ("application/jsonl",)),
+    ("/metrics", ("text/plain",)),
+)
+"""Files that are no pictures, by the end of their path."""
 WAYS_IN: Final[Mapping[str, Json]] = MappingProxyType(
     {
         "key": {"type": "http", "scheme": "bearer", "description": "An API key."},
@@ -96,8 +102,18 @@ def _complete(path: str, verb: str, operation: Json, rule: Rule) -> None:
         operation["requestBody"]["content"]["application/json"]["example"] = dict(example)
     answers = operation["responses"]
     answers.pop("422", None)
+    if verb == "get" and not answers.get("200", {}).get("content", {}):
+        answers["200"]["content"] = _file_content(path)
+        answers["304"] = {"description": "The copy that the client has is still right."}
     for status in sorted(_statuses(path, verb, operation, rule)):
         answers.setdefault(str(int(status)), _answer(path, status))
+
+
+def _file_content(path: str) -> Json:
+    """What a route that answers with a file may send."""
+    kinds = next((kinds for end, kinds in FILES if path.endswith(end)), PICTURE_TYPES)
+    is_text = kinds is not PICTURE_TYPES
+    return {kind: {"schema": {"type": "string"} if is_text else dict(_BINARY)} for kind in kinds}
 
 
 def _statuses(path: str, verb: str, operation: Json, rule: Rule) -> Iterator[HTTPStatus]:

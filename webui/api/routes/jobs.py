@@ -22,6 +22,7 @@ from webui.jobs.store import Terms
 
 ROUTER = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
+NONE_YET: Final[Any] = MappingProxyType({204: {"description": "There is none now."}})
 OVER: Final[Any] = MappingProxyType({200: {"model": JobView, "description": "It is over."}})
 
 
@@ -82,7 +83,7 @@ def cancel_job(request: Request, id: str) -> JobView:
     return job_view(studio, studio.cancel(own_job(request, id).id, the_person(request)))
 
 
-@ROUTER.get("/{id}/preview", response_class=Response)
+@ROUTER.get("/{id}/preview", response_class=Response, responses=NONE_YET)
 @needs(Access.PERSON)
 def read_preview(request: Request, id: str) -> Response:
     """The newest rough look at a picture that is being made: JPEG. No content when there is none,
