@@ -150,7 +150,7 @@ def inputs(tmp_path: Path) -> Mapping[InputId, Path]:
 def models(made: Loaded, folder: Path) -> list[Model]:
     """It in each layout."""
     tiny = made[0]
-    one = whole(tiny, folder, variant="edit-plus")
+    one = whole(tiny, folder, variant="edit-2511")
     others = [write(tiny, folder) for write in LAYOUTS.values()]
     return [one, *others]
 
@@ -158,7 +158,7 @@ def models(made: Loaded, folder: Path) -> list[Model]:
 def test_it_looks_at_the_source_and_begins_with_noise(
     plus: Loaded, painter: Painter, inputs: Mapping[InputId, Path], tmp_path: Path
 ) -> None:
-    model = whole(plus[0], tmp_path, variant="edit-plus")
+    model = whole(plus[0], tmp_path, variant="edit-2511")
     red, again, teal, alone = (
         paint(painter, model, dict(inputs), source=source, guidance_scale=2.0)
         for source in (
@@ -184,7 +184,7 @@ def test_each_layout_makes_the_same_picture(
     index = made[-1].info.path / "model_index.json"
     told = json.loads(index.read_text("utf-8")) | {"_class_name": "QwenImageEditPlusPipeline"}
     index.write_text(json.dumps(told), "utf-8")
-    named = [replace(each, info=replace(each.info, variant="edit-plus")) for each in made]
+    named = [replace(each, info=replace(each.info, variant="edit-2511")) for each in made]
     source = Source(image=SOURCE)
     painted = {paint(painter, each, dict(inputs), source=source).tobytes() for each in named}
     assert len(painted) == 1

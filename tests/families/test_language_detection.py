@@ -227,11 +227,18 @@ KNOWN: Mapping[str, tuple[Callable[[], Shapes], Mapping[str, str], str, str, tup
         "edit-plus",
         NO_QWEN_PARTS,
     ),
+    "qwen-image edit 2511": (
+        qwen,
+        {"general.name": "Qwen Image Edit 2511"},
+        "qwen",
+        "edit-2511",
+        NO_QWEN_PARTS,
+    ),
     "qwen-image edit 2511, which says nothing": (
         lambda: {**qwen(), "__index_timestep_zero__": (0,)},
         {},
         "qwen",
-        "edit-plus",
+        "edit-2511",
         NO_QWEN_PARTS,
     ),
     "qwen-image layered": (

@@ -20,7 +20,9 @@ PLAIN: Final = ""
 EDIT: Final = "edit"
 EDIT_PLUS: Final = "edit-plus"
 """Its later releases, which are told the number of each picture."""
-PLUS_WORDS: Final = ("2509", "2511", "plus")
+EDIT_CLEAN: Final = "edit-2511"
+"""The one of these that is told that pictures to look at have no noise."""
+WORDS: Final = MappingProxyType({"2511": EDIT_CLEAN, "2509": EDIT_PLUS, "plus": EDIT_PLUS})
 """What makers call those."""
 LAYERED: Final = "layered"
 SHIFT: Final = Shift(small=0.5, large=0.9, large_tokens=8192)
@@ -32,10 +34,12 @@ MARKS: Final = (
 )
 """Of files of all makers: they have the library's names."""
 CLEAN_MARK: Final = "__index_timestep_zero__"
-"""In files of those that are told that pictures to look at have no noise."""
+"""In files of the last one, but not in all."""
 LAYERED_MARK: Final = "addition_t_embedding.weight"
 """What is told of a layer."""
-ARCHITECTURES: Final = MappingProxyType({EDIT: "qwen_edit", EDIT_PLUS: "qwen_edit_plus"})
+ARCHITECTURES: Final = MappingProxyType(
+    {EDIT: "qwen_edit", EDIT_PLUS: "qwen_edit_plus", EDIT_CLEAN: "qwen_edit_plus"}
+)
 """By which those are asked that edit."""
 CELLS: Final = 4
 """Of a token."""
@@ -65,8 +69,13 @@ def _settings(shape: Callable[[str], tuple[int, ...]], keys: Collection[str]) ->
         "joint_attention_dim": shape("txt_norm.weight")[0],
         # an eighth says which picture it is, the rest where in it: 16, 56, 56 of 128
         "axes_dims_rope": [head // 8, head * 7 // 16, head * 7 // 16],
-        "zero_cond_t": CLEAN_MARK in keys,
     }
+
+
+def _clean_settings(
+    shape: Callable[[str], tuple[int, ...]], keys: Collection[str]
+) -> dict[str, Any]:
+    return {**_settings(shape, keys), "zero_cond_t": True}
 
 
 def _names(keys: Collection[str], width: int, start: str = "") -> Mapping[str, str]:
@@ -94,6 +103,7 @@ PLAN: Final = Plan(
     vae_file="qwen_image_vae.safetensors",
 )
 EDIT_PLAN: Final = replace(PLAN, readers=tuple(replace(each, sees=True) for each in PLAN.readers))
+CLEAN_PLAN: Final = replace(EDIT_PLAN, network=replace(PLAN.network, settings=_clean_settings))
 
 
 class QwenImage(TransformerFamily):
@@ -108,11 +118,11 @@ class QwenImage(TransformerFamily):
         if any(key.endswith(LAYERED_MARK) for key in header):
             return LAYERED
         if any(key.endswith(CLEAN_MARK) for key in header):
-            return EDIT_PLUS
+            return EDIT_CLEAN
         words = said(metadata)
         if EDIT not in words:
             return PLAIN
-        return EDIT_PLUS if any(word in words for word in PLUS_WORDS) else EDIT
+        return next((variant for word, variant in WORDS.items() if word in words), EDIT)
 
     def folder_variant(self, model_index: Mapping[str, object], folder: Path) -> str | None:
         """By its pipeline."""
@@ -127,6 +137,8 @@ class QwenImage(TransformerFamily):
 
     def plan_of(self, variant: str) -> Plan:
         """Those that edit see the picture with their text encoder too."""
+        if variant == EDIT_CLEAN:
+            return CLEAN_PLAN
         return EDIT_PLAN if variant in ARCHITECTURES else self.plan
 
     def kind(self, variant: str) -> Kind:

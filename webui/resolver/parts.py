@@ -35,7 +35,7 @@ USUAL: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 """Of each text encoder: its name for people, and what its files are usually called."""
 DISPENSABLE: Final[Mapping[str, frozenset[str]]] = MappingProxyType({"sd3": frozenset({"t5xxl"})})
 """Text encoders that models of a family read without where there is none, less well."""
-SEEING: Final = frozenset({("qwen", "edit"), ("qwen", "edit-plus")})
+SEEING: Final = frozenset(("qwen", variant) for variant in ("edit", "edit-plus", "edit-2511"))
 """Families and variants whose text encoder is shown pictures."""
 XL_LATENTS: Final = ("pixart", "sigma")
 """A family and a variant of it that was trained with the VAE of Stable Diffusion XL."""

@@ -14,7 +14,7 @@ from webui.engine.hires_size import hires_size
 EDITING: Final = frozenset(
     {
         *(("flux", variant) for variant in ("kontext", "control", "depth")),
-        *(("qwen", variant) for variant in ("edit", "edit-plus")),
+        *(("qwen", variant) for variant in ("edit", "edit-plus", "edit-2511")),
     }
 )
 """Families and variants of models that change a picture by looking at it, or draw after one."""
