@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from webui.api.openai.links import Links
 from webui.api.recent import RecentEvents
+from webui.core.errors import NotPermitted
 from webui.core.job import Job, JobId, PersonId
 from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.result import Picture
@@ -31,9 +32,11 @@ def the_recent_events(request: HTTPConnection) -> RecentEvents:
 
 
 def the_caller(request: HTTPConnection) -> Caller:
-    """Who asks, as the gate recognised them: only routes that need somebody may ask this. Without
-    a gate, as in tests of the API alone, it is the owner."""
-    caller: Caller = request.scope.get(CALLER, LOCAL_OWNER)
+    """Who asks, as the gate recognised them. Without a gate, as in tests of the API alone, it is
+    the owner. Raises NotPermitted on a route that is open to everyone and was told of nobody."""
+    caller: Caller | None = request.scope.get(CALLER, LOCAL_OWNER)
+    if caller is None:
+        raise NotPermitted("Nobody is signed in here. Open this studio's page and sign in.")
     return caller
 
 
