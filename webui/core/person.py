@@ -54,7 +54,7 @@ class Caller:
 
 
 CALLER: Final = "gesso.caller"
-"""The scope's key for the Caller; absent when nobody is signed in."""
+"""The scope's key for the Caller; None, or absent, when nobody is signed in."""
 
 LOCAL_OWNER: Final = Caller(id=LOCAL, name="", role=Role.OWNER, via=Via.LOCAL)
 """Everyone, on a server that only this machine reaches."""
