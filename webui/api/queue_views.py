@@ -103,7 +103,7 @@ def whole_queue_view(studio: Studio) -> WholeQueueView:
 
 def row_view(studio: Studio, job: Job, place: Place | None = None) -> RowView:
     """A job without its words."""
-    place = place or studio.dispatcher.line().place(job.id) or Place()
+    place = place or (Place() if job.state.is_over else studio.queue.place(job))
     return RowView(
         id=job.id,
         person=job.owner,

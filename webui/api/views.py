@@ -277,10 +277,8 @@ def job_view(studio: Studio, job: Job) -> JobView:
 
 def job_views(studio: Studio, jobs: Sequence[Job]) -> list[JobView]:
     """Jobs as they are now. Reads the disk: not for the loop."""
-    if all(job.state.is_over for job in jobs):
-        return [_job_view(studio, job, Place()) for job in jobs]
-    line = studio.dispatcher.line()
-    return [_job_view(studio, job, line.place(job.id) or Place()) for job in jobs]
+    places = [Place() if job.state.is_over else studio.queue.place(job) for job in jobs]
+    return [_job_view(studio, job, place) for job, place in zip(jobs, places, strict=True)]
 
 
 def _job_view(studio: Studio, job: Job, place: Place) -> JobView:

@@ -43,7 +43,7 @@ from webui.jobs.bus import EventBus
 from webui.jobs.ending import GAVE_UP, TROUBLE, in_a_line, record
 from webui.jobs.eta import Timing
 from webui.jobs.hold import RETRY_S, Hold, Stopped
-from webui.jobs.line import AtWork, Line, LineKeeper, Scene
+from webui.jobs.line import NEAR, AtWork, Line, LineKeeper, Scene
 from webui.jobs.run import Live, Outcome, Run
 from webui.jobs.store import MAX_ATTEMPTS, JobStore, Terms
 from webui.jobs.turns import Affinity, Bounds
@@ -186,22 +186,22 @@ class Dispatcher:
 
     def seconds_left(self, job_id: JobId) -> float | None:
         """Until the job is done, those ahead of it included; None when it is over or unknown."""
-        place = self.line().place(job_id)
+        place = self.line(None).place(job_id)
         return None if place is None else place.seconds_left
 
-    def line(self) -> Line:
-        """Where each job stands that runs or could."""
-        return self._line.line()
+    def line(self, most: int | None = NEAR) -> Line:
+        """Where each job stands that runs or could; so many of each person's, None for all."""
+        return self._line.line(most)
 
     def statuses(self) -> list[EngineStatus]:
         """What each engine is doing."""
         return [engine.status() for engine in self._engines]
 
-    def scene(self) -> Scene:
-        """All that the line depends on, as it is now."""
+    def scene(self, most: int | None = None) -> Scene:
+        """All that the line depends on, as it is now; with so many jobs of each person."""
         with self._turn:
             at_work = [_at_work(run) for run in self._runs.values()]
-            waiting = self._store.order.in_line(time.time())
+            waiting = self._store.order.in_line(time.time(), most)
             timings = tuple(self._timings)
         models = {engine.id: engine.status().model for engine in self._engines}
         return Scene(

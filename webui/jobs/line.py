@@ -15,6 +15,8 @@ from webui.jobs.forecast import Planned, Station, Turn, forecast
 from webui.jobs.order import InLine
 from webui.jobs.turns import Bounds
 
+NEAR: Final = 120
+"""So many jobs of each person are played through where nobody asks for later ones."""
 FRESH_S: Final = 1.0
 """So long a line is shown to all who ask, unless the queue changes."""
 
@@ -111,20 +113,23 @@ class LineKeeper:
     """Plays the line through when somebody asks, once for all who ask at about the same time.
     Usable from any thread."""
 
-    def __init__(self, look: Callable[[], Scene]) -> None:
+    def __init__(self, look: Callable[[int | None], Scene]) -> None:
+        """`look` gives the scene with so many jobs of each person at most, None with all."""
         self._look: Final = look
         self._lock: Final = threading.Lock()
-        self._line = Line()
-        self._until = 0.0
+        self._lines: dict[int | None, tuple[float, Line]] = {}
 
     def forget(self) -> None:
         """The queue has changed."""
-        self._until = 0.0
+        self._lines = {}
 
-    def line(self) -> Line:
-        """The line now."""
+    def line(self, most: int | None) -> Line:
+        """The line now, with so many jobs of each person at most: what comes later in one
+        person's own order keeps none of the others' that far ahead."""
         with self._lock:
-            if time.monotonic() >= self._until:
-                self._until = time.monotonic() + FRESH_S
-                self._line = line_of(self._look())
-            return self._line
+            lines, now = self._lines, time.monotonic()
+            until, line = lines.get(most, (0.0, Line()))
+            if now >= until:
+                line = line_of(self._look(most))
+                lines[most] = now + FRESH_S, line
+            return line

@@ -60,17 +60,19 @@ class Order:
         rows = self._file.rows("SELECT last_turn FROM person WHERE owner = ?", owner)
         return int(rows[0][0]) if rows else 0
 
-    def in_line(self, now: float) -> list[InLine]:
-        """The jobs that could run now, each person's in their own order. A pause of the whole
-        queue changes nothing: all of them wait for its end."""
-        rows = self._file.rows(
-            "SELECT id, job.owner, job.seq, model, priority, last_turn, since, family, pixels,"
-            " effort FROM job JOIN person USING (owner)"
-            f" WHERE {READY.replace('is_paused', 'job.is_paused')} AND NOT person.is_paused"
-            " ORDER BY owner, place, job.seq",
-            now,
+    def in_line(self, now: float, most: int | None = None) -> list[InLine]:
+        """The jobs that could run now, each person's in their own order, of each so many at most.
+        A pause of the whole queue changes nothing: all of them wait for its end."""
+        people = self._file.rows(
+            "SELECT owner, last_turn, since FROM person WHERE NOT is_paused AND owner <> ''"
         )
-        return [_in_line(row) for row in rows]
+        query = "SELECT id, seq, model, priority, family, pixels, effort FROM job"
+        query += f" WHERE {READY} AND owner = ?2 ORDER BY place, seq LIMIT ?3"
+        return [
+            _in_line(row, *person)
+            for person in people
+            for row in self._file.rows(query, now, person[0], -1 if most is None else most)
+        ]
 
     def is_queue_paused(self) -> bool:
         """Whether nothing new is begun, whoever asked for it."""
@@ -209,9 +211,10 @@ def _put(rows: sqlite3.Connection, seq: int, place: int) -> None:
     rows.execute("UPDATE job SET place = ? WHERE seq = ?", (place, seq))
 
 
-def _in_line(row: Sequence[Any]) -> InLine:
-    id, *numbers, family, pixels, effort = row
-    return InLine(id=id, waiting=_waiting(numbers), family=family, pixels=pixels, effort=effort)
+def _in_line(row: Sequence[Any], owner: PersonId, last_turn: int, since: int) -> InLine:
+    id, job, model, priority, family, pixels, effort = row
+    waiting = _waiting((owner, job, model, priority, last_turn, since))
+    return InLine(id=id, waiting=waiting, family=family, pixels=pixels, effort=effort)
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:

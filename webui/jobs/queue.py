@@ -15,7 +15,7 @@ from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
 from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.limits import InUse, Limits, check_room, check_size
-from webui.jobs.line import Place
+from webui.jobs.line import NEAR, Place
 from webui.jobs.order import NOBODY, Move
 from webui.jobs.preflight import Question, Verdict, judge
 from webui.jobs.store import JobStore, Terms
@@ -83,7 +83,9 @@ class Queue:
             last_turn=self._store.order.turns(owner),
             waiting=self._dispatcher.waiting(),
         )
-        return judge(question, self._dispatcher.scene(), self._dispatcher.statuses())
+        has_many = self._store.order.queued(owner) > NEAR
+        scene = self._dispatcher.scene(None if has_many else NEAR)
+        return judge(question, scene, self._dispatcher.statuses())
 
     def own_line(self, owner: PersonId, limit: int = SHOWN) -> list[tuple[Job, Place]]:
         """A person's jobs that are not over: those at work, then the others in the order in which
@@ -104,6 +106,13 @@ class Queue:
     def manages_others(self, person: PersonId) -> bool:
         """Whether somebody may, and there are jobs of others that are not over."""
         return self.may_manage(person) and self._store.has_open_of_others(person)
+
+    def place(self, job: Job) -> Place:
+        """Where a job stands that is not over."""
+        near = self._dispatcher.line().place(job.id)
+        if near is None and job.state is JobState.QUEUED:  # held back, or far back
+            return self._dispatcher.line(None).place(job.id) or Place()
+        return near or Place()
 
     def limits(self, person: PersonId) -> Limits:
         """What this person may ask for."""
