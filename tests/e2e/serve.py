@@ -18,6 +18,7 @@ from webui.engine.process import EngineProcess
 from webui.gate.server import open_loopback, protect, run
 from webui.settings import SettingsStore
 from webui.studio import Studio
+from webui.team.opening import Opening
 from webui.ui.build import mount_page
 
 OUT_OF_MEMORY = "too large for this device"
@@ -43,7 +44,9 @@ def main(folder: str, port: str, seconds_per_step: str, more: str) -> None:
     studio.start()
     try:
         app = mount_page(build_api(studio, ASSETS), studio)
-        run(protect(app), open_loopback(int(port)))
+        gate = protect(app, Opening(settings.current).surroundings(studio.people))
+        studio.people.on_revoked(gate.end_streams)
+        run(gate, open_loopback(int(port)))
     finally:
         studio.close()
 
