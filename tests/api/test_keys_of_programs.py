@@ -12,7 +12,7 @@ import pytest
 from mcp import Client as Agent
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
-from openai import AuthenticationError, OpenAI, PermissionDeniedError
+from openai import AuthenticationError, OpenAI, PermissionDeniedError, RateLimitError
 
 from tests.api.accounts import House, open_house
 
@@ -89,3 +89,16 @@ def test_nobody_hears_events_without_a_key(house: House) -> None:
     answer = house.site.get("/api/v1/events")
     assert answer.status == 401
     assert json.loads(answer.body)["error"]["message"]
+
+
+def test_a_limit_is_a_rate_limit_error(house: House) -> None:
+    bob = house.joined("Bob")
+    key = bob.json("POST", "/api/v1/keys", {"name": "program"}, 201)["secret"]
+    person = bob.json("GET", "/api/v1/session")["id"]
+    house.owner().json("PATCH", f"/api/v1/limits/people/{person}", {"queued_jobs": 0})
+    with openai_of(house, key) as openai, pytest.raises(RateLimitError) as raised:
+        openai.images.generate(prompt="x", size="64x64")
+    assert (raised.value.code, raised.value.type) == ("rate_limit_exceeded", "rate_limit_error")
+    refused = ask(house, key, "generate_image", prompt="x")
+    assert refused.is_error
+    assert "the limit for you is 0" in refused.content[0].text
