@@ -53,9 +53,11 @@ def main() -> None:
         port, keys, names = ours.recv()
         waits = Waits()
         began = time.time()
-        asyncio.run(everybody(port, keys, asked.seconds, waits))
-        ours.send("stop")
-        server.join()
+        try:
+            asyncio.run(everybody(port, keys, asked.seconds, waits))
+        finally:
+            ours.send("stop")
+            server.join()
         report(waits)
         report_turns(Path(folder) / "data" / "jobs.sqlite", names, began, began + asked.seconds)
 
@@ -145,8 +147,14 @@ async def timed(
     body: object = None,
 ) -> dict[str, object] | None:
     """The answer's JSON, None for one that is not; its time is kept."""
+    import httpx
+
     began = time.perf_counter()
-    answer = await client.request(method, path, headers=headers, json=body)  # type: ignore[attr-defined]
+    try:
+        answer = await client.request(method, path, headers=headers, json=body)  # type: ignore[attr-defined]
+    except httpx.TransportError as error:  # the gate closed an idle connection just then
+        waits.refused[f"{what} {type(error).__name__}"] += 1
+        return None
     waits.of[what].append((time.perf_counter() - began) * 1000)
     if answer.status_code >= 400:
         waits.refused[f"{what} {answer.status_code}"] += 1

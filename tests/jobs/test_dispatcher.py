@@ -21,10 +21,11 @@ from webui.core.events import (
     Started,
     Waiting,
 )
-from webui.core.job import Job, JobId, JobState
+from webui.core.job import Job, JobId, JobState, PersonId
 from webui.engine.fake import FakeEngine
 from webui.engine.faults import AT_START, Fault, FaultKind, Faults
 from webui.engine.process import EngineProcess, Limits
+from webui.jobs.order import NOBODY
 from webui.jobs.store import CUT_SHORT_TWICE
 
 SLOW = 0.02
@@ -173,6 +174,49 @@ def test_out_of_memory_fails_at_once_with_the_way_out(new_rig: NewRig) -> None:
     assert job.attempts == 1
     assert job.reason == "The test device has too little memory. Try a smaller size."
     assert rig.events(job)[-1] == Failed(reason=job.reason)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.CRASH, FaultKind.OUT_OF_MEMORY, FaultKind.BUG])
+def test_the_seconds_of_a_failed_job_are_booked(new_rig: NewRig, kind: FaultKind) -> None:
+    fault = Fault(kind=kind, step=3, times=0)
+    rig = new_rig(FakeEngine(seconds_per_step=SLOW, faults=Faults([fault])))
+    job = rig.finished(rig.submit())
+    assert job.state is JobState.FAILED
+    assert job.gpu_seconds >= 2 * SLOW * job.attempts
+    assert rig.store.usage.last_day(job.owner) == pytest.approx(job.gpu_seconds)
+
+
+def test_the_seconds_of_a_cancelled_job_are_booked(new_rig: NewRig) -> None:
+    rig = new_rig(FakeEngine(seconds_per_step=SLOW))
+    job = rig.submit(steps=100)
+    until(lambda: rig.events(job, PreviewReady))
+    rig.dispatcher.cancel(job.id)
+    assert rig.finished(job).gpu_seconds >= SLOW
+    assert rig.store.usage.timings() == [], "half a batch tells nothing of others"
+
+
+def test_all_jobs_of_a_person_are_cancelled_at_once(new_rig: NewRig) -> None:
+    rig = new_rig(FakeEngine(seconds_per_step=SLOW))
+    mine = [rig.submit(steps=100) for _ in range(3)]
+    other = rig.submit(steps=1, owner=PersonId("anna"))
+    until(lambda: rig.events(mine[0], Started))
+    assert rig.dispatcher.cancel_all(mine[0].owner) == 3
+    for job in mine:
+        assert rig.finished(job).state is JobState.CANCELLED
+    assert rig.finished(other).state is JobState.DONE
+
+
+def test_the_queue_pauses_after_the_job_at_work(new_rig: NewRig) -> None:
+    rig = new_rig(FakeEngine(seconds_per_step=SLOW))
+    running, waits = rig.submit(steps=20), rig.submit()
+    until(lambda: rig.events(running, Started))
+    with rig.dispatcher.reordering():
+        rig.store.order.pause_person(NOBODY, is_paused=True)
+    assert rig.finished(running).state is JobState.DONE
+    assert rig.store.get(waits.id).state is JobState.QUEUED
+    with rig.dispatcher.reordering():
+        rig.store.order.pause_person(NOBODY, is_paused=False)
+    assert rig.finished(waits).state is JobState.DONE
 
 
 def test_a_model_that_cant_be_used_fails_at_once(new_rig: NewRig) -> None:

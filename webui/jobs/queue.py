@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -61,7 +62,7 @@ class Queue:
         limits = self.limits(owner)
         check_size(limits, recipe, request.picture_count)
         terms = replace(terms, priority=PRIORITIES[self._roles(owner)])
-        admit = lambda: check_room(limits, self.in_use(owner))  # noqa: E731
+        admit = partial(check_room, limits, self.in_use(owner))
         return self._dispatcher.submit(request, recipe, owner, key, terms, admit)
 
     def preflight(self, recipe: Recipe, pictures: int, owner: PersonId) -> Verdict:
