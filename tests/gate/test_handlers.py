@@ -15,12 +15,10 @@ import pytest
 from tests.conftest import png
 from tests.gate.people import NamedDoorkeeper, as_person
 from tests.gate.site import Answer, Site, serving
-from tests.gate.whole import served_app
+from tests.gate.whole import House
 from webui.core.job import PersonId
-from webui.engine.fake import FakeEngine
 from webui.gate.gate import Surroundings
 from webui.gate.server import protect
-from webui.settings import SettingsStore
 from webui.studio import Studio
 
 
@@ -76,17 +74,12 @@ def told(answer: Answer) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(house: House) -> Iterator[Page]:
     """The page of a studio that people of all roles use."""
-    folder = tmp_path_factory.mktemp("handlers")
-    values = {"data_dir": str(folder), "keep_free_mb": 0, "sign_in": True}
-    studio = Studio(SettingsStore(values), [FakeEngine("fake")])
-    studio.start()
-    gate = protect(served_app(studio), Surroundings(doorkeeper=NamedDoorkeeper()))
+    gate = protect(house.app, Surroundings(doorkeeper=NamedDoorkeeper()))
     with serving(gate) as site:
         config = json.loads(site.get("/config", as_person("owner")).body)
-        yield Page(site=site, studio=studio, config=config)
-    studio.close()
+        yield Page(site=site, studio=house.studio, config=config)
 
 
 def test_a_viewer_makes_no_pictures(page: Page) -> None:

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tests.conftest import make_studio
 from tests.gate.people import NamedDoorkeeper, as_person
-from tests.gate.whole import ask, served_app
+from tests.gate.whole import House, ask
 from webui.core.person import CALLER
 from webui.gate.access import Access
 from webui.gate.audit import WEBSOCKET, Decision, Table, audit
@@ -36,12 +35,9 @@ EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET)
 
 
 @pytest.fixture(scope="module")
-def decisions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Decision, ...]]:
+def decisions(house: House) -> tuple[Decision, ...]:
     """The decision on every route."""
-    studio = make_studio(tmp_path_factory.mktemp("roles"))
-    studio.start()
-    yield audit(served_app(studio), GRADIO_RULES)
-    studio.close()
+    return audit(house.app, GRADIO_RULES)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Scope
@@ -16,6 +17,14 @@ from webui.ui.build import mount_page
 
 HOST = "localhost:7860"
 DENIAL = "websocket.http.response"
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """A studio, and the application that it is served by."""
+
+    studio: Studio
+    app: FastAPI
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +54,7 @@ def scope_for(method: str, target: bytes, headers: Sequence[tuple[str, str]] = (
         "type": "websocket" if is_socket else "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
-        "path": unquoted(path),
+        "path": unquote(path.decode("latin-1")),
         "raw_path": path,
         "root_path": "",
         "query_string": query,
@@ -58,13 +67,6 @@ def scope_for(method: str, target: bytes, headers: Sequence[tuple[str, str]] = (
     if is_socket:
         return {**common, "subprotocols": [], "extensions": {DENIAL: {}}}
     return {**common, "method": method}
-
-
-def unquoted(path: bytes) -> str:
-    """A path as uvicorn reads it."""
-    from urllib.parse import unquote
-
-    return unquote(path.decode("latin-1"))
 
 
 async def ask(
