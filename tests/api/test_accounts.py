@@ -273,6 +273,31 @@ def test_a_key_does_what_its_role_may_and_makes_no_other(shared: House) -> None:
     assert not program.is_in
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "keys", {"name": "a\ud800b"}),
+        ("POST", "keys", {"name": "a\u202eb"}),
+        ("POST", "keys", {"name": "k", "expires_s": float("nan")}),
+        ("POST", "keys", {"name": "k", "expires_s": float("inf")}),
+        ("POST", "keys", {"name": "k", "role": "boss"}),
+        ("POST", "keys", {"name": "k", "is_admin": True}),
+        ("POST", "invitations", {"note": "\x00"}),
+        ("POST", "invitations", {"kind": "reset"}),
+        ("POST", "invitations", {"kind": "guest", "role": "owner"}),
+        ("POST", "invitations", {"uses": 10**30}),
+        ("POST", "people", {"name": "\ud800"}),
+        ("POST", "people", {"name": "New", "\ud800": 1}),
+        ("POST", "people", {"name": "New", "id": "local"}),
+        ("GET", f"people/diary?before={10**30}", None),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    shared: House, method: str, path: str, body: object
+) -> None:
+    assert shared.owner().ask(method, f"/api/v1/{path}", body).status == 422
+
+
 def test_keys_of_others_are_not_to_be_seen(shared: House) -> None:
     key = shared.owner().json("POST", "/api/v1/keys", {"name": "mine"}, 201)
     bob = shared.joined("Bob of keys")

@@ -100,5 +100,7 @@ def _on_bug(_: Request, error: Exception) -> JSONResponse:
 
 
 def _answer(status: HTTPStatus, message: str, field: str | None = None) -> JSONResponse:
-    refusal = Refusal(error=Fault(field=field or None, message=message))
+    # Half a surrogate pair, as JSON can hold it, may be quoted here and can't be sent.
+    words, name = (text.encode("utf-8", "replace").decode() for text in (message, field or ""))
+    refusal = Refusal(error=Fault(field=name or None, message=words))
     return JSONResponse(encode(refusal), int(status))

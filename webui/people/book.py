@@ -131,6 +131,12 @@ class Book:
             yield rows
         self._reload()
 
+    @contextmanager
+    def noting(self) -> Iterator[sqlite3.Connection]:
+        """A transaction for the diary only: nothing of it is in `accounts`. Raises DiskFull."""
+        with self._file.changing() as rows:
+            yield rows
+
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What a query finds."""
         return self._file.rows(query, *values)

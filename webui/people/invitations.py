@@ -12,6 +12,7 @@ from webui.core.person import Role
 from webui.people.account import Invitation, InvitationKind
 from webui.people.book import Book
 from webui.people.diary import Event, EventKind, note
+from webui.people.names import clean_text
 from webui.people.tokens import digest, new_id, new_token
 
 MOST_INVITATIONS: Final = 500
@@ -71,7 +72,7 @@ class Invitations:
             expires_at=now + offer.expires_s,
             made_by=by,
             made_at=now,
-            note=offer.note[:MOST_NOTE],
+            note=clean_text("note", offer.note[:MOST_NOTE]),
             person_id=offer.person_id,
             token=token,
         )

@@ -11,6 +11,7 @@ from webui.core.person import Role
 from webui.people.account import ApiKey, Person
 from webui.people.book import Book
 from webui.people.diary import Event, EventKind, note
+from webui.people.names import clean_text
 from webui.people.tokens import KEY_PREFIX, digest, new_id, new_key
 
 MOST_KEYS: Final = 50
@@ -53,7 +54,7 @@ class Keys:
         key = ApiKey(
             id=new_id(),
             person_id=person_id,
-            name=name.strip() or "key",
+            name=clean_text("name", name) or "key",
             role=role,
             created_at=now,
             expires_at=None if expires_s is None else now + expires_s,

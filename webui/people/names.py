@@ -39,6 +39,17 @@ def clean_name(text: str) -> str:
     return name
 
 
+def clean_text(field: str, text: str) -> str:
+    """A note or label in one line, as it is kept and shown. Raises InvalidRequest."""
+    line = unicodedata.normalize("NFC", text).strip(" ")
+    for character in line:
+        if not character.isprintable():
+            raise InvalidRequest(
+                field, f"The character U+{ord(character):04X} can't be used here. Leave it out."
+            )
+    return line
+
+
 def fold(text: str) -> str:
     """Equal for names that count as the same: whatever case, width or spaces they are typed in."""
     once = unicodedata.normalize("NFKC", text[: 10 * MOST_CHARACTERS]).casefold()

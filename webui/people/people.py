@@ -214,7 +214,7 @@ class People:
                 return now
         subject = person.id if person is not None else ""
         event = Event(kind=EventKind.SIGN_IN_FAILED, subject=subject, address=address)
-        with self._book.changing() as rows:
+        with self._book.noting() as rows:
             note(rows, self._book.now(), event)
         return None
 

@@ -69,7 +69,7 @@ def add_person(request: Request, asked: NewPerson, body: RawBody) -> NewPersonVi
 @needs(Access.OWNER)
 def read_diary(
     request: Request,
-    before: int | None = None,
+    before: Annotated[int | None, Query(ge=0, le=1 << 53)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> DiaryPage:
     """Who signed in, who tried to, and what was changed of the accounts, newest first."""
