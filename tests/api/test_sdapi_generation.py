@@ -211,6 +211,15 @@ def test_an_infotext_fills_only_what_is_not_sent(program: Program) -> None:
     assert (asked.sampling.schedule, asked.hires) == ("karras", None)
 
 
+def test_what_an_infotext_says_without_sense_is_left_out(program: Program) -> None:
+    text = (
+        "a pear\nSteps: many, Sampler: Heun, CFG scale: x, Seed: 4, Size: 64x64, Hires upscale: y"
+    )
+    info = info_of(program.post("txt2img", {"infotext": text, "steps": 2, "enable_hr": False}))
+    assert (info["prompt"], info["seed"], info["cfg_scale"]) == ("a pear", 4, 7)
+    assert program.refused("txt2img", {"infotext": text, "cfg_scale": "y"})[0] == 422
+
+
 def test_what_means_nothing_here_is_named(program: Program) -> None:
     body = {**SMALL, "restore_faces": True, "styles": ["no such style"], "hallo": 1}
     answer = program.ask("POST", "txt2img", body)

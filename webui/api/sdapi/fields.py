@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final, Generic, TypeVar, cast
 
 from annotated_types import MaxLen
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from webui.api.sdapi.errors import NO_JSON, Refused
 from webui.api.sdapi.told import told_by_text
@@ -145,11 +145,25 @@ def read_request(kind: type[F], body: bytes) -> Asked[F]:
         given["override_settings"] = {**settings, **(sent.get("override_settings") or {})}
     known = {known.name: known for known in dataclasses.fields(kind)}
     fields_given = {name: value for name, value in given.items() if name in known}
-    read: F = _adapter(cast("Hashable", kind)).validate_python(fields_given)
+    read: F = _validated(kind, fields_given, sent)
     echo = {name: getattr(read, name) for name in known}
     if not getattr(read, "include_init_images", False):
         echo |= {name: None for name in NOT_ECHOED if name in known}
     return Asked(fields=read, echo=echo, unknown=tuple(sorted(set(sent) - set(known))))
+
+
+def _validated(kind: type[F], given: Json, sent: Json) -> F:
+    """The fields; what only an infotext tells and can't be used is left out. Raises
+    ValidationError."""
+    adapter = _adapter(cast("Hashable", kind))
+    try:
+        read: F = adapter.validate_python(given)
+    except ValidationError as error:
+        wrong = {fault["loc"][0] for fault in error.errors()} - set(sent)
+        if not wrong:
+            raise
+        read = adapter.validate_python({k: v for k, v in given.items() if k not in wrong})
+    return read
 
 
 def read_object(body: bytes) -> dict[str, Any]:
