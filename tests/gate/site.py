@@ -7,11 +7,13 @@ import gzip
 import http.client
 import socket
 import ssl
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
+import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
@@ -25,6 +27,9 @@ from webui.gate.tls import Tls
 from webui.studio import Studio
 from webui.ui.build import mount_page
 
+needs_more_of_loopback = pytest.mark.skipif(
+    sys.platform == "darwin", reason="there 127.0.0.1 is the only address of loopback at first"
+)
 HEADER_TEXT = "a header of this application's own"
 
 

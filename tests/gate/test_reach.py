@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.gate.site import Site, plain_app, serving
+from tests.gate.site import Site, needs_more_of_loopback, plain_app, serving
 from webui.core.errors import InvalidRequest
 from webui.gate.addresses import own_addresses, own_hosts, own_names
 from webui.gate.certificate import Certificate, given_certificate, make_context, own_certificate
@@ -283,6 +283,7 @@ def test_browsers_are_told_to_stay_with_tls_only_where_they_can(tmp_path: Path) 
         assert site.get("/no/such/route").all("strict-transport-security") != []
 
 
+@needs_more_of_loopback
 def test_listening_to_named_addresses_leaves_loopback_open() -> None:
     sockets = open_network(0, ("127.0.0.2",))
     try:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import until
 from tests.gate.people import NamedDoorkeeper, as_person
-from tests.gate.site import Site, plain_app, serving
+from tests.gate.site import Site, needs_more_of_loopback, plain_app, serving
 from webui.gate.gate import Surroundings
 from webui.gate.server import protect
 from webui.gate.streams import StreamLimits
@@ -81,6 +81,7 @@ class Streams:
         return status
 
 
+@needs_more_of_loopback
 def test_a_person_holds_a_limited_number_wherever_they_are(keeper: NamedDoorkeeper) -> None:
     with limited(keeper, StreamLimits(per_person=2)) as site, contextlib.ExitStack() as stack:
         streams = Streams(site, stack)
@@ -97,6 +98,7 @@ def test_an_office_behind_one_address_is_let_in(keeper: NamedDoorkeeper) -> None
         assert statuses == [200] * 150
 
 
+@needs_more_of_loopback
 def test_an_address_and_the_server_have_limits_too(keeper: NamedDoorkeeper) -> None:
     limits = StreamLimits(per_person=9, per_address=2, total=3)
     with limited(keeper, limits) as site, contextlib.ExitStack() as stack:

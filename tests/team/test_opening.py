@@ -102,6 +102,16 @@ def test_each_start_has_a_link_of_its_own(people: People) -> None:
     assert (left.role, left.uses_left) == (Role.ARTIST, 1)
 
 
+def test_a_terminal_that_was_closed_stops_nothing(tmp_path: Path, people: People) -> None:
+    screen = Screen()
+    network = Opening(made(tmp_path, lan=True, listen="127.0.0.2")).network(people, screen)
+    assert network is not None
+    network.told(7860)
+    assert "http://127.0.0.2:7860/join/" in screen.getvalue()
+    screen.close()
+    network.told(7860)
+
+
 def test_links_that_the_owner_made_stay(people: People) -> None:
     kept = people.invite(Role.VIEWER, uses=5, expires_s=3600, by=LOCAL)
     invite(people)

@@ -143,15 +143,17 @@ class Server(uvicorn.Server):
         if network is None or not network.has_owner():
             return
         self._is_waiting = False
-        if all(_is_loopback(each) for server in self.servers for each in server.sockets):
-            await self._open(network)
+        is_closed = all(_is_loopback(each) for server in self.servers for each in server.sockets)
+        if is_closed and not await self._open(network):
+            return
         self._gate.keep_to_loopback(False)
         log.info("Others in the network can reach this studio now, on port %d.", self._port())
         await asyncio.to_thread(network.told, self._port())
 
-    async def _open(self, network: Network) -> None:
-        """Change loopback's sockets for those of the network; open connections stay."""
-        port = self._port()
+    async def _open(self, network: Network) -> bool:
+        """Change loopback's sockets for those of the network; open connections stay. Whether that
+        worked; if not, loopback's are there as before."""
+        port, is_open = self._port(), True
         for server in self.servers:
             server.close()
         self.servers.clear()
@@ -159,8 +161,9 @@ class Server(uvicorn.Server):
             sockets = open_network(port, network.addresses)
         except (InvalidRequest, OSError) as error:
             log.error("Others can't reach this server. %s Then start it again.", error)
-            sockets = open_loopback(port)
+            sockets, is_open = open_loopback(port), False
         await self._listen(sockets)
+        return is_open
 
     def _port(self) -> int:
         return int(self.servers[0].sockets[0].getsockname()[1])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, TextIO
 
 from webui.api.doorkeeper import PeopleDoorkeeper
+from webui.core.errors import GessoError
 from webui.core.job import LOCAL
 from webui.core.person import Role
 from webui.gate.addresses import among, as_host, own_addresses, own_hosts, own_names
@@ -21,6 +23,8 @@ from webui.gate.tls import Tls
 from webui.people.people import People
 from webui.settings import Settings
 from webui.team.poster import Poster
+
+log = logging.getLogger(__name__)
 
 DAY_S: Final = 24 * 3600.0
 NOTE: Final = "Shown in the terminal at the start"
@@ -62,7 +66,11 @@ class Opening:
             return None
 
         def told(port: int) -> None:
-            self.poster(port, f"{JOIN}{invite(people)}").show(screen)
+            try:
+                self.poster(port, f"{JOIN}{invite(people)}").show(screen)
+            except (GessoError, OSError, ValueError) as error:
+                # A terminal that was closed, or too many invitations: others can come all the same.
+                log.warning("The link for others can't be shown (%s). Invite them in Team.", error)
 
         return Network(has_owner=people.has_owner, told=told, addresses=self.addresses)
 
