@@ -101,6 +101,19 @@ def test_a_setting_lists_folders_with_or_without_names() -> None:
     assert read_roots(" \n") == ()
 
 
+@pytest.mark.parametrize(
+    "text", ["x" * 5000, "a/" * 4000, "~nobody-at-all/models", "a\0b", "\udcff"]
+)
+def test_a_folder_that_no_system_could_have_does_no_harm(
+    catalog: Catalog, roots: list[Root], text: str
+) -> None:
+    """It is a setting: the next start has to come about, too."""
+    roots.extend(read_roots(text))
+    catalog.refresh()
+    assert [root.is_there for root in roots] == [False]
+    assert ids(catalog) == ["Lora/own.safetensors"]
+
+
 def test_a_folder_that_is_gone_says_so_and_what_was_known_of_it_is_kept(
     catalog: Catalog, tmp_path: Path, roots: list[Root]
 ) -> None:

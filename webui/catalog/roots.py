@@ -7,7 +7,7 @@ beside it). Named may be such a program's folder, its folder of models, or any o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,8 +36,8 @@ class Root:
             return
         yield self.path / MODELS, self.path / MODELS
         for name in BESIDE_MODELS:
-            if (folder := self.path / name).is_dir():
-                yield folder, self.path
+            if is_true((self.path / name).is_dir):
+                yield self.path / name, self.path
 
     @property
     def prefix(self) -> tuple[str, ...]:
@@ -47,17 +47,23 @@ class Root:
     @property
     def is_program(self) -> bool:
         """Whether it is a program's folder, which holds the models in one of its own."""
-        if self.name == OWN or not (self.path / MODELS).is_dir():
+        if self.name == OWN or not is_true((self.path / MODELS).is_dir):
             return False
-        return any((self.path / sign).exists() for sign in PROGRAM_SIGNS)
+        return any(is_true((self.path / sign).exists) for sign in PROGRAM_SIGNS)
 
     @property
     def is_there(self) -> bool:
         """False for what was taken away, or lies on a disk that is not there now."""
-        try:
-            return self.path.is_dir()
-        except OSError:
-            return False
+        return is_true(self.path.is_dir)
+
+
+def is_true(asked: Callable[[], bool]) -> bool:
+    """The answer to a question about a path; False where the system gives none, as of a name that
+    is too long or a folder that is not ours to read."""
+    try:
+        return asked()
+    except (OSError, ValueError):
+        return False
 
 
 def read_roots(text: str) -> tuple[Root, ...]:
@@ -67,12 +73,19 @@ def read_roots(text: str) -> tuple[Root, ...]:
     roots: list[Root] = []
     for entry in filter(None, entries):
         named = NAMED.fullmatch(entry)
-        path = Path(named["path"] if named else entry).expanduser()
+        path = _expanded(Path(named["path"] if named else entry))
         if any(root.path == path for root in roots):
             continue
         wanted = named["name"] if named else _name(path)
         roots.append(Root(path=path, name=_unique(wanted, [root.name for root in roots])))
     return tuple(roots)
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path  # the home of somebody whom this machine does not know
 
 
 def _name(path: Path) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from webui.catalog.roots import Root
+from webui.catalog.roots import Root, is_true
 
 SUFFIXES: Final = (".safetensors", ".sft", ".gguf", ".ckpt", ".pt", ".pth", ".bin")
 MAX_DEPTH: Final = 8
@@ -61,8 +61,8 @@ def _inside(
         if entry.name.startswith(".") or path == shipped:
             continue
         is_link = entry.is_symlink()
-        if path.is_dir() if is_link else entry.is_dir():
-            if (path / "model_index.json").exists():
+        if is_true(path.is_dir if is_link else entry.is_dir):
+            if is_true((path / "model_index.json").exists):
                 yield path
             elif depth > 0 and is_link:
                 linked.append((path, depth - 1))
@@ -75,7 +75,7 @@ def _inside(
 def _is_new(folder: Path, visited: set[tuple[int, int]]) -> bool:
     try:
         stat = folder.stat()
-    except OSError:
+    except (OSError, ValueError):
         return False
     identity = (stat.st_dev, stat.st_ino)
     if identity in visited:
