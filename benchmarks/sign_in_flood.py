@@ -24,8 +24,8 @@ from http.client import HTTPConnection
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-ROUNDS = 4
-PHASE_S = 12.0
+ROUNDS = 3
+PHASE_S = 15.0
 PROBE_EVERY_S = 0.01
 CONNECTIONS = 100
 ADDRESSES_EACH = 2

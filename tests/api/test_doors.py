@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi import Response
 
-from tests.api.accounts import House, Visitor, open_house
+from tests.api.accounts import House, open_house
 from webui.api.build import ASSETS, build_api
 from webui.api.cookies import SECURE_NAME, set_session
 from webui.api.doorkeeper import PeopleDoorkeeper
@@ -178,9 +178,3 @@ def test_over_tls_the_cookie_can_not_be_planted(house: House) -> None:
     found = by_name[SECURE_NAME]
     assert isinstance(found, Caller)
     assert found.via is Via.SESSION
-
-
-def test_a_session_of_another_server_is_nobodys(house: House, tmp_path: Path) -> None:
-    with open_house(tmp_path) as other:
-        cookies = other.owner().cookies
-    assert not Visitor(site=house.site, cookies=cookies).is_in
