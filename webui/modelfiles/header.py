@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -42,6 +42,8 @@ class Front:
     metadata: Mapping[str, str]
     words: frozenset[str] = frozenset()
     """What a pickle names beside tensors: classes, and the entries at its top."""
+    begins: Mapping[str, int] = field(default_factory=dict)
+    """Where each tensor begins in a safetensors file."""
 
 
 class _Refused(ValueError):
@@ -61,7 +63,7 @@ def read_front(path: Path) -> Front:
             length = int.from_bytes(file.read(LENGTH_BYTES), "little")
             _check_length(length, size)
             text = file.read(length)
-        return _front(_parsed(text), size - LENGTH_BYTES - length)
+        return _front(_parsed(text), LENGTH_BYTES + length, size)
     except OSError as error:
         raise ModelUnreadable(path.name, f"it can't be read ({error.strerror}).") from error
     except _Refused as error:
@@ -109,16 +111,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _front(entries: Mapping[str, Any], data_bytes: int) -> Front:
+def _front(entries: Mapping[str, Any], begin: int, size: int) -> Front:
     metadata = entries.get(METADATA)
     said = metadata if isinstance(metadata, dict) else {}
     listed = {key: entry for key, entry in entries.items() if key != METADATA}
     if len(listed) > MAX_TENSORS:
         raise _Refused(f"it has {len(listed)} tensors; {MAX_TENSORS} are the most.")
     tensors = _tensors(listed)
-    _check_layout(listed, tensors, data_bytes)
+    _check_layout(listed, tensors, size - begin)
     texts = {str(key): str(value) for key, value in said.items()}
-    return Front(tensors=tensors, metadata=texts)
+    begins = {key: begin + entry["data_offsets"][0] for key, entry in listed.items()}
+    return Front(tensors=tensors, metadata=texts, begins=begins)
 
 
 def _tensors(entries: Mapping[str, Any]) -> Header:

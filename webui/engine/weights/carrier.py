@@ -9,16 +9,25 @@ from __future__ import annotations
 
 import os
 import queue
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import BinaryIO, Final
 
 import torch
 from torch import Tensor
 
+from webui.core.errors import ModelUnreadable
 from webui.engine.weights.host import HostBlock, HostMemory
-from webui.families.stored import Stored, WeightFile
+from webui.families.stored import Stored, WeightFile, damaged
 from webui.families.weight_table import Weight, bytes_of, element_type
 
 BLOCKS_PER_THREAD: Final = 2
@@ -26,6 +35,8 @@ BLOCKS_PER_THREAD: Final = 2
 MOST_THREADS: Final = 8
 """Eight threads read 17.8 GB/s from the page cache where four read 13."""
 LANES: Final = 2
+TURN_S: Final = 0.03
+"""How often progress is told."""
 WIDEST_GAP_BYTES: Final = 64 * 2**10
 """Bytes between two tensors that are read too, so that both come at once."""
 
@@ -171,6 +182,7 @@ class _Ring:
         self._host: Final = host
         self._block_bytes: Final = block_bytes
         self._blocks: Final[list[HostBlock]] = []
+        self._files: Final = _OpenFiles()
         self._free: Final[queue.SimpleQueue[tuple[Tensor, torch.cuda.Event | None]]] = (
             queue.SimpleQueue()
         )
@@ -190,6 +202,7 @@ class _Ring:
 
     def close(self) -> None:
         """Give the blocks back."""
+        self._files.close()
         for block in self._blocks:
             self._host.give_back(block)
 
@@ -197,7 +210,7 @@ class _Ring:
         """Do the moves of a batch; the number of bytes read. Any thread."""
         first = batch[0]
         if first.is_direct:
-            _read(first.source, first.source.size_bytes, bytes_of(first.room))
+            self._files.read(first.source, first.source.size_bytes, bytes_of(first.room))
             return first.source.size_bytes
         begin, size = first.source.offset, batch[-1].end - first.source.offset
         memory, emptied = self._free.get()
@@ -205,7 +218,7 @@ class _Ring:
             if emptied is not None:
                 emptied.synchronize()
             filled = memory[:size] if size <= len(memory) else torch.empty(size, dtype=torch.uint8)
-            _read(first.source, size, bytes_of(filled))
+            self._files.read(first.source, size, bytes_of(filled))
             emptied = self._empty(batch, filled, begin)
         finally:
             self._free.put((memory, emptied))
@@ -230,6 +243,43 @@ class _Ring:
             return lane.send(batch, filled, begin)
         finally:
             self._next.put(lane)
+
+
+class _OpenFiles:
+    """Files that are read from, each opened once. Usable from any thread."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._stack: Final = ExitStack()
+        self._known: Final[dict[WeightFile, BinaryIO]] = {}
+
+    def read(self, source: Stored, size: int, target: memoryview) -> None:
+        """Fill `target` with so many bytes. Raises ModelUnreadable."""
+        if not hasattr(os, "preadv"):  # a file that is open has one place where it is read from
+            _read(source, size, target)
+            return
+        number, filled = self._opened(source.file).fileno(), 0
+        while filled < size:
+            try:
+                count = os.preadv(number, [target[filled:size]], source.offset + filled)
+            except OSError as error:
+                why = error.strerror or str(error)
+                raise damaged(source.file.model, source.file.path, why) from error
+            if not count:
+                why = "it ends in the middle of its weights"
+                raise damaged(source.file.model, source.file.path, why)
+            filled += count
+
+    def close(self) -> None:
+        """Close all; that they changed meanwhile is for others to notice."""
+        with suppress(ModelUnreadable):
+            self._stack.close()
+
+    def _opened(self, file: WeightFile) -> BinaryIO:
+        with self._lock:
+            if file not in self._known:
+                self._known[file] = self._stack.enter_context(file.opened())
+            return self._known[file]
 
 
 class _Lane:
@@ -341,7 +391,12 @@ def _read(source: Stored, size: int, target: memoryview) -> None:
 
 
 def _finished(tasks: Sequence[Future[int]]) -> Iterator[int]:
-    done = 0
-    for task in as_completed(tasks):
-        done += task.result()
-        yield done
+    """The bytes done so far, now and then: who waits wakes up seldom, for it takes turns with those
+    who read."""
+    pending, bytes_done, when = set(tasks), 0, FIRST_COMPLETED
+    while pending:
+        done, pending = wait(pending, timeout=TURN_S, return_when=when)
+        when = FIRST_EXCEPTION
+        if done:
+            bytes_done += sum(task.result() for task in done)
+            yield bytes_done
