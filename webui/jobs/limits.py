@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from types import MappingProxyType
 from typing import Annotated, Final
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from webui.core.database import Database
 from webui.core.errors import InvalidRequest, LimitReached
@@ -23,7 +23,8 @@ from webui.jobs.eta import effort, pixels_of
 
 MEGA: Final = 1_000_000
 GB: Final = 10**9
-Count = Annotated[int, Ge(0)]
+Count = Annotated[int, Ge(0), Le(2**53)]
+"""What also JavaScript and the table hold exactly."""
 ASK: Final = "or ask the owner of this studio for more"
 
 
