@@ -159,6 +159,13 @@ def test_a_hundred_thousand_addresses_read_nothing(target: Target) -> None:
     try_paths(target, 4000)
 
 
+@pytest.mark.parametrize("path", ["a" * 256, "é" * 128, "/".join(["a" * 200] * 20)])
+def test_names_too_long_for_a_disk_are_refused(target: Target, path: str) -> None:
+    """Gradio asks the disk, and would answer that it broke."""
+    address = aimed("/assets/{path:path}", path)
+    assert target.runner.run(ask(target.gate, "GET", address)).status == 400
+
+
 def test_each_route_refuses_the_plain_way_out(target: Target) -> None:
     """Not left to chance: each route, each planted file, in each of the plain spellings."""
     ways = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Generator
 from typing import Protocol
 
 from starlette.types import Scope
@@ -14,7 +15,7 @@ class Doorkeeper(Protocol):
     """Recognises callers by what their requests carry. Asked on the event loop: it must not block
     there (passwords are hashed in a thread)."""
 
-    async def recognise(self, scope: Scope) -> Caller | Refusal | None:
+    def recognise(self, scope: Scope) -> Awaitable[Caller | Refusal | None]:
         """Who asks; None when the request shows no credential or one that is no longer good; a
         Refusal when it must not even be tried, for example after too many wrong passwords."""
         ...
@@ -23,6 +24,14 @@ class Doorkeeper(Protocol):
 class OpenHouse:
     """The doorkeeper of a server that only this machine reaches: everyone is its owner."""
 
-    async def recognise(self, scope: Scope) -> Caller:
+    def recognise(self, scope: Scope) -> Awaitable[Caller]:
         """Always the local person."""
+        return _TheOwner()
+
+
+class _TheOwner:
+    """An answer that need not be waited for."""
+
+    def __await__(self) -> Generator[None, None, Caller]:
+        yield from ()
         return LOCAL_OWNER

@@ -38,6 +38,8 @@ _NOT_BY_PROXY: Final = Refusal(
     message="This studio has no owner yet. Make one on the machine itself, not through a proxy: "
     "open http://localhost with the studio's port there, or run “python launch.py owner NAME”.",
 )
+MOST_OF_A_NAME: Final = 255
+MOST_OF_A_PATH: Final = 2048
 _NO_ROUTE: Final = Rule(access=Access.CLOSED)
 _PAGE_SCHEMES: Final = (("ws", "http"), ("wss", "https"))
 """Origin names the page's scheme, also for a websocket that it opens."""
@@ -107,7 +109,7 @@ class Gate:
     def _judge(self, scope: Scope) -> Rule | Refusal:
         """The rule that holds for a request, or why it goes no further."""
         path, headers = scope["path"], scope["headers"]
-        if not path.startswith("/") or not path.isprintable():
+        if not path.startswith("/") or not path.isprintable() or _is_too_long(path):
             return _BAD_PATH
         scheme = _page_scheme(scope)
         names = self._only_loopback or self._surroundings.names
@@ -181,6 +183,14 @@ class Gate:
 
 
 _OTHER_CREDENTIALS: Final = (b"authorization", b"x-api-key")
+
+
+def _is_too_long(path: str) -> bool:
+    """Whether no file system has such a path: a library behind might ask one all the same."""
+    if len(path) <= MOST_OF_A_NAME // 4:  # no character takes more than four bytes
+        return False
+    data = path.encode("utf-8", "replace")
+    return len(data) > MOST_OF_A_PATH or max(map(len, data.split(b"/"))) > MOST_OF_A_NAME
 
 
 def _page_scheme(scope: Scope) -> str:

@@ -6,7 +6,8 @@ Anybody can send these headers, so those of all others are thrown away.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from starlette.types import Scope
@@ -18,7 +19,9 @@ Headers = list[tuple[bytes, bytes]]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _OF_PROXIES: Final = (b"forwarded", b"x-forwarded-", b"x-real-ip", b"x-gradio-server")
-_SECURE: Final = {"http": "https", "ws": "wss", "https": "https", "wss": "wss"}
+_SECURE: Final[Mapping[str, str]] = MappingProxyType(
+    {"http": "https", "ws": "wss", "https": "https", "wss": "wss"}
+)
 
 
 class Proxies:
