@@ -103,6 +103,24 @@ def test_a_misspelt_field_is_refused(empty_client: Client) -> None:
     assert (status, field) == (422, "step")
 
 
+def test_a_model_without_weights_says_so(empty_client: Client) -> None:
+    from tests.catalog.test_told import QWEN
+    from tests.model_files import safetensors
+
+    studio = empty_client.studio
+    safetensors(studio.catalog.folder / "words.safetensors", QWEN)
+    studio.catalog.refresh()
+    (warning,) = ask(empty_client, "a (red:1.2) cat", checkpoint="words")["warnings"]
+    assert warning == {
+        "position": 2,
+        "message": "Qwen-Image hears no weights: brackets around words change nothing.",
+    }
+    for prompt in ("a cat", "[a cat:a dog:0.5]", "a \\(red\\) cat"):
+        assert ask(empty_client, prompt, checkpoint="words")["warnings"] == []
+    assert ask(empty_client, "a (red:1.2) cat", checkpoint="starter")["warnings"] == []
+    assert ask(empty_client, "a (cat)", checkpoint="words", emphasis="ignore")["warnings"] == []
+
+
 def test_there_are_no_wildcards_at_first(empty_client: Client) -> None:
     assert empty_client.json("/api/v1/wildcards") == []
 

@@ -27,6 +27,8 @@ class TransformerFamily:
     id: str
     label: str
     latents = "flux16"
+    hears_weights = True
+    """Whether weights of words change its pictures."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan: Final = plan

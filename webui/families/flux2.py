@@ -90,6 +90,7 @@ class Flux2(TransformerFamily):
     id = "flux2"
     label = "Flux.2"
     latents = "flux2"
+    hears_weights = False
 
     def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
         """By what it listens to; the base by what its maker wrote, for its shapes are the same."""

@@ -61,6 +61,7 @@ class Lumina2(TransformerFamily):
 
     id = "lumina2"
     label = "Lumina 2"
+    hears_weights = False
 
     def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
         """There is one."""

@@ -112,6 +112,7 @@ class QwenImage(TransformerFamily):
     id = "qwen"
     label = "Qwen-Image"
     latents = "qwen"
+    hears_weights = False
 
     def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
         """By what its maker wrote, for models that edit have the same shapes."""

@@ -58,6 +58,7 @@ class Sana(TransformerFamily):
     id = "sana"
     label = "Sana"
     latents = "dcae"
+    hears_weights = False
 
     def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
         """By what it is told beside the prompt."""

@@ -63,6 +63,7 @@ class ZImage(TransformerFamily):
 
     id = "zimage"
     label = "Z-Image"
+    hears_weights = False
 
     def variant(self, header: Mapping[str, tuple[int, ...]], metadata: Mapping[str, str]) -> str:
         """By what its maker wrote, for the shapes are the same; turbo, as most files are."""

@@ -60,6 +60,11 @@ def parse_weights(prompt: str) -> tuple[Section, ...]:
     return tuple(_merge(section) for section in _sections(_read(prompt)))
 
 
+def has_weights(prompt: str) -> bool:
+    """Whether a part of it counts more or less than the rest."""
+    return any(span.weight != 1.0 for section in parse_weights(prompt) for span in section)
+
+
 def without_weights(prompt: str) -> str:
     """The text alone, for models that know no weights; what BREAK parts is joined by a space."""
     return " ".join("".join(span.text for span in section) for section in parse_weights(prompt))

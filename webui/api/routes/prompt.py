@@ -23,7 +23,10 @@ from webui.prompting import parse
 from webui.prompting.counter import CHUNK, TokenCount, count_tokens
 from webui.prompting.embeddings import find_embeddings
 from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT, WrongPrompt
+from webui.prompting.prompt import Part
+from webui.prompting.schedule import schedule
 from webui.prompting.styles import Styled
+from webui.prompting.weights import has_weights
 from webui.prompting.wildcards import expand, wildcard_names
 from webui.studio import Studio
 
@@ -115,6 +118,7 @@ def _read(studio: Studio, asked: PromptQuestion) -> PromptView:
     ]
     warnings = [PlaceView(position=r.position, message=r.message) for r in read.remarks]
     warnings += _missing(networks)
+    warnings += _unheard(studio, asked, read.parts)
     return PromptView(
         tokens=count.tokens,
         limit=count.limit,
@@ -122,6 +126,19 @@ def _read(studio: Studio, asked: PromptQuestion) -> PromptView:
         error=None,
         networks=networks,
     )
+
+
+def _unheard(studio: Studio, asked: PromptQuestion, parts: Sequence[Part]) -> Iterator[PlaceView]:
+    """That the model hears no weights, where the prompt has some that a person may rely on."""
+    family = studio.families.get(_model(studio, asked).family)
+    is_deaf = isinstance(family, TransformerFamily) and not family.hears_weights
+    if family is None or not is_deaf or asked.emphasis in (Emphasis.NONE, Emphasis.IGNORE):
+        return
+    texts = [stage.text for part in parts for stage in schedule(part.nodes, asked.steps)]
+    if any(map(has_weights, texts)):
+        signs = [place for sign in "([" if (place := asked.prompt.find(sign)) >= 0]
+        message = f"{family.label} hears no weights: brackets around words change nothing."
+        yield PlaceView(position=min(signs, default=0), message=message)
 
 
 def _styled(studio: Studio, asked: PromptQuestion) -> str:
@@ -134,10 +151,7 @@ def _styled(studio: Studio, asked: PromptQuestion) -> str:
 
 def _count(studio: Studio, asked: PromptQuestion, prompt: str) -> TokenCount:
     """The count with the tokenizer of the checkpoint, or of the chosen one where there is none."""
-    try:
-        model = studio.catalog.find(asked.checkpoint or "")
-    except NotFound:
-        model = studio.current_model()
+    model = _model(studio, asked)
     folder, size = _reading(studio, model)
     try:
         return count_tokens(
@@ -152,6 +166,14 @@ def _count(studio: Studio, asked: PromptQuestion, prompt: str) -> TokenCount:
     except (OSError, ValueError) as error:
         log.warning("The tokenizer of %s can't be used (%s).", model.name, error)
         return TokenCount(tokens=0, limit=size)
+
+
+def _model(studio: Studio, asked: PromptQuestion) -> ModelInfo:
+    """The checkpoint that the prompt is for."""
+    try:
+        return studio.catalog.find(asked.checkpoint or "")
+    except NotFound:
+        return studio.current_model()
 
 
 def _reading(studio: Studio, model: ModelInfo) -> tuple[Path, int]:
