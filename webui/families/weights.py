@@ -175,8 +175,8 @@ def folder_files(name: str, folder: Path) -> list[Path]:
                 return [folder / Path(shard).name for shard in sorted(map(str, shards))]
     raise ModelUnreadable(
         name,
-        f"its folder {folder.name} holds no safetensors weights. Files of the older .bin kind "
-        "can run code and are not loaded. Look for a safetensors version.",
+        f"its folder {folder.name} holds no weights. Put the whole folder of the model there, as "
+        "it was published.",
     )
 
 
