@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -343,3 +344,12 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, clock: Clock) -> None:
     assert not people.has_owner()
     people.close()
     assert any("damaged" in file.name for file in tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps others out of a person's folders itself")
+def test_only_the_servers_own_user_may_read_the_accounts(
+    people: People, tmp_path: Path, owner: Person
+) -> None:
+    files = [path for path in tmp_path.rglob("people.sqlite*") if path.is_file()]
+    assert files
+    assert {path.stat().st_mode & 0o077 for path in files} == {0}
