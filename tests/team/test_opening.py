@@ -132,7 +132,9 @@ def test_a_terminal_shows_the_best_address_first_and_a_code_to_scan() -> None:
 
 
 @pytest.mark.parametrize(
-    "screen", [Screen(is_terminal=False), Screen("cp1252"), Screen("ascii")], ids=str
+    "screen",
+    [Screen(is_terminal=False), Screen("cp1252"), Screen("ascii")],
+    ids=["no terminal", "cp1252", "ascii"],
 )
 def test_no_code_where_it_could_not_be_seen(screen: Screen) -> None:
     POSTER.show(screen)
