@@ -50,13 +50,11 @@ def text(seed: int) -> Text:
     return Text(tokens=torch.randn(1, 7, 8, generator=draw).to(CUDA, torch.float16))
 
 
-SAID = prompts([(text(1), 1.0)], text(2))
-
-
 def walked(model: Asked, cache: StepCache | None, rows: int = 2) -> Tensor:
     """Some steps of a run."""
+    said = prompts([(text(1), 1.0)], text(2))
     denoise = Denoiser(
-        model, Plan(SAID), Guidance(), 3.0, calls_total=CALLS, is_exact=False, step_cache=cache
+        model, Plan(said), Guidance(), 3.0, calls_total=CALLS, is_exact=False, step_cache=cache
     )
     x = torch.randn(rows, 4, 16, 16, generator=torch.Generator().manual_seed(3)).to(CUDA) * 5
     for call in range(CALLS):
