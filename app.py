@@ -60,7 +60,7 @@ def _serve_alone(store: SettingsStore) -> int:
     from filelock import FileLock, Timeout
 
     data = store.current.data
-    data.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)  # prompts and secrets lie there
     try:
         with FileLock(data / "lock").acquire(timeout=0):
             _keep_log(data)

@@ -104,7 +104,7 @@ class Book:
     def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
         """Opens or makes the file; one that is damaged is set aside first. `now` gives seconds
         since 1970."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite's journals take over who may read it
         self._file: Final = Database(path, MIGRATIONS, what=WHAT, loss=LOSS)
         self._reading: Final = threading.Lock()

@@ -49,6 +49,8 @@ class HookStore:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Opens or makes the file. `clock` tells the seconds since 1970."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it holds what signs the calls
         self._file: Final = Database(path, (SCHEMA,), what="The list of webhooks", loss=LOSS)
         self._clock: Final = clock
 
