@@ -33,7 +33,7 @@ LIBRARY_STEMS: Final = frozenset({"diffusion_pytorch_model", "pytorch_lora_weigh
 HASH: Final = re.compile(r"[0-9a-f]{8,64}")
 DEFAULT_PATIENCE_S: Final = 5.0
 """So long the chosen checkpoint is waited for while the folders are looked through."""
-TITLE_HASH: Final = re.compile(r"^(?P<name>.+?)\s*\[[0-9a-fA-F]{8,64}\]$")
+TITLE_HASH: Final = re.compile(r"^(?P<name>.+)\[[0-9a-fA-F]{8,64}\]$")
 """A1111 writes checkpoints as "folder/name.safetensors [0123456789]"."""
 
 
@@ -123,7 +123,8 @@ class Catalog:
         without header, whole or shortened). Upper and lower case count only if two would be
         meant. Raises NotFound."""
         ref = ref.strip()
-        if (titled := TITLE_HASH.match(ref)) and (found := self._named(titled["name"], kind)):
+        titled = TITLE_HASH.match(ref)
+        if titled and (found := self._named(titled["name"].rstrip(), kind)):
             return found
         found = self._named(ref, kind) or self._hashed_as(ref.lower(), kind)
         if found is None and self._soon.is_running and not self._has_looked:

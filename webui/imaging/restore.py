@@ -48,7 +48,7 @@ _REQUIRED: Final = MappingProxyType(
 """What a part can't be without."""
 _PICTURED: Final = ("source", "mask", "extras")
 """Parts whose picture no text can carry."""
-_HASH_BEHIND: Final = re.compile(r"^(?P<name>.*?)\s*\[(?P<hash>[0-9a-fA-F]{8,64})\]$")
+_HASH_BEHIND: Final = re.compile(r"^(?P<name>.*)\[(?P<hash>[0-9a-fA-F]{8,64})\]$")
 
 
 def _nothing(kind: ModelKind, name: str) -> str | None:
@@ -223,7 +223,7 @@ def _take_checkpoint(reading: _Reading, infotext: Infotext, lookups: Lookups) ->
 def _checkpoint(title: str, lookups: Lookups) -> str | None:
     """The id of a checkpoint that a text calls "name [hash]" or just by its name."""
     match = _HASH_BEHIND.match(title)
-    names = (match["hash"], match["name"]) if match else (title,)
+    names = (match["hash"], match["name"].rstrip()) if match else (title,)
     return next(filter(None, map(lookups.checkpoint, names)), None)
 
 

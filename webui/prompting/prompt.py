@@ -15,7 +15,8 @@ from webui.prompting.networks import NetworkTag, cut_tags, write_tag
 from webui.prompting.tree import LARGEST_WEIGHT, USUAL_WEIGHTS, Nodes, grow, to_text
 
 _AND: Final = re.compile(r"\bAND\b")
-_PART_WEIGHT: Final = re.compile(r"\s*(?<!\\):\s*([-+]?(?:\d+\.?|\d*\.\d+))\s*\Z")
+# Begins where blanks begin, not at each of them: that would take a minute for a long row of them.
+_PART_WEIGHT: Final = re.compile(r"(?<!\s)\s*+(?<!\\):\s*+([-+]?(?:\d++\.?|\d*+\.\d++))\s*+\Z")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,8 @@ LARGEST_WEIGHT: Final = 100.0
 USUAL_WEIGHTS: Final = "Weights are around 1, mostly from 0.5 to 1.5: (cat:1.2)."
 
 _SIGN: Final = re.compile(r"(?s)\\.|[()\[\]:|]|[^\\()\[\]:|]+|\\")
-_NUMBER: Final = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)\s*")
+# Possessive, here and in the other patterns of prompts: no text may take more than linear time.
+_NUMBER: Final = re.compile(r"\s*+[+-]?(?:\d++\.?\d*+|\.\d++)\s*+")
 _PARTNER: Final = MappingProxyType({"(": ")", "[": "]"})
 
 Doubt = Callable[[int, str], None]

@@ -20,13 +20,14 @@ from typing import Final
 _FACTOR: Final = MappingProxyType({"(": 1.1, "[": 1 / 1.1})
 _PARTNER: Final = MappingProxyType({")": "(", "]": "["})
 
-_BREAK: Final = re.compile(r"\s*\bBREAK\b\s*")
+_BREAK: Final = re.compile(r"(?:(?<!\s)\s*+|)\bBREAK\b\s*+")
+"""With the blanks around it; looked for from the first of them only, or many would take minutes."""
 _TOKEN: Final = re.compile(
     r"""
       \\ (?P<literal> [()\[\]\\] )
     | \\                                                # a backslash before anything else vanishes
     | (?P<open> [(\[] )
-    | : \s* (?P<weight> [+-]? (?: \d+ \.? \d* | \. \d+ ) ) \s* \)
+    | : \s*+ (?P<weight> [+-]? (?: \d++ \.? \d*+ | \. \d++ ) ) \s*+ \)
     | (?P<close> [)\]] )
     | (?P<text> [^\\()\[\]:]+ | : )
     """,

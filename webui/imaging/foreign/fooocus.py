@@ -19,7 +19,7 @@ from webui.imaging.foreign.reader import (
 )
 from webui.imaging.infotext import Infotext
 
-_RESOLUTION: Final = re.compile(r"\(?\s*(\d{2,5})\s*[,x×]\s*(\d{2,5})\s*\)?")
+_RESOLUTION: Final = re.compile(r"(\d{2,5})\s*+[,x×]\s*+(\d{2,5})")
 
 
 def read(texts: Texts) -> Infotext | None:

@@ -11,7 +11,9 @@ from webui.imaging.infotext import Infotext
 
 BRACE: Final = 1.05
 """What each of its brackets { } multiplies by; [ ] divides."""
-_BRACKETS: Final = re.compile(r"\{+([^{}\[\]]*)\}+|\[+([^{}\[\]]*)\]+")
+# Begins at the first bracket of a row only, so that no text takes more than linear time.
+_BRACKETS: Final = re.compile(r"(?<!\{)\{++([^{}\[\]]*+)\}++|(?<!\[)\[++([^{}\[\]]*+)\]++")
+DEEPEST: Final = 100
 
 
 def read(texts: Texts) -> Infotext | None:
@@ -48,7 +50,7 @@ def _weights(prompt: object) -> str:
 
 def _weight(match: re.Match[str]) -> str:
     inside = match[1] if match[1] is not None else match[2]
-    depth = (len(match[0]) - len(inside)) // 2
+    depth = min(DEEPEST, (len(match[0]) - len(inside)) // 2)
     factor = BRACE**depth if match[1] is not None else BRACE**-depth
     return f"({inside}:{factor:.4g})"
 
