@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import hypothesis
 import pytest
 from PIL import Image
 
@@ -22,6 +23,10 @@ from webui.settings import SettingsStore
 from webui.studio import Studio
 
 T = TypeVar("T")
+
+# How long an example takes says more of the machine than of the program.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,6 +30,7 @@ from webui.core.events import (
     Queued,
 )
 from webui.core.job import LOCAL, Job, PersonId
+from webui.core.person import Role
 from webui.core.request import GenerationRequest
 from webui.jobs.bus import EventBus, Watcher
 from webui.studio import Studio
@@ -166,7 +167,7 @@ async def started(bus: EventBus, heartbeat_s: float = 5) -> AsyncIterator[str]:
 
 
 def stream_of(bus: EventBus, heartbeat_s: float = 5) -> AsyncIterator[str]:
-    reader = Reader(person=LOCAL, read_state=lambda: "{}", heartbeat_s=heartbeat_s)
+    reader = Reader(person=LOCAL, role=Role.OWNER, read_state=lambda: "{}", heartbeat_s=heartbeat_s)
     return event_stream(RecentEvents(bus, "boot"), reader)
 
 
@@ -330,7 +331,7 @@ def next_event(lines: Iterator[str]) -> tuple[str, str]:
 
 
 def test_another_life_of_the_server_begins_with_the_state(client: Client) -> None:
-    for unknown in ("boot-1", "x", "-", f"{client.studio.jobs.boot}-99999", "1", "boot-²"):
+    for unknown in ("boot-1", "x", "-", f"{client.studio.jobs.boot}-{'0' * 32}", "1", "boot-²"):
         with raw_events(
             client, "", f"Last-Event-ID: {unknown}".encode().decode("latin-1")
         ) as lines:
@@ -342,12 +343,12 @@ def test_what_is_too_long_ago_can_not_be_told() -> None:
     recent = RecentEvents(bus, "boot", most=3)
     for _ in range(5):
         bus.publish(EngineChanged(engine="x"))
-    assert recent.after("boot-1", LOCAL) is None
-    kept = recent.after("boot-2", LOCAL)
+    assert recent.after(recent.name(1), LOCAL) is None
+    kept = recent.after(recent.name(2), LOCAL)
     assert kept is not None
     assert [message.seq for message in kept] == [3, 4, 5]
-    assert recent.after("boot-5", LOCAL) == []
-    assert recent.after("boot-6", LOCAL) is None
+    assert recent.after(recent.name(5), LOCAL) == []
+    assert recent.after(recent.name(6), LOCAL) is None
 
 
 def test_old_progress_makes_no_gap(studio: Studio) -> None:
@@ -357,7 +358,7 @@ def test_old_progress_makes_no_gap(studio: Studio) -> None:
     for step in range(50):
         bus.publish(progress(step), job)
     bus.publish(Finished(seconds=1), job)
-    kept = recent.after("boot-0", LOCAL)
+    kept = recent.after(recent.name(0), LOCAL)
     assert kept is not None
     assert [message.seq for message in kept] == [50, 51]
 
@@ -366,8 +367,8 @@ def test_what_was_missed_is_told_to_those_it_concerns(client: Client) -> None:
     recent = RecentEvents(client.studio.bus, "boot")
     theirs = client.studio.submit(GenerationRequest(width=64, height=64), PersonId("other"))
     finished(client.studio, theirs.id)
-    until(lambda: recent.after("boot-0", PersonId("other")))
-    mine = recent.after("boot-0", LOCAL)
+    until(lambda: recent.after(recent.name(0), PersonId("other")))
+    mine = recent.after(recent.name(0), LOCAL)
     assert mine is not None
     assert theirs.id not in {message.job_id for message in mine}
 

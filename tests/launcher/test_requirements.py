@@ -13,7 +13,12 @@ from tests.launcher.conftest import ROOT
 from webui.launcher.installed import normalize, read_pins
 from webui.launcher.plan import TORCH
 
-OWN_NAMES = {"PIL": "pillow", "importlinter": "import-linter", "yaml": "pyyaml"}
+OWN_NAMES = {
+    "PIL": "pillow",
+    "argon2": "argon2-cffi",
+    "importlinter": "import-linter",
+    "yaml": "pyyaml",
+}
 LEFT_OUT = ("torch", "torchvision", "xformers", "peft", "spandrel", "compel")
 
 
@@ -67,6 +72,7 @@ def test_all_that_a_bare_requirement_asks_for_is_required_but_torchvision() -> N
 def test_what_the_program_imports_is_required() -> None:
     program = imports(iter([ROOT / "app.py", *(ROOT / "webui").rglob("*.py")]))
     required = {*pins("requirements.txt"), *pins("requirements-bare.txt"), "torch", "webui", "app"}
+    required.add("triton")  # comes with PyTorch where there is a GPU for it
     assert {normalize(OWN_NAMES.get(name, name)) for name in program} - required == set()
 
 
