@@ -38,6 +38,8 @@ CREATE TABLE call (
 CREATE INDEX call_turn ON call (not_before);
 CREATE INDEX call_of ON call (hook, seq);
 """
+_DUE: Final = f"(not_before <= ?1 OR not_before > ?1 + {WAITS_S[-1]})"
+"""None waits longer than that: the clock was put back, and its call would wait for days."""
 _HOOKS: Final = (
     "SELECT id, address, secret, occasions, created_at, called_at, fault,"
     " (SELECT count(*) FROM call WHERE call.hook = hook.id) FROM hook"
@@ -106,11 +108,8 @@ class HookStore:
 
     def due(self) -> Call | None:
         """The call that should be made now, if any."""
-        query = (
-            "SELECT id, hook, body, attempts FROM call WHERE not_before <= ?"
-            " ORDER BY not_before, seq LIMIT 1"
-        )
-        found = self._file.rows(query, self._clock())
+        query = f"SELECT id, hook, body, attempts FROM call WHERE {_DUE} ORDER BY not_before, seq"
+        found = self._file.rows(f"{query} LIMIT 1", self._clock())
         if not found:
             return None
         id, hook, body, attempts = found[0]
@@ -118,8 +117,10 @@ class HookStore:
 
     def wait_s(self) -> float | None:
         """Seconds until the next call is due; None when there is none."""
-        (soonest,) = self._file.rows("SELECT min(not_before) FROM call")[0]
-        return None if soonest is None else max(0.0, soonest - self._clock())
+        now = self._clock()
+        query = f"SELECT min(iif({_DUE}, ?1, not_before)) FROM call"
+        (soonest,) = self._file.rows(query, now)[0]
+        return None if soonest is None else float(soonest - now)
 
     def arrived(self, call: Call) -> None:
         """The call was made and accepted."""
