@@ -36,7 +36,7 @@ class Files:
             raise InvalidRequest(
                 field,
                 f"There is no {noun(kind)} “{name}” on this server. Choose one that is in the "
-                f"list, or put the file into {self._catalog.folder}.",
+                f"list, or put the file into the folder {self._catalog.folder.name}.",
             ) from error
         self._record(kind, model.id, model.id)
         return model.id

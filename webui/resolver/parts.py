@@ -66,7 +66,7 @@ def find_encoder(catalog: Catalog, model: ModelInfo, part: str) -> ModelInfo | N
     raise InvalidRequest(
         "checkpoint",
         f"“{model.name}” has no {noun} in it{blind}. Put {usual} into "
-        f"{catalog.folder / 'text_encoders'}, then refresh the models.",
+        f"{catalog.folder.name}/text_encoders, then refresh the models.",
     )
 
 
@@ -82,7 +82,7 @@ def asked_encoders(
             raise InvalidRequest(
                 FIELD,
                 f"There is no text encoder “{name}” on this server. Choose one that is in the "
-                f"list, or put the file into {catalog.folder / 'text_encoders'}.",
+                f"list, or put the file into {catalog.folder.name}/text_encoders.",
             )
         noun = USUAL.get(found.variant, (f"text encoder “{found.variant}”", ""))[0]
         if found.variant not in model.missing:
@@ -122,7 +122,7 @@ def find_vae(catalog: Catalog, model: ModelInfo, latents: str) -> ModelInfo:
     raise InvalidRequest(
         "vae",
         f"“{model.name}” has no VAE in it, the part that makes pixels. Put {usual} into "
-        f"{catalog.folder / 'vae'}, then refresh the models.",
+        f"{catalog.folder.name}/vae, then refresh the models.",
     )
 
 

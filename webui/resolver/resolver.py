@@ -133,7 +133,7 @@ class Resolver:
             raise InvalidRequest(
                 "checkpoint",
                 f"There is no model “{error.id}”. Choose one that is in the list, "
-                f"or put the file into {self._catalog.folder}.",
+                f"or put the file into the folder {self._catalog.folder.name}.",
             ) from error
 
     def defaults(self, model: ModelInfo) -> Defaults:
