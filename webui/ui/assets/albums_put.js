@@ -1,6 +1,6 @@
 /** "Add to album": in which of one's albums a picture is. */
 
-import { button, el, setText } from "./dom.js";
+import { button, el, isShown, setText } from "./dom.js";
 import { notify } from "./notices.js";
 import { getAlbums, postAlbum, putIntoAlbum } from "./server.js";
 
@@ -47,7 +47,8 @@ export function albumPutter(current) {
       return;
     }
     showTitle();
-    dialog.showModal();
+    // Closed while the albums were asked for: a dialog that nobody sees would hold the whole page.
+    if (isShown(opener)) dialog.showModal();
   }
 
   async function add() {
