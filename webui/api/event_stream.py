@@ -13,15 +13,17 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 
 from webui.api.recent import RecentEvents, concerns, replaced_by_newer
 from webui.core.codec import encode, to_json
-from webui.core.events import Message
+from webui.core.events import Message, Waiting
 from webui.core.job import PersonId
+from webui.core.person import Role
+from webui.jobs.hold import reason_for
 
 HEARTBEAT_S: Final = 15.0
 RETRY_MS: Final = 1000
@@ -54,6 +56,7 @@ class Reader:
     last event that they saw, "" when they come for the first time."""
 
     person: PersonId
+    role: Role
     read_state: Callable[[], str]
     last_seen: str = ""
     heartbeat_s: float = HEARTBEAT_S
@@ -73,21 +76,22 @@ async def news(recent: RecentEvents, reader: Reader) -> AsyncGenerator[Sequence[
     feed = Feed(asyncio.get_running_loop())
 
     def watch(message: Message) -> None:
-        if concerns(message, reader.person):
+        if concerns(message, reader.person, reader.role):
             feed.offer(message)
 
     forget = recent.bus.subscribe(watch)
     try:
-        newest, missed = recent.newest, recent.after(reader.last_seen, reader.person)
+        newest = recent.newest
+        missed = recent.after(reader.last_seen, reader.person, reader.role)
         if missed is None:
             state = await run_in_threadpool(reader.read_state)
             yield [Told(id=recent.name(newest), kind=STATE, data=state)]
         else:
             start = Told(id=reader.last_seen, kind=RESUMED, data="{}")
             newest = missed[-1].seq if missed else newest
-            yield [start, *(_told(recent, message) for message in missed)]
+            yield [start, *(_told(recent, message, reader) for message in missed)]
         while (messages := await feed.take(reader.heartbeat_s)) is not None:
-            yield [_told(recent, message) for message in messages if message.seq > newest]
+            yield [_told(recent, message, reader) for message in messages if message.seq > newest]
     finally:
         forget()
 
@@ -128,7 +132,11 @@ class Feed:
         self._has_come.set()
 
 
-def _told(recent: RecentEvents, message: Message) -> Told:
-    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(message.event).__name__).lower()
-    data = to_json({"job_id": message.job_id, **encode(message.event)})
+def _told(recent: RecentEvents, message: Message, reader: Reader) -> Told:
+    event = message.event
+    if isinstance(event, Waiting):
+        is_owner = reader.role.covers(Role.OWNER)
+        event = replace(event, reason=reason_for(event.reason, is_owner=is_owner))
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(event).__name__).lower()
+    data = to_json({"job_id": message.job_id, **encode(event)})
     return Told(id=recent.name(message.seq), kind=kind, data=data)

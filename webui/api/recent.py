@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Sequence
 from typing import Final
 
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+
 from webui.core.events import DownloadChanged, JobProgress, Message, PreviewReady
 from webui.core.job import PersonId
+from webui.core.person import Role
 from webui.jobs.bus import EventBus
 
 MOST_KEPT: Final = 2000
+SEALED_BYTES: Final = 16
 
 
 class RecentEvents:
     """Keeps events from when it is made. Usable from any thread.
 
-    An event is named by the life of the server and its number in it: `4f0c…-17`.
+    An event is named by the life of the server and its number in it. The number is sealed: it
+    counts everybody's events, and readers are not to learn how much others do.
     """
 
     def __init__(self, bus: EventBus, boot: str, most: int = MOST_KEPT) -> None:
         self.bus: Final = bus
         self._boot: Final = boot
+        # One block for each number and none twice: what other modes are for does not come up.
+        self._seal: Final = Cipher(AES(secrets.token_bytes(SEALED_BYTES)), ECB())
         self._most: Final = most
         self._lock: Final = threading.Lock()
         self._kept: dict[object, Message] = {}
@@ -37,20 +47,33 @@ class RecentEvents:
 
     def name(self, seq: int) -> str:
         """How an event is called towards its readers."""
-        return f"{self._boot}-{seq}"
+        return f"{self._boot}-{self._sealed(seq)}"
 
-    def after(self, name: str, person: PersonId) -> Sequence[Message] | None:
+    def after(
+        self, name: str, person: PersonId, role: Role = Role.VIEWER
+    ) -> Sequence[Message] | None:
         """What came after an event and concerns this person; None when that can't be told: it was
         of another life of the server, or too long ago."""
-        boot, _, number = name.rpartition("-")
-        if boot != self._boot or not number.isascii() or not number.isdigit() or len(number) > 18:
-            return None
-        seq = int(number)
+        seq = self._number(name)
         with self._lock:
-            if not self._gone <= seq <= self._newest:
+            if seq is None or not self._gone <= seq <= self._newest:
                 return None
             kept = list(self._kept.values())
-        return [message for message in kept if message.seq > seq and concerns(message, person)]
+        return [m for m in kept if m.seq > seq and concerns(m, person, role)]
+
+    def _sealed(self, seq: int) -> str:
+        return self._seal.encryptor().update(seq.to_bytes(SEALED_BYTES, "big")).hex()
+
+    def _number(self, name: str) -> int | None:
+        """The number of an event; None when this is no name of one."""
+        boot, _, sealed = name.rpartition("-")
+        try:
+            block = bytes.fromhex(sealed)
+        except ValueError:
+            return None
+        if boot != self._boot or len(block) != SEALED_BYTES:
+            return None
+        return int.from_bytes(self._seal.decryptor().update(block), "big")
 
     def _keep(self, message: Message) -> None:
         key = replaced_by_newer(message)
@@ -63,8 +86,11 @@ class RecentEvents:
                 self._gone = oldest.seq
 
 
-def concerns(message: Message, person: PersonId) -> bool:
-    """Whether a message is about somebody's own work, or about nobody's."""
+def concerns(message: Message, person: PersonId, role: Role) -> bool:
+    """Whether a message is about somebody's own work, or about nobody's; downloads are the
+    owner's business."""
+    if isinstance(message.event, DownloadChanged) and not role.covers(Role.OWNER):
+        return False
     return message.owner in ("", person)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Final
 
 from annotated_types import MaxLen
@@ -25,6 +25,7 @@ from webui.resolver.reading import PictureReading
 from webui.studio import Studio
 
 MB: Final = 1 << 20
+ASK_THE_OWNER: Final = "The owner of this studio is shown why."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -251,16 +252,27 @@ def state_view(studio: Studio, person: PersonId) -> StateView:
     return StateView(
         boot=studio.jobs.boot,
         version=__version__,
-        engines=studio.statuses(),
+        engines=_engines(studio, is_owner=studio.queue.may_manage(person)),
         jobs=open_views(studio, person),
         queued=order.queued(person),
         is_paused=order.is_paused(person),
         is_queue_paused=order.is_queue_paused(),
         can_manage=studio.queue.may_manage(person),
         others_in_queue=studio.queue.manages_others(person),
-        waiting=studio.dispatcher.waiting(),
+        waiting=studio.queue.waiting(person),
         disk=DiskView(free_bytes=free, is_low=free < 2 * settings.keep_free_mb * MB),
     )
+
+
+def _engines(studio: Studio, *, is_owner: bool) -> list[EngineStatus]:
+    """What each engine is doing. Which model it holds tells what others make, and what is wrong
+    with it may name folders: both are for the owner."""
+    if is_owner:
+        return studio.statuses()
+    return [
+        replace(status, model="", detail=ASK_THE_OWNER if status.detail else "")
+        for status in studio.statuses()
+    ]
 
 
 def open_views(studio: Studio, person: PersonId) -> list[JobView]:

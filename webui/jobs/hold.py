@@ -9,6 +9,11 @@ from typing import Final, TypeVar
 from webui.core.errors import DiskFull
 
 RETRY_S: Final = 2.0
+HELD: Final = (
+    "The queue can't go on for now. Whoever runs this studio is shown why; your jobs are kept, and "
+    "go on by themselves then."
+)
+"""For those who don't run it: reasons name folders, and what engines were at work on."""
 
 T = TypeVar("T")
 
@@ -96,6 +101,11 @@ class Hold:
         if before != after:
             self._on_change(after)
             self.ring()
+
+
+def reason_for(reason: str, *, is_owner: bool) -> str:
+    """A reason why the queue waits, in words for the owner or for somebody else."""
+    return reason if is_owner or not reason else HELD
 
 
 class _ForRoom:

@@ -15,6 +15,7 @@ from webui.core.person import Role
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
 from webui.jobs.dispatcher import Dispatcher
+from webui.jobs.hold import reason_for
 from webui.jobs.limits import InUse, Limits, check_room, check_size
 from webui.jobs.line import NEAR, Place
 from webui.jobs.order import NOBODY, Move
@@ -82,11 +83,14 @@ class Queue:
             refused=refused,
             turns=self._store.order.turns(),
             last_turn=self._store.order.turns(owner),
-            waiting=self._dispatcher.waiting(),
+            waiting=self.waiting(owner),
         )
         has_many = self._store.order.queued(owner) > NEAR
         scene = self._dispatcher.scene(None if has_many else NEAR)
-        return judge(question, scene, self._dispatcher.statuses())
+        engines = self._dispatcher.statuses()
+        if not self.may_manage(owner):  # what is wrong with one may name folders
+            engines = [replace(status, detail="") for status in engines]
+        return judge(question, scene, engines)
 
     def own_line(self, owner: PersonId, limit: int = SHOWN) -> list[tuple[Job, Place]]:
         """A person's jobs that are not over: those at work, then the others in the order in which
@@ -107,6 +111,10 @@ class Queue:
     def manages_others(self, person: PersonId) -> bool:
         """Whether somebody may, and there are jobs of others that are not over."""
         return self.may_manage(person) and self._store.has_open_of_others(person)
+
+    def waiting(self, person: PersonId) -> str:
+        """Why the queue can't go on, in words for this person; "" when it can."""
+        return reason_for(self._dispatcher.waiting(), is_owner=self.may_manage(person))
 
     def place(self, job: Job) -> Place:
         """Where a job stands that is not over."""

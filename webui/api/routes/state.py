@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
-from webui.api.context import the_person, the_recent_events, the_studio
+from webui.api.context import the_caller, the_person, the_recent_events, the_studio
 from webui.api.event_stream import Reader, event_stream, news
 from webui.api.views import StateView, state_view
 from webui.core.codec import to_json
@@ -78,9 +78,10 @@ async def _tell(socket: WebSocket, reader: Reader) -> None:
 
 
 def _reader(connection: HTTPConnection, last_seen: str) -> Reader:
-    studio, person = the_studio(connection), the_person(connection)
+    studio, caller = the_studio(connection), the_caller(connection)
     return Reader(
-        person=person,
-        read_state=lambda: to_json(state_view(studio, person)),
+        person=caller.id,
+        role=caller.role,
+        read_state=lambda: to_json(state_view(studio, caller.id)),
         last_seen=last_seen,
     )
