@@ -325,6 +325,46 @@ def test_a_role_and_a_ban_count_at_once(shared: House) -> None:
     bob.sign_in("Bob of roles")
 
 
+@pytest.mark.parametrize("change", [{"role": "artist"}, {"is_disabled": True}])
+def test_links_of_an_owner_end_with_their_rank(shared: House, change: dict[str, object]) -> None:
+    owner, eve = (
+        shared.owner(),
+        shared.joined("Eve as " + "".join(change).replace("_", " "), "owner"),
+    )
+    id = eve.json("GET", "/api/v1/session")["id"]
+    offers = [eve.json("POST", "/api/v1/invitations", {"role": "owner"}, 201)["path"]]
+    offers.append(eve.json("POST", "/api/v1/people/local/reset", status=201)["path"])
+    owner.json("PATCH", f"/api/v1/people/{id}", change)
+    for path in offers:
+        back = {"name": "Eve again", "password": OTHER}
+        assert shared.visitor().ask("POST", f"/api/v1{path}", back).status == 404
+
+
+def test_a_removed_person_shows_nothing_any_more(shared: House) -> None:
+    owner, bob = shared.owner(), shared.joined("Bob of albums")
+    id = bob.json("GET", "/api/v1/session")["id"]
+    wish = {"title": "Cats", "is_for_team": True}
+    album = bob.json("POST", "/api/v1/albums", wish, 201)["id"]
+    link = bob.json("POST", f"/api/v1/albums/{album}/links", {}, 201)["path"]
+    assert shared.visitor().ask("GET", f"{link}/album").status == 200
+    assert owner.ask("DELETE", f"/api/v1/people/{id}").status == 204
+    assert shared.visitor().ask("GET", f"{link}/album").status == 404
+    assert owner.ask("GET", f"/api/v1/albums/{album}").status == 404
+    assert album not in {each["id"] for each in owner.json("GET", "/api/v1/albums")}
+
+
+def test_what_a_browser_keeps_is_for_whoever_was_signed_in(shared: House) -> None:
+    ann = shared.joined("Ann of caches")
+    job = ann.json(
+        "POST", "/api/v1/jobs", {"width": 64, "height": 64, "sampling": {"steps": 1}}, 202
+    )
+    finished(shared.studio, JobId(job["id"]))
+    (picture,) = ann.json("GET", f"/api/v1/jobs/{job['id']}")["pictures"]
+    for path in (picture["url"], picture["thumbnail"]):
+        assert ann.ask("GET", path).one("vary").lower() == "cookie"
+    assert '"cache"' in ann.ask("DELETE", "/api/v1/session").one("clear-site-data")
+
+
 def test_who_is_shown_out_leaves_no_work_behind(tmp_path: Path) -> None:
     with open_house(tmp_path, seconds_per_step=0.2) as house:
         owner, bob = house.owner(), house.joined("Bob")

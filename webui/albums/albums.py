@@ -193,13 +193,18 @@ class Albums:
         query = "SELECT album FROM link WHERE token_hash = ? AND expires_at >= ?"
         found = self._file.rows(query, _hash(token), self._clock())
         if not found:
-            raise NotFound("shared album", "this link")
+            raise no_such_link()
         return self.get(found[0][0])
 
 
 def may_look(album: Album, person: PersonId) -> bool:
     """Whether somebody who is signed in may look at an album."""
     return album.is_for_team or album.owner == person
+
+
+def no_such_link() -> NotFound:
+    """The answer to every link that shows nothing, whatever the reason."""
+    return NotFound("shared album", "this link")
 
 
 def _hash(token: str) -> str:

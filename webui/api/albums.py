@@ -10,7 +10,7 @@ from typing import Final
 from fastapi import Request, Response
 
 from webui.albums.album import Album, AlbumId
-from webui.albums.albums import may_look
+from webui.albums.albums import may_look, no_such_link
 from webui.api.caching import file_answer
 from webui.api.context import the_person, the_studio
 from webui.core.errors import NotFound, UnreadablePicture
@@ -69,10 +69,27 @@ def own_album(request: Request, id: str) -> Album:
 
 def seen_album(request: Request, id: str) -> Album:
     """An album that whoever asks may look at. Raises NotFound."""
-    album = the_studio(request).albums.get(AlbumId(id))
-    if not may_look(album, the_person(request)):
+    studio = the_studio(request)
+    album = studio.albums.get(AlbumId(id))
+    if not (may_look(album, the_person(request)) and is_shown(studio, album)):
         raise NotFound("album", id)
     return album
+
+
+def linked_album(studio: Studio, token: str) -> Album:
+    """The album that a link shows. Raises NotFound, all in the same words."""
+    album = studio.albums.opened_by(token)
+    if not is_shown(studio, album):
+        raise no_such_link()
+    return album
+
+
+def is_shown(studio: Studio, album: Album) -> bool:
+    """Whether an album may be seen at all: what removed people leave is shown to nobody."""
+    try:
+        return not studio.people.roster.get(album.owner).is_removed
+    except NotFound:
+        return True  # this machine's own person has no account as long as nobody has
 
 
 def album_view(studio: Studio, album: Album, address: str, *, is_mine: bool) -> AlbumView:

@@ -27,7 +27,12 @@ def file_answer(
     `is_final` says that the address will never show anything else; `download_as` makes it a
     download with that name.
     """
-    headers = {"ETag": f'"{tag}"', "Cache-Control": FOR_EVER if is_final else ASK_FIRST}
+    # The next person at the same browser has another cookie: what is kept is not for them.
+    headers = {
+        "ETag": f'"{tag}"',
+        "Cache-Control": FOR_EVER if is_final else ASK_FIRST,
+        "Vary": "Cookie",
+    }
     if f'"{tag}"' in request.headers.get("if-none-match", ""):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
     return FileResponse(

@@ -108,6 +108,9 @@ class Roster:
             )
             if changed.is_disabled:
                 rows.execute("DELETE FROM session WHERE person_id = ?", (id,))
+            if changed.is_disabled or not changed.role.covers(person.role):
+                # Or an owner could keep a link by which to come back as one.
+                rows.execute("DELETE FROM invitation WHERE made_by = ?", (id,))
             words = f"{changed.name}, {changed.role}{', disabled' if changed.is_disabled else ''}"
             kind = EventKind.PERSON_CHANGED
             note(rows, self._book.now(), Event(kind=kind, actor=by, subject=id, words=words))

@@ -15,6 +15,7 @@ from webui.api.albums import (
     AlbumView,
     album_page,
     album_view,
+    is_shown,
     own_album,
     picture_answer,
     seen_album,
@@ -48,7 +49,8 @@ class NewLinkView(LinkView):
 def list_albums(request: Request) -> list[AlbumView]:
     """One's own albums, then those that others show to everyone; newest first."""
     studio, person = the_studio(request), the_person(request)
-    mine, others = studio.albums.of(person), studio.albums.for_team(person)
+    mine = studio.albums.of(person)
+    others = [album for album in studio.albums.for_team(person) if is_shown(studio, album)]
     return [
         album_view(studio, album, _address(album.id), is_mine=album.owner == person)
         for album in (*mine, *others)

@@ -79,7 +79,9 @@ def sign_out(request: Request) -> Response:
         the_studio(request).people.sessions.end(
             caller.credential, caller.id, by=caller.id, is_sign_out=True
         )
-    response = Response(status_code=HTTPStatus.NO_CONTENT)
+    # Pictures are kept by the browser; only over TLS and on localhost does it listen to this.
+    forget = {"Clear-Site-Data": '"cache"'}
+    response = Response(status_code=HTTPStatus.NO_CONTENT, headers=forget)
     set_session(response, request.scope, "")
     return response
 

@@ -7,7 +7,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from webui.api.albums import AlbumPage, album_page, picture_answer, thumbnail_answer
+from webui.api.albums import (
+    AlbumPage,
+    album_page,
+    linked_album,
+    picture_answer,
+    thumbnail_answer,
+)
 from webui.api.context import the_studio
 from webui.gate.access import Access, needs
 
@@ -49,7 +55,7 @@ def read_shared_album(
 ) -> AlbumPage:
     """The album that the link shows, with its pictures."""
     studio = the_studio(request)
-    album = studio.albums.opened_by(token)
+    album = linked_album(studio, token)
     address = f"/shared/{token}/pictures"
     return album_page(studio, album, address, offset, limit, is_mine=False)
 
@@ -59,7 +65,7 @@ def read_shared_album(
 def read_shared_file(request: Request, token: str, picture: str) -> Response:
     """The file of a picture in the album; without its recipe where the album shows none."""
     studio = the_studio(request)
-    return picture_answer(request, studio, studio.albums.opened_by(token), picture)
+    return picture_answer(request, studio, linked_album(studio, token), picture)
 
 
 @ROUTER.get("/pictures/{picture}/thumbnail", response_class=Response)
@@ -67,4 +73,4 @@ def read_shared_file(request: Request, token: str, picture: str) -> Response:
 def read_shared_thumbnail(request: Request, token: str, picture: str) -> Response:
     """A small version of a picture in the album: WebP."""
     studio = the_studio(request)
-    return thumbnail_answer(request, studio, studio.albums.opened_by(token), picture)
+    return thumbnail_answer(request, studio, linked_album(studio, token), picture)
