@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import finished, make_studio, png, until
-from webui.core.errors import InvalidRequest, NotFound
+from webui.core.errors import InvalidRequest, LimitReached, NotFound
+from webui.core.job import PersonId
 from webui.core.request import Extras, GenerationRequest, Mode, Sampling, Source
 from webui.core.result import Picture
 from webui.engine.fake import FakeEngine
@@ -22,6 +23,7 @@ from webui.imaging.infotext import read_infotext
 from webui.imaging.picture_text import read_picture_text
 from webui.plans.feeder import AHEAD
 from webui.plans.plan import Plan, PlanId, PlanRequest, PlanState
+from webui.plans.plans import MOST_OPEN
 from webui.studio import Studio
 
 BASE = GenerationRequest(
@@ -324,3 +326,17 @@ def test_a_folder_takes_words_from_each_picture(studio: Studio) -> None:
 def test_an_unknown_plan_is_not_found(studio: Studio) -> None:
     with pytest.raises(NotFound):
         studio.plans.pause(PlanId("none"))
+
+
+def test_one_person_has_only_so_many_plans_under_way(tmp_path: Path) -> None:
+    studio = make_studio(tmp_path)
+    studio.catalog.refresh()
+    begun = [studio.plans.begin(ask("many", count=1)) for _ in range(MOST_OPEN)]
+    with pytest.raises(LimitReached):
+        studio.plans.begin(ask("many", count=1))
+    studio.plans.begin(ask("many", count=1), PersonId("ann"))
+    studio.plans.start()
+    studio.plans.cancel(begun[0].id)
+    settled(studio, begun[0].id)
+    studio.plans.begin(ask("many", count=1))
+    studio.close()

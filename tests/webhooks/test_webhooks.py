@@ -215,3 +215,13 @@ def test_a_receiver_that_is_away_does_not_fill_the_disk(tmp_path: Path) -> None:
         MOST_WAITING,
     )
     store.close()
+
+
+def test_a_call_of_a_webhook_that_is_gone_is_not_kept(tmp_path: Path) -> None:
+    store = HookStore(tmp_path / "hooks.sqlite")
+    gone = store.add(HookWish(address="https://example.org/"))
+    store.remove(gone.id)
+    store.tell(gone, {"event": "finished"})  # the job ended while the webhook was removed
+    assert store.due() is None
+    assert store.wait_s() is None
+    store.close()

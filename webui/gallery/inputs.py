@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,9 @@ from webui.core.job import LOCAL, PersonId
 from webui.core.request import InputId
 from webui.gallery.room import full_disk_named
 from webui.imaging.upload import open_upload
+
+DECODED_AT_ONCE: Final = 4
+"""A small file may become a picture of 256 MB, and forty requests are at work at a time."""
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _SCHEMA: Final = """
@@ -40,6 +44,7 @@ class InputStore:
     def __init__(self, folder: Path, owners: Path) -> None:
         """`owners` is the file that says whose they are; it is made if it is not there."""
         self._folder: Final = folder
+        self._decoding: Final = threading.Semaphore(DECODED_AT_ONCE)
         self._owners: Final = Database(owners, (_SCHEMA,), what="The list of uploads", loss=_LOSS)
 
     def close(self) -> None:
@@ -51,7 +56,8 @@ class InputStore:
 
         Raises UnreadablePicture when it is no picture that can be opened, DiskFull.
         """
-        open_upload(data)
+        with self._decoding:
+            open_upload(data)
         return self._keep(data, owner)
 
     def add_image(self, image: Image.Image, owner: PersonId = LOCAL) -> InputId:
@@ -77,7 +83,9 @@ class InputStore:
 
     def open(self, id: InputId) -> Image.Image:
         """The picture, decoded and upright. Raises NotFound."""
-        return open_upload(self.path(id).read_bytes())
+        data = self.path(id).read_bytes()
+        with self._decoding:
+            return open_upload(data)
 
     def _keep(self, data: bytes, owner: PersonId) -> InputId:
         id = InputId(hashlib.sha256(data).hexdigest())

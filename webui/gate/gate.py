@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from webui.core.person import CALLER, Caller, Role
 from webui.gate.access import Access, Rule
 from webui.gate.audit import WEBSOCKET, Table
-from webui.gate.body import LimitedBody, check_length
+from webui.gate.body import Arrivals, LimitedBody, check_length
 from webui.gate.doorkeeper import Doorkeeper, OpenHouse
 from webui.gate.headers import STRICT_TRANSPORT, Headers
 from webui.gate.names import Names
@@ -66,12 +66,14 @@ class Gate:
         table: Table,
         surroundings: Surroundings | None = None,
         streams: Streams | None = None,
+        arrivals: Arrivals | None = None,
     ) -> None:
         """`table` decides on every route of `app`."""
         self._app = app
         self._table = table
         self._surroundings: Final = surroundings or Surroundings()
         self.streams: Final = streams or Streams()
+        self._arrivals: Final = arrivals or Arrivals()
         self._only_loopback: Names | None = None
 
     @property
@@ -163,7 +165,7 @@ class Gate:
         if scope["type"] == "websocket":
             await self.streams.run(self._app, scope, receive, send, is_welcome)
             return
-        body = LimitedBody(scope, receive, send, rule.max_body_bytes)
+        body = LimitedBody(scope, receive, send, rule.max_body_bytes, self._arrivals)
         try:
             if rule.is_stream:
                 await self.streams.run(self._app, scope, body.receive, body.send, is_welcome)
@@ -172,6 +174,8 @@ class Gate:
         except ClientDisconnect:
             if not body.was_refused:
                 raise
+        finally:
+            body.let_go()
 
     def _with_headers(self, verdict: Rule | Refusal, scope: Scope, send: Send) -> Headers:
         is_strict = self._surroundings.is_strict and scope["scheme"] == "https"

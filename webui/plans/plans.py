@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from webui.core.codec import check, decode, encode
-from webui.core.errors import GessoError, InvalidRequest, NotFound
+from webui.core.errors import GessoError, InvalidRequest, LimitReached, NotFound
 from webui.core.events import Cancelled, Failed, Finished, Message
 from webui.core.job import LOCAL, PersonId
 from webui.core.request import MAX_SEED
@@ -32,6 +32,8 @@ RETRY_S: Final = 5.0
 LOOK_S: Final = 30.0
 """How often open plans are looked at when no event calls for it."""
 OPEN: Final = (PlanState.RUNNING, PlanState.PAUSED)
+MOST_OPEN: Final = 50
+"""Plans of one person with which something is left to do; each is held in memory."""
 
 
 def _random_seed() -> int:
@@ -85,12 +87,18 @@ class Plans:
     def begin(self, asked: PlanRequest, owner: PersonId = LOCAL) -> Plan:
         """Accept a plan: stored when this returns, and made whatever happens.
 
-        Raises InvalidRequest that names the field ("options.x.values"); then nothing is made.
+        Raises InvalidRequest that names the field ("options.x.values"), LimitReached for one plan
+        too many; then nothing is made.
         """
         kind = self.kinds.get(asked.kind)
         if kind is None:
             known = ", ".join(kind.id for kind in self.kinds)
             raise InvalidRequest("kind", f"There is no plan “{asked.kind}”. Known are: {known}.")
+        if self._store.count_unsettled(owner) >= MOST_OPEN:
+            raise LimitReached(
+                "kind",
+                f"You have {MOST_OPEN} plans that are not over. Wait until one is, or cancel one.",
+            )
         try:
             settled, layout = self._settled(kind, asked, owner)
         except InvalidRequest as error:

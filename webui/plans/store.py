@@ -116,6 +116,11 @@ class PlanStore:
         """Plans with which there is something left to do, oldest first."""
         return self._plans("WHERE is_settled = 0 ORDER BY seq")
 
+    def count_unsettled(self, owner: PersonId) -> int:
+        """How many of a person's plans have something left to do."""
+        query = "SELECT count(*) FROM plan WHERE owner = ? AND is_settled = 0"
+        return int(self._file.rows(query, owner)[0][0])
+
     def set_state(self, id: PlanId, state: PlanState, instead_of: Sequence[PlanState]) -> Plan:
         """Change the state if it is one of `instead_of`; the plan as it is then."""
         states = ", ".join(f"'{other}'" for other in instead_of)

@@ -94,11 +94,13 @@ class HookStore:
             rows.execute("DELETE FROM hook WHERE id = ?", (id,))
 
     def tell(self, hook: Hook, facts: Facts) -> None:
-        """Something that a webhook is to be told."""
+        """Something that a webhook is to be told, if it was not removed meanwhile: a call of none
+        would stand before all others for ever."""
         with self._file.changing() as rows:
             rows.execute(
-                "INSERT INTO call (id, hook, body, not_before) VALUES (?, ?, ?, ?)",
-                (secrets.token_hex(8), hook.id, json.dumps(facts), self._clock()),
+                "INSERT INTO call (id, hook, body, not_before) SELECT ?, id, ?, ? FROM hook"
+                " WHERE id = ?",
+                (secrets.token_hex(8), json.dumps(facts), self._clock(), hook.id),
             )
             rows.execute(
                 "DELETE FROM call WHERE hook = ?1 AND seq <= (SELECT seq FROM call WHERE hook = ?1"
