@@ -345,10 +345,15 @@ def test_a_removed_person_shows_nothing_any_more(shared: House) -> None:
     id = bob.json("GET", "/api/v1/session")["id"]
     wish = {"title": "Cats", "is_for_team": True}
     album = bob.json("POST", "/api/v1/albums", wish, 201)["id"]
+    asked = {"prompt": "x", "size": "64x64", "steps": 1, "response_format": "url"}
+    (made,) = bob.json("POST", "/v1/images/generations", asked)["data"]
+    file = made["url"].removeprefix(shared.site.origin)
+    assert shared.visitor().ask("GET", file).status == 200
     link = bob.json("POST", f"/api/v1/albums/{album}/links", {}, 201)["path"]
     assert shared.visitor().ask("GET", f"{link}/album").status == 200
     assert owner.ask("DELETE", f"/api/v1/people/{id}").status == 204
     assert shared.visitor().ask("GET", f"{link}/album").status == 404
+    assert shared.visitor().ask("GET", file).status == 404
     assert owner.ask("GET", f"/api/v1/albums/{album}").status == 404
     assert album not in {each["id"] for each in owner.json("GET", "/api/v1/albums")}
 

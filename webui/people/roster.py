@@ -42,6 +42,11 @@ class Roster:
             raise NotFound("account", id)
         return person
 
+    def is_gone(self, id: PersonId) -> bool:
+        """Whether this was somebody who was removed: what they made is shown to nobody."""
+        person = self._book.accounts.people.get(id)
+        return person is not None and person.is_removed
+
     def find(self, name: str) -> Person | None:
         """The person of this name; None when there is none."""
         return self._book.accounts.by_name.get(fold(name))

@@ -76,7 +76,8 @@ def read_linked_picture(request: Request, token: str) -> Response:
     """One picture, by an address that was handed out less than an hour ago."""
     studio, shown = the_studio(request), the_links(request).read(token)
     picture = studio.gallery.get(shown.picture_id)
-    if picture.is_trashed or not picture.path.is_file():
+    is_gone = picture.is_trashed or studio.people.roster.is_gone(picture.owner)
+    if is_gone or not picture.path.is_file():
         raise NotFound("picture", picture.id)
     data, media_type = picture_bytes(studio, picture, shown)
     return Response(data, media_type=media_type, headers={"Cache-Control": "private, no-store"})
