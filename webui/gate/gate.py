@@ -6,12 +6,13 @@ the security headers on every answer. It knows nothing of jobs, pictures or page
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.core.person import CALLER, Caller, Role
 from webui.gate.access import Access, Rule
@@ -24,7 +25,7 @@ from webui.gate.origin import check_origin, comes_from_elsewhere, read_host, val
 from webui.gate.proxies import Proxies, comes_by_proxy
 from webui.gate.refusal import Refusal, send_refusal
 from webui.gate.sign_in import come_in_again, to_sign_in
-from webui.gate.streams import Streams
+from webui.gate.streams import Streams, Welcome
 
 _BAD_PATH: Final = Refusal(
     status=HTTPStatus.BAD_REQUEST, message="This is not an address that can be asked for."
@@ -38,6 +39,10 @@ _NOT_BY_PROXY: Final = Refusal(
     message="This studio has no owner yet. Make one on the machine itself, not through a proxy: "
     "open http://localhost with the studio's port there, or run “python launch.py owner NAME”.",
 )
+LATE_S: Final = 2.0
+"""An answer that took longer was waited for."""
+WAITING_METHODS: Final = ("GET", "POST")
+"""Others end things, one's own credential among them, and say that they did."""
 MOST_OF_A_NAME: Final = 255
 MOST_OF_A_PATH: Final = 2048
 _NO_ROUTE: Final = Rule(access=Access.CLOSED)
@@ -165,7 +170,8 @@ class Gate:
         if scope["type"] == "websocket":
             await self.streams.run(self._app, scope, receive, send, is_welcome)
             return
-        body = LimitedBody(scope, receive, send, rule.max_body_bytes, self._arrivals)
+        late = LateAnswer(send, scope, is_welcome)
+        body = LimitedBody(scope, receive, late, rule.max_body_bytes, self._arrivals)
         try:
             if rule.is_stream:
                 await self.streams.run(self._app, scope, body.receive, body.send, is_welcome)
@@ -184,6 +190,29 @@ class Gate:
             serves_uploads=isinstance(verdict, Rule) and verdict.serves_uploads,
             more=(STRICT_TRANSPORT,) if is_strict else (),
         )
+
+
+class LateAnswer:
+    """Asks once more who waits, before an answer goes out that took its time: their credential may
+    have been revoked meanwhile."""
+
+    def __init__(self, send: Send, scope: Scope, is_welcome: Welcome) -> None:
+        self._send, self._scope, self._is_welcome = send, scope, is_welcome
+        self._begun: Final = time.monotonic()
+        self._is_refused = False
+
+    async def __call__(self, message: Message) -> None:
+        """The `send` of the application behind; what it says after a refusal is dropped."""
+        is_late = (
+            message["type"] == "http.response.start"
+            and self._scope["method"] in WAITING_METHODS
+            and time.monotonic() - self._begun > LATE_S
+        )
+        if is_late and not await self._is_welcome():
+            self._is_refused = True
+            await send_refusal(_SIGN_IN, self._scope, self._send)
+        elif not self._is_refused:
+            await self._send(message)
 
 
 _OTHER_CREDENTIALS: Final = (b"authorization", b"x-api-key")
