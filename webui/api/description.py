@@ -21,6 +21,7 @@ from webui.api.openai.answers import CompletedEvent, PartialImageEvent
 from webui.api.openai.errors import OpenAIError
 from webui.gate.access import UPLOAD_BYTES, Access, Rule
 from webui.gate.audit import audit
+from webui.gate.gradio_rules import GRADIO_RULES
 
 Json = dict[str, Any]
 
@@ -78,7 +79,7 @@ def describe(app: FastAPI) -> Json:
 def _rules(app: FastAPI) -> Mapping[tuple[str, str], Rule]:
     return {
         (_CONVERTER.sub(r"{\1}", decision.path), method.lower()): decision.rule
-        for decision in audit(app, {})
+        for decision in audit(app, GRADIO_RULES)  # the page may be mounted beside the API
         for method in decision.methods
     }
 
