@@ -9,11 +9,16 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import pytest
+
+from tests.api.accounts import Visitor
 from tests.conftest import png, until
-from tests.gate.site import Answer, read_answer
+from tests.gate.site import Answer, Site, read_answer
+from webui.gate.audit import Table
+from webui.gate.gate import Gate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +43,7 @@ LOCAL = {"127.0.0.1", "::1", "localhost", "None", ""}
 
 
 @contextmanager
-def program(folder: Path) -> Iterator[int]:
+def program(folder: Path, *more: str) -> Iterator[int]:
     """The program with the fake engine, every process of it watched; the port it serves."""
     (folder / "sitecustomize.py").write_text(WATCHER)
     port = free_port()
@@ -48,7 +53,7 @@ def program(folder: Path) -> Iterator[int]:
         "WATCHER_LOG": str(folder / "log"),
     }
     del environment["HF_HUB_OFFLINE"]  # the program has to see to that itself
-    flags = ["--engine", "fake", "--no-autolaunch", "--port", str(port)]
+    flags = ["--engine", "fake", "--no-autolaunch", "--port", str(port), *more]
     command = [sys.executable, str(ROOT / "app.py"), *flags, "--data-dir", str(folder / "data")]
     with subprocess.Popen(command, cwd=folder, env=environment) as process:
         try:
@@ -103,8 +108,41 @@ def test_nothing_is_looked_up_or_connected_to_outside(tmp_path: Path) -> None:
         assert job.status == 202
         id = json.loads(job.body)["id"]
         until(lambda: b'"done"' in ask(port, "GET", f"/api/v1/jobs/{id}").body, seconds=60)
-    notes = (tmp_path / "log").read_text().split("\n")
+    assert contacted(tmp_path) - LOCAL == set()
+
+
+def contacted(folder: Path) -> set[str]:
+    """Whom the processes of the program asked for or connected to."""
+    notes = (folder / "log").read_text().split("\n")
     watched = [note for note in notes if note.startswith("watching")]
-    contacted = {note.split(" ", 1)[1] for note in notes if note.startswith("socket.")}
     assert len(watched) >= 2  # the server and its engine
-    assert contacted - LOCAL == set()
+    return {note.split(" ", 1)[1] for note in notes if note.startswith("socket.")}
+
+
+def process_arguments() -> list[bytes]:
+    """What every process of this machine was started with, where that can be read."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended
+            found.append(path.read_bytes())
+    return found
+
+
+@pytest.mark.slow
+def test_a_session_with_accounts_stays_inside(tmp_path: Path) -> None:
+    with program(tmp_path, "--sign-in") as port:
+        owner = Visitor(site=Site(port=port, gate=Gate(None, Table(()))))  # type: ignore[arg-type]
+        words = {"name": "Ada", "password": "four planted words here"}
+        owner.json("POST", "/api/v1/first-run", words)
+        owner.json("POST", "/api/v1/keys", {"name": "a program"}, 201)
+        link = owner.json("POST", "/api/v1/invitations", {"role": "artist"}, 201)["path"]
+        ann = Visitor(site=owner.site)
+        ann.json("POST", f"/api/v1{link}", {**words, "name": "Ann"})
+        job = ann.json("POST", "/api/v1/jobs", {"prompt": "x"}, 202)["id"]
+        until(lambda: ann.json("GET", f"/api/v1/jobs/{job}")["state"] == "done", seconds=60)
+        arguments = process_arguments()
+        owner.json("DELETE", "/api/v1/sessions")
+    assert contacted(tmp_path) - LOCAL == set()
+    told = b"".join([*arguments, (tmp_path / "data" / "data" / "gesso.log").read_bytes()])
+    secrets = [words["password"], link.rpartition("/")[2], ann.cookies["gesso_session"]]
+    assert [secret for secret in secrets if secret.encode() in told] == []
