@@ -77,7 +77,7 @@ class Room:
             left = self._free(folder) - extra_bytes
             if left < keep_mb * MB:
                 raise DiskFull(
-                    f"The disk of {folder} has {max(left, 0) / MB:.0f} MB left, and {keep_mb} MB "
+                    f"The disk of the folder “{folder.name}” has {max(left, 0) / MB:.0f} MB left, and {keep_mb} MB "
                     "are to stay free. Delete files there, or keep less free in Settings; "
                     "everything goes on by itself then."
                 )
@@ -111,6 +111,8 @@ class Reserve:
 
 
 def _disk_full(folder: Path) -> DiskFull:
+    """Names the folder alone: where it lies is not for everybody who reads this."""
     return DiskFull(
-        f"The disk of {folder} is full. Delete files there; everything goes on by itself then."
+        f"The disk of the folder “{folder.name}” is full. Delete files there; everything goes on "
+        "by itself then."
     )
