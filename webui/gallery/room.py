@@ -77,8 +77,9 @@ class Room:
             left = self._free(folder) - extra_bytes
             if left < keep_mb * MB:
                 raise DiskFull(
-                    f"The disk of the folder “{folder.name}” has {max(left, 0) / MB:.0f} MB left, and {keep_mb} MB "
-                    "are to stay free. Delete files there, or keep less free in Settings; "
+                    f"The disk of the folder “{folder.name}” has {max(left, 0) / MB:.0f} MB left, "
+                    f"and {keep_mb} MB are to stay free. Delete files there, or keep less free in "
+                    "Settings; "
                     "everything goes on by itself then."
                 )
 
