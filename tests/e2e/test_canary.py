@@ -182,22 +182,22 @@ def test_no_text_runs_anywhere(
 def _at_the_door(looker: Looker, team: TeamSite, shared: str) -> None:
     """The pages that anybody can be led to, by addresses that anybody can make."""
     page, plants = looker.page, looker.plants
-    for payload in plants.each("address of the sign-in page", PAYLOADS):
+    for payload in plants.each("address of the sign-in page", IN_NAMES[:20]):
         page.goto(f"{team.url}/sign-in?next={quote(payload)}#{quote(payload)}")
         expect(page.locator("main")).to_be_visible()
         looker.look()
-    for name in plants.each("name that is refused"):
+    for name in plants.each("name that is refused", PAYLOADS[-20:]):
         page.get_by_label("Name", exact=True).fill(name)
         page.get_by_label("Password", exact=True).fill(name)
         page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).not_to_be_empty()
         looker.look()
-    for payload in plants.each("address of an invitation", IN_NAMES):
+    for payload in plants.each("address of an invitation", IN_NAMES[:20]):
         page.goto(f"{team.url}/join/{quote(payload, safe='')}")
     expect(page.get_by_role("alert")).not_to_be_empty()
     looker.look()
     page.goto(f"{team.url}{team.invite(note='to be opened')}")
-    for name in plants.each("name of a new person"):
+    for name in plants.each("name of a new person", PAYLOADS[-20:]):
         page.get_by_label("Name", exact=True).fill(name)
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.keyboard.press("Enter")
@@ -206,7 +206,7 @@ def _at_the_door(looker: Looker, team: TeamSite, shared: str) -> None:
     page.goto(f"{team.url}{shared}")
     expect(page.locator("li img").first).to_be_visible()
     looker.look()
-    for payload in plants.each("address of an album", IN_NAMES):
+    for payload in plants.each("address of an album", IN_NAMES[:20]):
         page.goto(f"{team.url}/shared/{quote(payload, safe='')}")
         looker.look()
 
@@ -229,7 +229,7 @@ def _in_the_studio(looker: Looker, studio: StudioPage) -> None:
     looker.look()
     queue.click()
     choose(studio, "txt2img_script_list", "Prompts from file or textbox")
-    for payload in looker.plants.each("value that is refused", IN_NAMES):
+    for payload in looker.plants.each("value that is refused", IN_NAMES[:20]):
         write(studio, LINES, f"--sampler_name {shlex.quote(payload)}")
         page.locator("#txt2img_generate").click()
         expect(page.locator("gesso-fault[mode=txt2img]")).to_contain_text(payload)
@@ -335,7 +335,7 @@ def _in_models(looker: Looker) -> None:
     looker.look()
     adding = page.get_by_role("region", name="Downloads of models")
     adding.get_by_text("Add a model").click()
-    for payload in looker.plants.each("address of a download"):
+    for payload in looker.plants.each("address of a download", PAYLOADS[-20:]):
         adding.get_by_label("Address, or").fill(payload)
         adding.get_by_role("button", name="Look up").click()
         expect(adding.get_by_role("alert").first).not_to_be_empty()
