@@ -157,6 +157,7 @@ def test_the_watch_would_notice(context: BrowserContext, plants: Plants, team: T
     assert sum(" on" in fault for fault in looker.faults) >= 6
 
 
+@pytest.mark.slow  # a minute: it looks at every page
 def test_no_text_runs_anywhere(
     context: BrowserContext, team: TeamSite, plants: Plants, shared: str, tmp_path: Path
 ) -> None:

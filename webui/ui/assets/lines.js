@@ -29,7 +29,7 @@ export function table(label, heads, rows) {
   const head = el("tr", {}, ...heads.map((text) => el("th", { scope: "col", text })));
   const body = rows.map((cells) => el("tr", {}, ...cells.map(cell)));
   const whole = el("table", { "aria-label": label }, el("thead", {}, head), el("tbody", {}, ...body));
-  return el("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": label }, whole);
+  return el("div", { class: "scroll", role: "group", tabindex: "0", "aria-label": label }, whole);
 }
 
 const cell = (content) =>
