@@ -20,8 +20,9 @@ from tests.networks.conftest import use
 from webui.core.events import ImageReady
 from webui.engine.device import Device, has_fp8, multiplies_fp8
 from webui.engine.fp8.conversion import InFp8
-from webui.engine.fp8.layer import Fp8Linear
+from webui.engine.fp8.layer import Fp8Linear, HalvedFp8Linear
 from webui.engine.fp8.scaling import LARGEST, packed, unpacked
+from webui.engine.gated_layers import halve_gates
 from webui.engine.graphs.structure import Structure
 from webui.engine.local import create
 from webui.engine.painter import Painter
@@ -39,7 +40,8 @@ pytestmark = pytest.mark.torch
 
 PLACEMENT: Final = Placement(device=torch.device("cpu"), dtype=torch.float32)
 GRAIN: Final = replace(SMALL, small_layer=1000, smallest_chunk=20_000)
-SQUARE: Final = "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0"
+BLOCK: Final = "mid_block.attentions.0.transformer_blocks.0"
+GATED: Final = f"{BLOCK}.ff.net.0.proj"
 HALF_STEP: Final = 2**-4
 """Of three bits of fraction, relative to the number."""
 FINEST: Final = 2**-10
@@ -157,7 +159,8 @@ def test_a_network_in_8_bits_says_nearly_the_same(plain: Loaded, fast: Loaded) -
 
 def test_blocks_alone_are_in_8_bits(plain: Loaded, fast: Loaded) -> None:
     """Neither what reads the text, nor text encoders and VAE; and take a quarter of the room."""
-    assert SQUARE in fast.fast
+    assert GATED in fast.fast
+    assert f"{BLOCK}.attn1.to_out.0" not in fast.fast  # would gain nothing
     assert all("transformer_blocks" in name for name in fast.fast)
     assert not any("attn2.to_k" in name or "attn2.to_v" in name for name in fast.fast)
     others = [*fast.components.text_encoders.values(), fast.components.vae]
@@ -165,6 +168,13 @@ def test_blocks_alone_are_in_8_bits(plain: Loaded, fast: Loaded) -> None:
     numbers = sum(m.in_features * m.out_features for m in fast.fast.values())
     saved = plain.weights.total_bytes - fast.weights.total_bytes
     assert 2.8 * numbers < saved < 3 * numbers
+
+
+def test_halved_gates_say_the_same(fast: Loaded, files: tuple[Path, Path, Path]) -> None:
+    halved = load(files)
+    halve_gates(halved.network)
+    assert all(type(layer) is HalvedFp8Linear for layer in halved.fast.values())
+    torch.testing.assert_close(halved.answer(), fast.answer(), rtol=1e-4, atol=1e-4)
 
 
 def test_streamed_weights_give_the_same_bits(fast: Loaded, files: tuple[Path, Path, Path]) -> None:
@@ -193,16 +203,16 @@ def test_a_network_is_applied_before_the_8_bits(
     before; its recordings hold, for nothing but numbers has changed."""
     torch.manual_seed(2)
     model = fast
-    layer: Any = model.fast[SQUARE]
+    layer: Any = model.fast[GATED]
     structure = Structure(model.network)
     before, edition, bits = model.answer(), structure.edition(), values(layer)
     file = tmp_path / "network.safetensors"
-    layouts.written(file, {("unet", SQUARE): make(tuple(layer.quantised_values.shape))})
+    layouts.written(file, {("unet", GATED): make(tuple(layer.quantised_values.shape))})
     patchers = [Patcher(model.components), Patcher(plain.components)]
     try:
         for patcher in patchers:
             patcher.apply([use(file)])
-        changed: Any = plain.network.get_submodule(SQUARE).weight
+        changed: Any = plain.network.get_submodule(GATED).weight
         assert torch.equal(values(layer), unpacked(*packed(changed)))
         assert not torch.equal(values(layer), bits)
         assert (model.answer() - plain.answer()).norm() / plain.answer().norm() < 0.05

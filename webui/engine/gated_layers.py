@@ -8,11 +8,15 @@ on an H100 in float16).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
 from diffusers.models.activations import GEGLU
 from torch import Tensor, nn
 from torch.nn.functional import gelu, linear
+
+from webui.engine.fp8.layer import Fp8Linear, HalvedFp8Linear
 
 
 class HalvedLinear(nn.Linear):
@@ -37,9 +41,14 @@ class HalvedGeglu(GEGLU):  # type: ignore[misc]  # the library has no types
         return gated
 
 
+HALVED: Final[Mapping[type, type]] = MappingProxyType(
+    {nn.Linear: HalvedLinear, Fp8Linear: HalvedFp8Linear}
+)
+
+
 def halve_gates(network: nn.Module) -> None:
     """Have a network's gated layers work in halves; their weights stay."""
     for layer in network.modules():
-        if type(layer) is GEGLU and type(layer.proj) is nn.Linear:
+        if type(layer) is GEGLU and type(layer.proj) in HALVED:
             layer.__class__ = HalvedGeglu
-            layer.proj.__class__ = HalvedLinear
+            layer.proj.__class__ = HALVED[type(layer.proj)]

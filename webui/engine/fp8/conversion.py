@@ -29,6 +29,9 @@ EDGE: Final = 16
 """Sides of a matrix must be multiples of it."""
 READ_TEXT: Final = ("attn2.to_k", "attn2.to_v")
 """Have few rows to multiply: nothing would be gained."""
+WIDE: Final = 2
+"""How many times as wide as what comes in the answers of a UNet's layers must be. With others,
+bringing the rows to 8 bits takes as long as it saves (measured on an H100 with SDXL)."""
 OF_NORMS: Final = "norm"
 """In the name of layers that turn the time into scales and shifts: one row, felt everywhere."""
 WEIGHT: Final = "weight"
@@ -99,11 +102,12 @@ class _Original:
 def _layers(model: nn.Module) -> Iterator[tuple[str, nn.Linear]]:
     """The layers of a diffusion network that are worth it."""
     blocks = set(_blocks(model))
+    least = WIDE if isinstance(model, UNet2DConditionModel) else 0
     for path, block in model.named_modules():
         if block not in blocks:
             continue
         for name, layer in block.named_modules():
-            if type(layer) is nn.Linear and _is_worth(name, layer):
+            if type(layer) is nn.Linear and _is_worth(name, layer, least * layer.in_features):
                 yield f"{path}.{name}", layer
 
 
@@ -113,8 +117,8 @@ def _blocks(model: nn.Module) -> list[nn.Module]:
     return blocks_of(model) if isinstance(model, ModelMixin) else []
 
 
-def _is_worth(name: str, layer: nn.Linear) -> bool:
-    if name.startswith(READ_TEXT) or OF_NORMS in name.lower():
+def _is_worth(name: str, layer: nn.Linear, least: int) -> bool:
+    if layer.out_features < least or name.startswith(READ_TEXT) or OF_NORMS in name.lower():
         return False
     return layer.in_features % EDGE == layer.out_features % EDGE == 0
 

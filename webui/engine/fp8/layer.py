@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from webui.engine.fp8.packing import quickly_packed
+from webui.engine.fp8.product import product
 from webui.engine.fp8.scaling import packed
 from webui.engine.weights.master import master, restored, working_device
 from webui.families.quantised.layers import BUFFER, FORM, Patch
@@ -37,19 +38,25 @@ class Fp8Linear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in) to (..., out), of the input's type."""
-        rows, scale = quickly_packed(input.reshape(-1, self.in_features))
-        # scales by rows give bfloat16 alone, on a GPU
-        answer = torch._scaled_mm(
-            rows,
-            getattr(self, VALUES).t(),
-            scale_a=scale,
-            scale_b=getattr(self, SCALE).t(),
-            out_dtype=torch.bfloat16,
-            use_fast_accum=input.device.type == "cuda",
-        ).to(input.dtype)
-        if self.bias is not None:
-            answer = answer + self.bias
+        rows = quickly_packed(input.reshape(-1, self.in_features))
+        weight = getattr(self, VALUES), getattr(self, SCALE)
+        answer = product(rows, weight, self.bias, input.dtype)
         return answer.reshape(*input.shape[:-1], self.out_features)
+
+
+class HalvedFp8Linear(Fp8Linear):
+    """Answers the two halves of what it would, each by itself: see gated_layers."""
+
+    def forward(self, input: Tensor) -> Any:
+        """Two tensors."""
+        rows = quickly_packed(input.reshape(-1, self.in_features))
+        biases = (None, None) if self.bias is None else self.bias.chunk(2)
+        weights = zip(getattr(self, VALUES).chunk(2), getattr(self, SCALE).chunk(2), strict=True)
+        answers = (
+            product(rows, weight, bias, input.dtype)
+            for weight, bias in zip(weights, biases, strict=True)
+        )
+        return tuple(answer.reshape(*input.shape[:-1], answer.shape[-1]) for answer in answers)
 
 
 class Fp8Form:

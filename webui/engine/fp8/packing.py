@@ -37,5 +37,5 @@ def _packer(device: torch.device) -> Callable[[Tensor], Rows]:
             return packed_at_once
         log.warning("The kernel for 8 bits is wrong here by %.3g; going on without.", float(apart))
     except Exception as error:  # noqa: BLE001 - whatever compilers throw, there is another way
-        log.warning("The kernel for 8 bits can't be made here: %s", str(error).splitlines()[:1])
+        log.warning("The kernel for 8 bits can't be made here: %s", str(error).strip())
     return packed

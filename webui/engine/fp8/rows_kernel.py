@@ -6,8 +6,6 @@ the quicker product of matrices saves.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import triton  # type: ignore[import-not-found,unused-ignore]
 import triton.language as tl  # type: ignore[import-not-found,unused-ignore]
@@ -18,14 +16,15 @@ from webui.engine.fp8.scaling import LARGEST, SMALLEST, TYPE, Rows
 
 @triton.jit  # type: ignore[misc,untyped-decorator,unused-ignore]
 def _pack_row(
-    rows: Any,
-    values: Any,
-    scales: Any,
-    columns: Any,
-    smallest: Any,
-    largest: Any,
+    rows: tl.tensor,
+    values: tl.tensor,
+    scales: tl.tensor,
+    columns: tl.tensor,
+    smallest: tl.tensor,
+    largest: tl.tensor,
     block: tl.constexpr,
 ) -> None:
+    # the compiler reads the annotations too, and knows names of its own language only
     row = tl.program_id(0).to(tl.int64)
     at = tl.arange(0, block)
     is_inside = at < columns
