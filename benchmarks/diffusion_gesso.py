@@ -198,7 +198,7 @@ def _watched(told: Told) -> _Watched:
 def _switch(told: Told, painter: Painter) -> Mapping[str, Any]:
     """To a checkpoint that is not in memory: until it is ready, until its first step."""
     ready, first_step, memory = [], [], []
-    loads = _loads(told, painter)
+    loads, foreseen = (_loads(told, painter, is_foreseen=each) for each in (False, True))
     for _ in range(1 if told.is_tiny else 3):  # what was recorded, for an artist, is already
         paint(painter, work_of(told, "sdxl", 1))
     for turn in range(max(2, 2 if told.is_tiny else told.switches)):
@@ -224,20 +224,25 @@ def _switch(told: Told, painter: Painter) -> Mapping[str, Any]:
         "times": ready,
         "first_step_times": first_step,
         "loads_s": loads,
+        "foreseen_loads_s": foreseen,
         "ram_gib": [each[0] for each in (memory[1], memory[-1])],
         "vram_gib": [each[1] for each in (memory[1], memory[-1])],
     }
 
 
-def _loads(told: Told, painter: Painter) -> list[float]:
-    """From a file to the device, with nothing of the model in memory; the first pins memory."""
+def _loads(told: Told, painter: Painter, *, is_foreseen: bool) -> list[float]:
+    """From a file to the device, with nothing of the model in memory, or with what it is built of
+    alone; the first pins memory."""
     took = []
     for _ in range(1 if told.is_tiny else 3):
         painter.manager.release()
+        model = work_of(told, "sdxl", 1).model
+        if is_foreseen:
+            painter.manager.foresee(model)
         free()
         sync()
         started = time.perf_counter()
-        painter.manager.get(work_of(told, "sdxl", 1).model)
+        painter.manager.get(model)
         sync()
         took.append(time.perf_counter() - started)
     return took

@@ -21,6 +21,7 @@ from webui.engine.torch_thread import TorchThread
 
 if TYPE_CHECKING:
     from webui.engine.device import Device
+    from webui.engine.foresight import Foresight
     from webui.engine.painter import Painter
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class LocalEngine:
         self._options: Final = options
         self._thread: Final = TorchThread()
         self._painter: Painter | None = None
+        self._foresight: Foresight | None = None
 
     def prepare(self) -> str:
         """The device's name, after imports and self-test. Raises EngineError."""
@@ -49,20 +51,34 @@ class LocalEngine:
                 f"PyTorch or diffusers can't be loaded ({error}). "
                 "Start again with launch.py, which repairs the installation."
             ) from error
+        self._look_ahead(self._painter)
         return self._painter.device.label
 
     def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
         """As core's Engine.generate. Before `prepare` it raises EngineError."""
         if self._painter is None:
             raise EngineError("The engine is not ready. Try again in a few seconds.")
+        if self._foresight is not None:
+            self._foresight.give_up()
         return self._thread.drive(self._painter.paint(work))
 
     def close(self) -> None:
         """Free the model and end the thread."""
+        if self._foresight is not None:
+            self._foresight.give_up()
         if self._painter is not None:
             self._thread.run(self._painter.manager.release)
             self._painter = None
         self._thread.close()
+
+    def _look_ahead(self, painter: Painter) -> None:
+        """Use the time until somebody wants a picture. Layers of 8 bits are made from weights:
+        there nothing can be built without."""
+        from webui.engine.foresight import Foresight
+
+        if not self._options.fp8_matmul:
+            self._foresight = Foresight(painter.manager, painter.last_model.known)
+            self._thread.begin(self._foresight.build)
 
 
 def _can_do_fp8(device: Device) -> bool:

@@ -25,6 +25,7 @@ from webui.engine.device import Device
 from webui.engine.extras import work_on
 from webui.engine.graphs.choice import make_compiler
 from webui.engine.hires import enlarged, upscaling_steps
+from webui.engine.last_model import LastModel
 from webui.engine.memory.history import History
 from webui.engine.memory.shortage import free_memory, is_out_of_memory
 from webui.engine.memory.thrift import Thrift
@@ -46,6 +47,7 @@ HISTORY: Final = "memory.json"
 CONVERTED: Final = "converted"
 COMPILED: Final = "compiled"
 ATTENTION: Final = "attention.json"
+LAST_MODEL: Final = "last-model.json"
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
 
 
@@ -69,6 +71,7 @@ class Painter:
         graphs/compiler.py. `is_fp8`: networks multiply in 8 bits, see engine/fp8."""
         self.device: Final = device
         self._history: Final = History(None if state is None else state / HISTORY)
+        self.last_model: Final = LastModel(None if state is None else state / LAST_MODEL)
         compiled = None if state is None else state / COMPILED
         compiler = make_compiler(device.placement.device, compiled) if compiles else None
         measured = None if state is None else state / ATTENTION
@@ -116,6 +119,7 @@ class Painter:
             self.device, self.manager, self._samplers, self._schedules, work, passes, thrift, peak
         )
         yield from bench.load()
+        self.last_model.note(work.model)
         pipeline = bench.pipeline(work.model)
         canvas = make_canvas(work.recipes[0], work.inputs)
         is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -21,6 +19,7 @@ from webui.core.recipe import Recipe
 from webui.engine.architectures import Architecture, load_architectures
 from webui.engine.attention import Attention
 from webui.engine.caching.choice import Caches
+from webui.engine.collector import collector_at_rest
 from webui.engine.conditioning import PromptEncoder
 from webui.engine.fp8.conversion import InFp8
 from webui.engine.gated_layers import halve_gates
@@ -193,6 +192,19 @@ class PipelineManager:
             self._bring_all(pipeline)
             return pipeline
 
+    def foresee(self, model: ModelInfo) -> None:
+        """Build what a model is made of, without any weights, and leave it to the next `get` of
+        one like it. Nothing happens where models are in memory. Raises ModelUnreadable."""
+        family = self._families.get(model.family)
+        bare = replace(self._placement, defer=self._store.defer, reuse=self._store.reuse)
+        with self._lock, collector_at_rest():
+            if family is None or self._held:
+                return
+            parts = family.load(model.path, bare)
+            self._quicken(parts)
+            for module in (*parts.text_encoders.values(), parts.vae, parts.diffusion_model):
+                self._store.retire(module)
+
     def held(self, model: ModelInfo, vae: ModelInfo | None = None) -> Pipeline:
         """A model in memory, wherever it is now. Raises KeyError when it is not."""
         held = self._held[model.path]
@@ -271,7 +283,7 @@ class PipelineManager:
     ) -> Pipeline:
         """A model in the place of those that are forgotten. A network that it takes over goes on
         being replayed: its weights are overwritten where they lie."""
-        with _collector_at_rest():
+        with collector_at_rest():
             try:
                 loaded = self._load(model, parts, former)
             except BaseException:
@@ -408,19 +420,6 @@ class PipelineManager:
             held.pipeline.runner.forget()
             for reader in held.pipeline.readers:
                 reader.forget()
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """While it lasts, memory is not searched for what nobody needs: of the thousands of small
-    things that a model is built of none is, and looking takes as long as building."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _lacking(

@@ -27,6 +27,10 @@ class TorchThread:
         """What `function` gives; waits for it."""
         return self._executor.submit(_infer, function).result()
 
+    def begin(self, function: Callable[[], object]) -> None:
+        """Run it behind what is asked for already, without waiting. It must not raise."""
+        self._executor.submit(_infer, function)
+
     def drive(
         self, events: Generator[EngineEvent, None, None]
     ) -> Generator[EngineEvent, None, None]:

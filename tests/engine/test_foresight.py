@@ -1,0 +1,94 @@
+"""Building the model that was used last while nobody waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.engine.work import work
+from webui.core.engine import Work
+from webui.core.model import ModelInfo
+from webui.engine.device import Device
+from webui.engine.foresight import Foresight
+from webui.engine.last_model import LastModel
+from webui.engine.painter import Painter
+from webui.families import load_families
+from webui.families.components import Placement
+from webui.samplers import load_samplers
+from webui.schedules import load_schedules
+
+pytestmark = pytest.mark.torch
+
+PLACEMENT = Placement(device=torch.device("cpu"), dtype=torch.float32)
+
+
+@pytest.fixture
+def batch() -> Work:
+    return work(steps=1, width=64, height=64)
+
+
+@pytest.fixture
+def painter(tmp_path: Path) -> Iterator[Painter]:
+    device = Device(label="CPU", placement=PLACEMENT, threads=1)
+    with torch.inference_mode():
+        made = Painter(device, load_families(), load_samplers(), load_schedules(), tmp_path)
+        yield made
+        made.manager.release()
+
+
+def picture(painter: Painter, batch: Work) -> bytes:
+    *_, ready = painter.paint(batch)
+    return bytes(ready.image.tobytes())  # type: ignore[union-attr]
+
+
+def test_a_model_that_was_foreseen_draws_the_same_picture(painter: Painter, batch: Work) -> None:
+    Foresight(painter.manager, batch.model).build()
+    assert not painter.manager.is_loaded(batch.model)
+    assert painter.manager.weights_bytes == 0
+    foreseen = picture(painter, batch)
+    painter.manager.release()
+    assert foreseen == picture(painter, batch)
+
+
+def test_whoever_comes_meanwhile_is_not_kept_waiting(painter: Painter, batch: Work) -> None:
+    foresight = Foresight(painter.manager, batch.model)
+    foresight.give_up()
+    foresight.build()
+    assert picture(painter, batch)
+
+
+def test_a_model_that_can_not_be_read_is_nobody_s_trouble(painter: Painter, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"no model")
+    model = work().model
+    Foresight(
+        painter.manager,
+        ModelInfo(
+            id="broken",
+            name="broken",
+            kind=model.kind,
+            family=model.family,
+            path=broken,
+            size_bytes=8,
+        ),
+    ).build()
+    assert not painter.manager.weights_bytes
+
+
+def test_the_next_start_knows_the_model(painter: Painter, batch: Work, tmp_path: Path) -> None:
+    assert painter.last_model.known is None
+    picture(painter, batch)
+    assert LastModel(tmp_path / "last-model.json").known == batch.model
+
+
+def test_a_damaged_note_and_a_model_that_is_gone_are_as_none(tmp_path: Path) -> None:
+    file = tmp_path / "last-model.json"
+    file.write_text("{")
+    assert LastModel(file).known is None
+    gone = work().model
+    moved = ModelInfo(**{**vars(gone), "path": tmp_path / "gone"})
+    LastModel(file).note(moved)
+    assert LastModel(file).known is None
