@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.engine.work import work
+from tests.engine.work import images, work
 from webui.core.engine import Work
 from webui.core.model import ModelInfo
 from webui.engine.device import Device
 from webui.engine.foresight import Foresight
 from webui.engine.last_model import LastModel
+from webui.engine.local import create
 from webui.engine.painter import Painter
 from webui.families import load_families
 from webui.families.components import Placement
@@ -82,6 +84,16 @@ def test_the_next_start_knows_the_model(painter: Painter, batch: Work, tmp_path:
     assert painter.last_model.known is None
     picture(painter, batch)
     assert LastModel(tmp_path / "last-model.json").known == batch.model
+
+
+def test_a_second_start_draws_the_same_while_it_builds_ahead(tmp_path: Path) -> None:
+    drawn = []
+    for _ in range(2):
+        engine = create({"use_cpu": True, "threads": 1, "state_dir": str(tmp_path)})
+        with closing(engine):
+            engine.prepare()
+            drawn.append(images(engine, work(steps=1, width=64, height=64))[0].tobytes())
+    assert drawn[0] == drawn[1]
 
 
 def test_a_damaged_note_and_a_model_that_is_gone_are_as_none(tmp_path: Path) -> None:
