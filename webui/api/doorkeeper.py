@@ -23,7 +23,7 @@ from webui.people.names import fold
 from webui.people.people import People
 from webui.people.tokens import KEY_PREFIX
 
-TARRY_S: Final = 0.5
+TARRY_S: Final = 2.0
 """How long the answer to a password tarries that was not looked at. The gate bounds how many
 connections one address has, so this bounds how many such answers it gets."""
 
