@@ -114,8 +114,10 @@ def test_where_pictures_lie_is_not_told_when_the_disk_is_full(tmp_path: Path) ->
         next(told)
         team.ann.post("/api/v1/jobs", REQUEST)
         reason = next(data["reason"] for _, kind, data in told if kind == "waiting")
-        assert str(tmp_path) in team.owner.get("/api/v1/state")["waiting"]
+        assert "“outputs”" in team.owner.get("/api/v1/state")["waiting"]
         waiting = team.ann.get("/api/v1/state")["waiting"]
         verdict = team.ann.post("/api/v1/preflight", REQUEST, 200)
     assert waiting == reason != ""
-    assert str(tmp_path) not in waiting + json.dumps(verdict)
+    told_to_ann = waiting + json.dumps(verdict, ensure_ascii=False)
+    assert str(tmp_path) not in told_to_ann
+    assert "“outputs”" not in told_to_ann
