@@ -153,6 +153,7 @@ def test_embeddings_go_where_the_person_writes_and_checkpoints_are_chosen(
     assert json.loads(beside.read_text("utf-8")) == {"vae": "bright"}
 
 
+@pytest.mark.slow
 def test_taking_a_card_out_leaves_the_prompts_as_they_were(
     window: OpenWindow, stocked: Site
 ) -> None:
@@ -177,6 +178,7 @@ def test_taking_a_card_out_leaves_the_prompts_as_they_were(
     assert changed == []
 
 
+@pytest.mark.slow
 def test_folders_and_families_are_shown(window: OpenWindow, stocked: Site) -> None:
     page = window(at=stocked)
     browser = opened(page)

@@ -191,6 +191,7 @@ def test_a_sketch_is_the_source(page: StudioPage, site: Site, noise: Path) -> No
     assert site.read(f"/api/v1/inputs/{source}") != noise.read_bytes()
 
 
+@pytest.mark.slow
 def test_scale_sets_the_size_from_the_source(page: StudioPage, noise: Path) -> None:
     page.tab("img2img")
     page.page.set_input_files("#img2img_image input[type=file]", noise)
@@ -220,6 +221,7 @@ def serious(page: StudioPage, tab: str) -> list[tuple[str, object, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_open_groups_fit_a_phone(window: OpenWindow) -> None:
     page = window(size=PHONE, touch=True)
     for tab in GROUPS:

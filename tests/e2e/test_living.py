@@ -207,6 +207,7 @@ def test_the_checkpoint_is_remembered(window: OpenWindow, own_site: Site) -> Non
     expect(page.number("img2img_width")).to_have_value("512")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_is_taken_away_leaves_the_page_usable(
     window: OpenWindow, own_site: Site
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_checkpoint_that_is_taken_away_leaves_the_page_usable(
     page.make("txt2img", "an owl of the starter model")
 
 
+@pytest.mark.slow
 def test_refresh_says_why_a_file_can_not_be_used(window: OpenWindow, own_site: Site) -> None:
     page = window(at=own_site)
     refresh = page.page.locator("#refresh_sd_model_checkpoint")

@@ -84,9 +84,8 @@ def serious(page: StudioPage, tab: str) -> list[tuple[str, object, str]]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("theme", "is_dark"), [("dark", True), pytest.param("light", False, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("theme", "is_dark"), [("dark", True), ("light", False)])
 def test_the_theme_of_the_settings_rules(
     window: OpenWindow, tmp_path: Path, theme: str, is_dark: bool
 ) -> None:
@@ -131,6 +130,7 @@ def test_a_refused_value_with_markup_stays_text(page: StudioPage) -> None:
     assert page.page.evaluate("window.canary") is None
 
 
+@pytest.mark.slow
 def test_reduced_motion_is_respected(window: OpenWindow) -> None:
     page = window()
     page.page.emulate_media(reduced_motion="reduce")

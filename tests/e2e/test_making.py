@@ -111,6 +111,7 @@ def test_the_main_job_by_keyboard_alone(page: StudioPage) -> None:
     expect(page.page.locator("dialog.lightbox")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_an_example_fills_the_prompt_and_generates(window: OpenWindow, empty_site: Site) -> None:
     page = window(at=empty_site)
     example = page.page.locator(".gesso-example").first
@@ -133,6 +134,7 @@ def test_an_error_is_said_below_the_prompt_and_at_its_control(page: StudioPage) 
     expect(fault).to_be_empty()
 
 
+@pytest.mark.slow
 def test_an_error_is_seen_wherever_the_page_is_scrolled_to(page: StudioPage) -> None:
     page.open_group("txt2img_more")
     control = page.number("txt2img_width")

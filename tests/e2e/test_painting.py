@@ -53,6 +53,7 @@ def test_a_stroke_can_be_undone_erased_and_painted_again(
     assert (masks("a stroke again") == stroke).mean() > 0.99
 
 
+@pytest.mark.slow
 def test_painting_goes_on_after_a_restore_in_another_tab(
     page: StudioPage, masks: Callable[[str], np.ndarray]
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_picture_that_is_sent_can_be_painted(page: StudioPage, site: Site) -> 
     assert site.newest("inpaint", "an owl to paint on")["recipe"]["mask"] is not None
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_seen_from_the_end_of_the_page(page: StudioPage) -> None:
     page.tab("inpaint")
     page.number("inpaint_batch_count").scroll_into_view_if_needed()

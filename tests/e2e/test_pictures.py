@@ -70,7 +70,7 @@ def test_a_picture_without_a_recipe_says_so(page: StudioPage, tmp_path: Path) ->
     expect(page.page.locator("gesso-notices .notice.bad")).to_be_visible()
 
 
-@pytest.mark.parametrize("mode", ["img2img", "inpaint"])
+@pytest.mark.parametrize("mode", ["img2img", pytest.param("inpaint", marks=pytest.mark.slow)])
 def test_a_picture_is_sent_to_a_tab_and_used_there(
     page: StudioPage, site: Site, made: Path, mode: str, request: pytest.FixtureRequest
 ) -> None:
@@ -87,6 +87,7 @@ def test_a_picture_is_sent_to_a_tab_and_used_there(
         assert site.read(f"/api/v1/inputs/{source}") == made.read_bytes()
 
 
+@pytest.mark.slow
 def test_compare_shows_the_source_below_the_picture(page: StudioPage, noise: Path) -> None:
     page.tab("img2img")
     page.page.set_input_files("#img2img_image input[type=file]", noise)
@@ -140,6 +141,7 @@ def test_save_as_hands_out_the_file(page: StudioPage, made: Path) -> None:
     assert Path(download.value.path()).read_bytes() == made.read_bytes()
 
 
+@pytest.mark.slow
 def test_arrows_step_through_pictures_and_the_large_view(page: StudioPage) -> None:
     page.set("txt2img_steps", 1)
     page.set("txt2img_batch_count", 3)
@@ -187,6 +189,7 @@ def test_history_finds_pages_and_restores(window: OpenWindow, empty_site: Site) 
     expect(page.prompt("txt2img")).to_have_value("a single fox")
 
 
+@pytest.mark.slow
 def test_an_open_history_shows_what_is_made_elsewhere(page: StudioPage, window: OpenWindow) -> None:
     page.make("txt2img", "an owl before")
     page.tab("history")

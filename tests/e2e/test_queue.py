@@ -51,6 +51,7 @@ def test_what_generate_will_take_is_said_before_it_is_pressed(page: StudioPage) 
     )
 
 
+@pytest.mark.slow
 def test_the_queue_is_put_in_order_on_a_phone(window: OpenWindow) -> None:
     page = window(size=PHONE, touch=True)
     queue_up(page, "alpha", "beta")

@@ -123,6 +123,7 @@ def test_a_link_from_elsewhere_finds_who_is_signed_in(house: House, page: Page) 
         is_in_studio(page)
 
 
+@pytest.mark.slow
 def test_who_is_sent_back_for_ever_is_told(house: House, page: Page) -> None:
     page.goto(at(house, "/sign-in"))
     sign_in(page)
