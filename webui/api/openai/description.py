@@ -47,9 +47,7 @@ def _answers() -> dict[int | str, dict[str, Any]]:
         200: {
             "model": ImagesResponse,
             "description": "The pictures; with `stream`, the events.",
-            "content": {
-                "text/event-stream": {"schema": {"type": "string"}, "x-events": {"oneOf": events}}
-            },
+            "content": {"text/event-stream": {"x-events": {"oneOf": events}}},
         }
     }
 

@@ -36,7 +36,7 @@ def read_state(request: Request) -> StateView:
 @ROUTER.get(
     "/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/event-stream": {}}}},
 )
 @needs(Access.PERSON, is_stream=True)
 def follow_events(
