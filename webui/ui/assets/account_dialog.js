@@ -21,6 +21,7 @@ const GOOD_FOR = [
   ["", "until it is revoked"],
 ];
 const ROLES = ["viewer", "artist", "owner"];
+const OFFERED = ["artist", "viewer", "owner"]; // what most programs need comes first
 
 export class AccountDialog {
   constructor(me) {
@@ -125,7 +126,8 @@ export class AccountDialog {
   }
 
   #keyForm() {
-    const roles = ROLES.slice(0, ROLES.indexOf(this.me.role) + 1).reverse();
+    const most = ROLES.indexOf(this.me.role);
+    const roles = OFFERED.filter((role) => ROLES.indexOf(role) <= most);
     const name = el("input", { required: true, maxlength: "60", placeholder: "open-webui" });
     const role = choice(roles.map((one) => [one, one]), {});
     const days = choice(GOOD_FOR, {});
