@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from enum import Enum
 from typing import Annotated, Any, Final
 
@@ -64,7 +65,7 @@ def parts(kind: type) -> st.SearchStrategy[Any]:
         elif typing.get_origin(hint) in (typing.Union, types.UnionType):
             inner = next(part for part in typing.get_args(hint) if part is not type(None))
             given[field.name] = st.none() | values_of(inner, field.name)
-        elif typing.get_origin(hint) is not tuple:
+        elif typing.get_origin(hint) not in (tuple, Mapping):
             given[field.name] = values_of(hint, field.name)
     return st.builds(kind, **given).map(_paired)
 

@@ -16,6 +16,7 @@ from webui.core.codec import encode, explain
 from webui.core.errors import (
     DiskFull,
     EngineError,
+    ExtensionFailed,
     GessoError,
     InvalidRequest,
     LimitReached,
@@ -32,6 +33,7 @@ STATUSES: Final[tuple[tuple[type[GessoError], HTTPStatus], ...]] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (NotPermitted, HTTPStatus.FORBIDDEN),
     (UnreadablePicture, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (ExtensionFailed, HTTPStatus.UNPROCESSABLE_ENTITY),
     (DiskFull, HTTPStatus.INSUFFICIENT_STORAGE),
     (EngineError, HTTPStatus.SERVICE_UNAVAILABLE),
 )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from webui.core.errors import InvalidRequest
 from webui.core.events import EngineEvent
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
-from webui.core.request import InputId
+from webui.core.request import GenerationRequest, InputId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +22,38 @@ class UsedFile:
     kind: ModelKind
     ref: str
     model: ModelInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsedExtension:
+    """An extension that takes part in a batch in the engine. Its code is read from `file`, and read
+    anew when `stamp` is another."""
+
+    id: str
+    name: str
+    file: Path
+    """engine.py of a folder, or the single file."""
+    stamp: str
+    data: Path
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Legacy:
+    """Scripts written for AUTOMATIC1111 that take part in a batch: the whole job runs through
+    them, in the engine's process. See webui/compat."""
+
+    request: GenerationRequest
+    folders: tuple[Path, ...]
+    """Of the extensions that are on, in their order."""
+    inputs: Mapping[str, Mapping[str, Any]]
+    """Values of their controls, by script and control."""
+    script: str | None
+    """The one that takes the job over."""
+    options: Mapping[str, Any]
+    """What was set of `shared.opts`."""
+    data: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +70,8 @@ class Work:
     is_exact: bool = False
     """Each picture alone and its two guesses apart, so that it is to the last bit what it would be
     without the others. Always so on a CPU."""
+    extensions: tuple[UsedExtension, ...] = ()
+    legacy: Legacy | None = None
 
     def file(self, kind: ModelKind, ref: str, field: str) -> ModelInfo:
         """The file that the recipe calls `ref`. Raises InvalidRequest for `field`."""
@@ -81,9 +115,10 @@ class Engine(Protocol):
         """Begin to get ready, and return at once; `on_change` is called when the status changes."""
         ...
 
-    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
         """Events of one batch, the last being its last ImageReady. Closing the generator cancels
-        within one step. Waits until the engine is ready.
+        within one step. Waits until the engine is ready. Who gets an Ask sends back a Work, or
+        throws InvalidRequest.
 
         Raises InvalidRequest or ModelUnreadable when this batch can't be made, EngineError when
         the engine failed at it: after that the engine gets itself ready again.

@@ -7,6 +7,7 @@
     |-- NotPermitted          it exists, but it isn't theirs
     |-- ModelUnreadable       a file in models/ that can't be used; says why
     |-- UnreadablePicture     an upload that is no picture we accept
+    |-- ExtensionFailed       an extension could not do what it was asked; names it
     |-- DiskFull              not enough room to write; the queue pauses
     `-- EngineError           the engine could not finish a batch
         |-- EngineDied        its process ended (crash, signal, fatal device error)
@@ -60,6 +61,14 @@ class ModelUnreadable(GessoError):
 
 class UnreadablePicture(GessoError):
     """An uploaded file that is not a picture we accept."""
+
+
+class ExtensionFailed(GessoError):
+    """An extension that can't be loaded, or that failed at what only it can do."""
+
+    def __init__(self, extension: str, message: str) -> None:
+        super().__init__(message)
+        self.extension = extension
 
 
 class DiskFull(GessoError):

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from webui.core.recipe import Recipe
+from webui.core.request import GenerationRequest, InputId
+
 
 @dataclass(frozen=True, kw_only=True)
 class Alive:
@@ -49,9 +52,32 @@ class ImageReady:
     index: int
     image: Image.Image
     facts: Mapping[str, str] = field(default_factory=dict)
+    recipe: Recipe | None = None
+    """How it was really made, where an extension in the engine changed that."""
+    is_extra: bool = False
+    """Made by an extension beside the pictures that were asked for; `index` counts these apart."""
 
 
-EngineEvent = Alive | Loading | Progress | Preview | ImageReady
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """An extension in the engine wants pictures of its own: whoever reads the events resolves the
+    request and sends the work back. `pictures`: PNGs that the request names."""
+
+    request: GenerationRequest
+    pictures: Mapping[InputId, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """An extension's hook ran in the engine. `error` is its traceback; empty when all went well."""
+
+    extension: str
+    hook: str
+    seconds: float
+    error: str = ""
+
+
+EngineEvent = Alive | Loading | Progress | Preview | ImageReady | Ask | Called
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +164,14 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExtensionsChanged:
+    """The set of extensions, or the state of one, changed; not about a job. `is_page` when open
+    pages should be loaded again to show it."""
+
+    is_page: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DownloadChanged:
     """A download went on, or changed its `state` ("removed" when it is gone); not about a job.
     `total_bytes` and `seconds_left` are None when nobody knows."""
@@ -163,6 +197,7 @@ JobEvent = (
     | EngineChanged
     | QueueChanged
     | DownloadChanged
+    | ExtensionsChanged
 )
 
 

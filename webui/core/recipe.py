@@ -5,7 +5,9 @@ Recipe -> request is lossless, so "make it again" is one call.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from webui.core.model import ModelKind
 from webui.core.request import (
@@ -112,6 +114,10 @@ class Recipe:
     outpaint: Outpaint | None = None
     extras: Extras | None = None
     files: tuple[FileRef, ...] = ()
+    extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Values of the inputs of the extensions that took part, by id."""
+    script: str | None = None
+    """The extension that took the job over."""
     version: str
     """The Gesso version that made it."""
 
@@ -151,6 +157,9 @@ class Recipe:
             mask=self.mask,
             outpaint=self.outpaint,
             extras=self.extras,
+            extensions=self.extensions,
+            script=self.script,
+            is_settled=bool(self.extensions or self.script),
         )
 
     def at(self, index: int) -> Recipe:

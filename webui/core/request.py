@@ -6,9 +6,10 @@ schema, sliders and messages all read them from here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final, NewType
+from typing import Annotated, Any, Final, NewType
 
 from annotated_types import Ge, Le, MaxLen, MultipleOf
 
@@ -358,6 +359,12 @@ class GenerationRequest:
     """Present: nothing is painted, and only this part counts."""
     verifies: Name | None = None
     """The id of a picture that this request made: the result is compared with it, not saved."""
+    extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What was set of extensions: values of inputs by the id of the extension."""
+    script: Name | None = None
+    """The id of an extension that takes the job over."""
+    is_settled: bool = False
+    """Extensions have edited its fields and prompts already, when the picture was first made."""
 
     @property
     def mode(self) -> Mode:

@@ -90,7 +90,7 @@ class FakeEngine:
         """Nothing is held, so nothing is freed."""
         self._enter(EngineState.CLOSED)
 
-    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
         """As core's Engine.generate."""
         self._enter(EngineState.BUSY)
         try:

@@ -20,7 +20,7 @@ class InProcessEngine(Protocol):
         self-test. Called once, before the first batch; raises EngineError when nothing works."""
         ...
 
-    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
         """As `core.engine.Engine.generate`. Yields at least once per step, and Alive now and then
         while it loads: only at a yield can the caller cancel, by closing the generator.
 

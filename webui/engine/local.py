@@ -54,7 +54,7 @@ class LocalEngine:
         self._look_ahead(self._painter)
         return self._painter.device.label
 
-    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
         """As core's Engine.generate. Before `prepare` it raises EngineError."""
         if self._painter is None:
             raise EngineError("The engine is not ready. Try again in a few seconds.")

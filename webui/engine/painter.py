@@ -88,7 +88,7 @@ class Painter:
         ways |= {"matrices": "float8_e4m3fn"} if is_fp8 else {}
         self._facts: Final[Mapping[str, str]] = {**device.facts(), **ways, **versions}
 
-    def paint(self, work: Work) -> Generator[EngineEvent, None, None]:
+    def paint(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
         """The events of one batch, as core's Engine.generate gives them, but for Alive.
 
         Raises InvalidRequest, ModelUnreadable, OutOfMemory, EngineDied.

@@ -96,7 +96,7 @@ class EngineProcess:
             self._supervisor.join()
         self._enter(EngineState.CLOSED)
 
-    def generate(self, work: Work) -> Generator[EngineEvent, None, None]:
+    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
         """As core's Engine. Alive comes at least every tenth of a second, so that the caller may
         cancel at any time; closing returns when the child has stopped."""
         while True:

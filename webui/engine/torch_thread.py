@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Final, TypeVar
 
+from webui.core.engine import Work
 from webui.core.events import Alive, EngineEvent
 
 T = TypeVar("T")
@@ -32,8 +33,8 @@ class TorchThread:
         self._executor.submit(_infer, function)
 
     def drive(
-        self, events: Generator[EngineEvent, None, None]
-    ) -> Generator[EngineEvent, None, None]:
+        self, events: Generator[EngineEvent, Work | None, None]
+    ) -> Generator[EngineEvent, Work | None, None]:
         """The events of a generator, with Alive in its longer silences."""
         try:
             while True:

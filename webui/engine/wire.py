@@ -17,7 +17,19 @@ from typing import IO, Any, Final
 from PIL import Image
 
 from webui.core import errors
-from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
+from webui.core.codec import decode, encode
+from webui.core.events import (
+    Alive,
+    Ask,
+    Called,
+    EngineEvent,
+    ImageReady,
+    Loading,
+    Preview,
+    Progress,
+)
+from webui.core.recipe import Recipe
+from webui.core.request import GenerationRequest, InputId
 
 LENGTHS: Final = struct.Struct("<II")
 """Bytes of JSON, bytes of payload."""
@@ -66,6 +78,7 @@ def read_frames(pipe: IO[bytes]) -> Iterator[Frame]:
 
 def pack_event(event: EngineEvent, batch: int) -> Frame:
     """An engine's event as a frame."""
+    data: dict[str, Any]
     match event:
         case Alive():
             return Frame(kind="alive", batch=batch)
@@ -80,8 +93,17 @@ def pack_event(event: EngineEvent, batch: int) -> Frame:
             return Frame(kind="preview", batch=batch, data=index, payload=event.jpeg)
         case ImageReady():
             image = event.image.convert("RGB")
-            facts = {"index": event.index, "size": image.size, "facts": dict(event.facts)}
-            return Frame(kind="image", batch=batch, data=facts, payload=image.tobytes())
+            data = {"index": event.index, "size": image.size, "facts": dict(event.facts)}
+            data["is_extra"] = event.is_extra
+            data["recipe"] = None if event.recipe is None else encode(event.recipe)
+            return Frame(kind="image", batch=batch, data=data, payload=image.tobytes())
+        case Called():
+            return Frame(kind="called", batch=batch, data=vars(event))
+        case Ask():
+            sizes = {id: len(picture) for id, picture in event.pictures.items()}
+            asked = {"request": encode(event.request), "pictures": sizes}
+            payload = b"".join(event.pictures.values())
+            return Frame(kind="ask", batch=batch, data=asked, payload=payload)
 
 
 def unpack_event(frame: Frame) -> EngineEvent | None:
@@ -98,9 +120,28 @@ def unpack_event(frame: Frame) -> EngineEvent | None:
             return Preview(index=data["index"], jpeg=frame.payload)
         case "image":
             image = Image.frombytes("RGB", tuple(data["size"]), frame.payload)
-            return ImageReady(index=data["index"], image=image, facts=data["facts"])
+            recipe = data["recipe"] and decode(Recipe, data["recipe"])
+            return ImageReady(
+                index=data["index"],
+                image=image,
+                facts=data["facts"],
+                recipe=recipe,
+                is_extra=data["is_extra"],
+            )
+        case "called":
+            return Called(**data)
+        case "ask":
+            return _unpack_ask(frame)
         case _:
             return None
+
+
+def _unpack_ask(frame: Frame) -> Ask:
+    pictures, at = {}, 0
+    for id, length in frame.data["pictures"].items():
+        pictures[InputId(id)] = frame.payload[at : at + length]
+        at += length
+    return Ask(request=decode(GenerationRequest, frame.data["request"]), pictures=pictures)
 
 
 def pack_error(error: Exception, batch: int) -> Frame:

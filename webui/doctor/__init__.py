@@ -1,0 +1,1 @@
+"""Tries an extension out before anybody depends on it."""

@@ -1,0 +1,68 @@
+"""The only import that an extension's author needs.
+
+    from webui.extend import Slider, hook
+
+    INPUTS = [Slider("strength", "Strength", high=1.0)]
+
+    @hook
+    def image_post(item, inputs):
+        ...
+
+What hooks there are: `webui.extend.hookspecs`. How to begin: docs/extensions/.
+"""
+
+from typing import Final
+
+from webui.core.person import Role
+from webui.core.request import GenerationRequest, Mode
+from webui.extend.data import (
+    Context,
+    Grid,
+    ImageItem,
+    JobEnd,
+    Runner,
+    SavedImage,
+    StopJob,
+    Words,
+)
+from webui.extend.hookspecs import hook
+from webui.extend.inputs import Choice, Input, Slider, Text, Toggle
+from webui.extend.registered import (
+    Attachment,
+    Axis,
+    Page,
+    Preprocessor,
+    Routes,
+    Tab,
+    TextToken,
+)
+
+API_VERSION: Final = "1.0"
+
+__all__ = [
+    "API_VERSION",
+    "Attachment",
+    "Axis",
+    "Choice",
+    "Context",
+    "GenerationRequest",
+    "Grid",
+    "ImageItem",
+    "Input",
+    "JobEnd",
+    "Mode",
+    "Page",
+    "Preprocessor",
+    "Role",
+    "Routes",
+    "Runner",
+    "SavedImage",
+    "Slider",
+    "StopJob",
+    "Tab",
+    "Text",
+    "TextToken",
+    "Toggle",
+    "Words",
+    "hook",
+]

@@ -1,0 +1,1 @@
+"""Brings extensions in: review, packages, versions to go back to."""
