@@ -13,6 +13,7 @@ What hooks there are: `webui.extend.hookspecs`. How to begin: docs/extensions/.
 
 from typing import Final
 
+from webui.core.errors import InvalidRequest
 from webui.core.person import Role
 from webui.core.request import GenerationRequest, Mode
 from webui.extend.data import (
@@ -36,6 +37,16 @@ from webui.extend.registered import (
     Tab,
     TextToken,
 )
+from webui.extend.steps import (
+    Batch,
+    Cond,
+    Guess,
+    Latents,
+    MaskOverlay,
+    NoiseDraw,
+    StepState,
+)
+from webui.samplers.sampler import Denoise, Run, Sampler, Step
 
 API_VERSION: Final = "1.0"
 
@@ -43,21 +54,33 @@ __all__ = [
     "API_VERSION",
     "Attachment",
     "Axis",
+    "Batch",
     "Choice",
+    "Cond",
     "Context",
+    "Denoise",
     "GenerationRequest",
     "Grid",
+    "Guess",
     "ImageItem",
     "Input",
+    "InvalidRequest",
     "JobEnd",
+    "Latents",
+    "MaskOverlay",
     "Mode",
+    "NoiseDraw",
     "Page",
     "Preprocessor",
     "Role",
     "Routes",
+    "Run",
     "Runner",
+    "Sampler",
     "SavedImage",
     "Slider",
+    "Step",
+    "StepState",
     "StopJob",
     "Tab",
     "Text",

@@ -106,7 +106,7 @@ class WebHooks:
         """The server ends, or the extension is switched off or loaded anew."""
 
     @spec
-    def register_tabs(self, register: Callable[[Tab], None]) -> None:
+    def register_tabs(self, register: Callable[[Tab], None], ctx: Context) -> None:
         """Tabs of the page."""
 
     @spec
@@ -114,11 +114,11 @@ class WebHooks:
         """Draw the extension's group of controls itself: input id -> Gradio component."""
 
     @spec
-    def ui_attach(self, register: Callable[[Attachment], None]) -> None:
+    def ui_attach(self, register: Callable[[Attachment], None], ctx: Context) -> None:
         """Something drawn before or after a part of the page."""
 
     @spec
-    def api_routes(self, register: Callable[[Routes], None]) -> None:
+    def api_routes(self, register: Callable[[Routes], None], ctx: Context) -> None:
         """Routes below /ext/<id>/, for the owner if nothing else is said."""
 
     @spec
