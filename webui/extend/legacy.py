@@ -1,0 +1,140 @@
+"""What the studio and the page ask of scripts written for AUTOMATIC1111.
+
+`webui.compat.page.host` answers; it is loaded by name, and only when such an extension is on. It
+imports Gradio and the scripts' own code, so nothing of it is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final, Protocol
+
+from webui.core.engine import Legacy
+from webui.core.errors import InvalidRequest
+from webui.core.job import PersonId
+from webui.core.recipe import Recipe
+from webui.core.request import GenerationRequest, Mode
+from webui.extend.inputs import Input
+from webui.extend.registered import Tab
+
+HOST: Final = "webui.compat.page.host:open_host"
+"""The factory of a LegacyHost: a function of the Studio."""
+
+LONGEST_VALUE: Final = 1_000_000
+"""Characters of one control's value, written down."""
+
+
+@dataclass(frozen=True)
+class LegacyInput(Input):
+    """A control of an old script: any plain data, as its author checked nothing either."""
+
+    kind: ClassVar[str] = "legacy"
+
+    def check(self, value: Any, field: str) -> Any:
+        """Text, number, truth, nothing, or lists and mappings of them."""
+        if not _is_plain(value):
+            raise InvalidRequest(
+                field,
+                f"{self.label} can't take a {type(value).__name__}. Give text, numbers or lists.",
+            )
+        if len(repr(value)) > LONGEST_VALUE:
+            raise InvalidRequest(
+                field, f"{self.label} has more than {LONGEST_VALUE} characters. Give less."
+            )
+        return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegacyPart:
+    """One script of an extension, in the tabs where it shows itself."""
+
+    id: str
+    """"<extension>/<file's name without .py>", lower case, without dots."""
+    extension: str
+    title: str
+    modes: tuple[Mode, ...]
+    inputs: tuple[LegacyInput, ...]
+    """In the order of the script's arguments."""
+    is_always: bool
+    """Takes part in every job of its tabs; the others only when they are chosen as the script."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LegacyTab(Tab):
+    """A tab of an old extension. Drawn with the elem_id "tab_<id>"; `build` checks roles itself."""
+
+    id: str
+    extension: str
+
+
+class Controls(Protocol):
+    """A tab's form, as webui.ui.form has it."""
+
+    def bind(self, path: str, *components: Any, **how: Any) -> None:
+        """Let components hold a field of the request."""
+        ...
+
+
+class LegacyHost(Protocol):
+    """Old scripts in the server's process: their controls, tabs, settings, routes and files."""
+
+    def load(self, folders: Mapping[str, Path]) -> Mapping[str, str]:
+        """Load the extensions, by id, in this order; tracebacks of those that failed. What was
+        loaded before is unloaded first."""
+        ...
+
+    def unload(self) -> None:
+        """Call their last callbacks and forget them."""
+        ...
+
+    def parts(self) -> Sequence[LegacyPart]:
+        """All scripts. Draws their controls once, out of sight, to know them."""
+        ...
+
+    def work(self, request: GenerationRequest, recipe: Recipe, person: PersonId) -> Legacy | None:
+        """What the engine is told of them for one batch; None if none takes part."""
+        ...
+
+    def pasted(self, text: str, fields: Mapping[str, str]) -> dict[str, str]:
+        """The fields of a picture's text, after the scripts looked at them."""
+        ...
+
+    def building(self) -> AbstractContextManager[None]:
+        """Around the drawing of the whole page: scripts are told of its components."""
+        ...
+
+    def draw(self, mode: Mode, form: Controls) -> None:
+        """Draw the scripts' groups and the Script list where a picture tab wants them, and bind
+        them to `extensions.<part>.<input>` and `script`."""
+        ...
+
+    def tabs(self) -> Sequence[LegacyTab]:
+        """Their tabs, built anew with each page."""
+        ...
+
+    def draw_settings(self) -> None:
+        """Draw the options that they added to the settings, a group for each section."""
+        ...
+
+    def head(self) -> str:
+        """Tags for the page's head that load the bridge, their scripts and their styles."""
+        ...
+
+    def attach(self, app: Any, blocks: Any) -> None:
+        """Tell them of the finished page, and put their routes into `app` (FastAPI), those of an
+        earlier call taken out."""
+        ...
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(_is_plain(each) for each in value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+LegacyFactory = Callable[[Any], LegacyHost]
