@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from webui.core.engine import EngineState, EngineStatus, Work
 from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
 from webui.core.recipe import Recipe
 from webui.core.request import Noise
+from webui.engine.asking import LEGACY, Events, take_over
 from webui.engine.canvas import Inputs, make_canvas
 from webui.engine.extras_fit import cropped, enlarged_size, open_source
 from webui.engine.faults import AT_LOADING, AT_START, Fault, Faults
@@ -33,12 +34,14 @@ PREVIEW_SCALE: Final = 4
 
 @dataclass(frozen=True, kw_only=True)
 class FakeOptions:
-    """What `create` understands. Times in seconds; `tally` is a folder, see Faults."""
+    """What `create` understands. Times in seconds; `tally` is a folder, see Faults; `legacy` names
+    what batches with old scripts run through, see asking.py."""
 
     seconds_per_step: float = 0.0
     load_seconds: float = 0.0
     faults: tuple[Fault, ...] = ()
     tally: Path | None = None
+    legacy: str = LEGACY
 
 
 def create(options: Mapping[str, object]) -> FakeEngine:
@@ -49,6 +52,7 @@ def create(options: Mapping[str, object]) -> FakeEngine:
         seconds_per_step=chosen.seconds_per_step,
         load_seconds=chosen.load_seconds,
         faults=Faults(chosen.faults, chosen.tally, owns_process=True),
+        legacy=chosen.legacy,
     )
 
 
@@ -62,11 +66,13 @@ class FakeEngine:
         seconds_per_step: float = 0.0,
         load_seconds: float = 0.0,
         faults: Faults | None = None,
+        legacy: str = LEGACY,
     ) -> None:
         self.id = id
         self._seconds_per_step: Final = seconds_per_step
         self._load_seconds: Final = load_seconds
         self._faults: Final = faults or Faults()
+        self._legacy: Final = legacy
         self._state = EngineState.STARTING
         self._model = ""
         self._on_change: Callable[[], None] = lambda: None
@@ -90,17 +96,20 @@ class FakeEngine:
         """Nothing is held, so nothing is freed."""
         self._enter(EngineState.CLOSED)
 
-    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
+    def generate(self, work: Work) -> Events:
         """As core's Engine.generate."""
         self._enter(EngineState.BUSY)
         try:
-            yield from self._load(work)
-            pictures = [_make(recipe, work.inputs) for recipe in work.recipes]
-            yield from self._steps(work, pictures)
-            for index, picture in enumerate(pictures):
-                yield ImageReady(index=index, image=picture, facts={"device": DEVICE})
+            yield from take_over(work, self._paint, self._legacy)
         finally:
             self._enter(EngineState.READY)
+
+    def _paint(self, work: Work) -> Events:
+        yield from self._load(work)
+        pictures = [_make(recipe, work.inputs) for recipe in work.recipes]
+        yield from self._steps(work, pictures)
+        for index, picture in enumerate(pictures):
+            yield ImageReady(index=index, image=picture, facts={"device": DEVICE})
 
     def _enter(self, state: EngineState) -> None:
         self._state = state

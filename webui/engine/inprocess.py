@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Protocol
 
 from webui.core.engine import Work
-from webui.core.events import EngineEvent
+from webui.engine.asking import Events
 
 
 class InProcessEngine(Protocol):
@@ -20,9 +19,10 @@ class InProcessEngine(Protocol):
         self-test. Called once, before the first batch; raises EngineError when nothing works."""
         ...
 
-    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
+    def generate(self, work: Work) -> Events:
         """As `core.engine.Engine.generate`. Yields at least once per step, and Alive now and then
-        while it loads: only at a yield can the caller cancel, by closing the generator.
+        while it loads: only at a yield can the caller cancel, by closing the generator. What
+        is sent or thrown in is the answer to an Ask.
 
         Raises OutOfMemory when it has freed what the batch held and can go on, EngineDied when
         the device is of no more use (any other CUDA error): the process is then ended.

@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from webui.core.codec import decode
 from webui.core.engine import Work
 from webui.core.errors import EngineError
-from webui.core.events import EngineEvent
+from webui.engine.asking import Events, take_over
 from webui.engine.environment import prepare_environment
 from webui.engine.options import Options
 from webui.engine.torch_thread import TorchThread
@@ -54,13 +54,13 @@ class LocalEngine:
         self._look_ahead(self._painter)
         return self._painter.device.label
 
-    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
+    def generate(self, work: Work) -> Events:
         """As core's Engine.generate. Before `prepare` it raises EngineError."""
         if self._painter is None:
             raise EngineError("The engine is not ready. Try again in a few seconds.")
         if self._foresight is not None:
             self._foresight.give_up()
-        return self._thread.drive(self._painter.paint(work))
+        return self._thread.drive(take_over(work, self._painter.paint, self._options.legacy))
 
     def close(self) -> None:
         """Free the model and end the thread."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from webui.engine.asking import LEGACY
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -11,6 +13,8 @@ class Options:
 
     state_dir: str = ""
     """A folder for what is measured and learnt; empty: nothing outlives the engine."""
+    legacy: str = LEGACY
+    """What batches with old scripts run through, see asking.py."""
 
     use_cpu: bool = False
     device_id: str = ""

@@ -5,7 +5,7 @@ To be run in one thread under torch.inference_mode. Closing the generator ends t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from webui.core.engine import Work
 from webui.core.errors import EngineDied, EngineError, GessoError, ModelUnreadable, OutOfMemory
 from webui.core.events import EngineEvent, ImageReady
 from webui.core.recipe import Recipe
+from webui.engine.asking import Events
 from webui.engine.attention import choose_attention
 from webui.engine.autoencoder import note_of
 from webui.engine.canvas import Canvas, make_canvas
@@ -88,7 +89,7 @@ class Painter:
         ways |= {"matrices": "float8_e4m3fn"} if is_fp8 else {}
         self._facts: Final[Mapping[str, str]] = {**device.facts(), **ways, **versions}
 
-    def paint(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
+    def paint(self, work: Work) -> Events:
         """The events of one batch, as core's Engine.generate gives them, but for Alive.
 
         Raises InvalidRequest, ModelUnreadable, OutOfMemory, EngineDied.

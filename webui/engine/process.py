@@ -6,16 +6,17 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from webui.core.codec import to_json
 from webui.core.engine import EngineState, EngineStatus, Work
 from webui.core.errors import EngineDied, EngineError, EngineHung
-from webui.core.events import Alive, EngineEvent, Loading, Progress
+from webui.core.events import Alive, Ask, EngineEvent, Loading, Progress
+from webui.engine.asking import Answer, Events, handed_on, unanswered
 from webui.engine.child import Child
-from webui.engine.wire import Frame, unpack_error, unpack_event
+from webui.engine.wire import Frame, pack_answer, unpack_error, unpack_event
 
 log = logging.getLogger(__name__)
 
@@ -96,14 +97,14 @@ class EngineProcess:
             self._supervisor.join()
         self._enter(EngineState.CLOSED)
 
-    def generate(self, work: Work) -> Generator[EngineEvent, Work | None, None]:
+    def generate(self, work: Work) -> Events:
         """As core's Engine. Alive comes at least every tenth of a second, so that the caller may
         cancel at any time; closing returns when the child has stopped."""
         while True:
             child = yield from self._ready_child()
             batch = self._open_batch(child, work)
             try:
-                yield from batch.events()
+                yield from batch.events(child.send)
             except EngineError:
                 if batch.has_begun:
                     raise  # else the child was as good as dead already: no fault of this batch
@@ -270,7 +271,8 @@ class _Batch:
 
     def __init__(self, number: int, model: str) -> None:
         self.number: Final = number
-        self.model: Final = model
+        self.model = model
+        """That it is at work with: the pictures of an extension's own may want another."""
         self.heard = 0
         self.has_begun = False
         self.is_over: Final = threading.Event()
@@ -286,8 +288,9 @@ class _Batch:
         self._inbox.put(error)
         self.is_over.set()
 
-    def events(self) -> Iterator[EngineEvent]:
-        """What came, in order; Alive while nothing comes. Raises what the batch failed with."""
+    def events(self, send: Callable[[Frame], None]) -> Events:
+        """What came, in order; Alive while nothing comes. Raises what the batch failed with. `send`
+        takes the answers to what is asked."""
         while True:
             try:
                 event = self._inbox.get(timeout=POLL_S)
@@ -298,7 +301,14 @@ class _Batch:
                 return
             if isinstance(event, Exception):
                 raise event
-            yield event
+            answer = yield from handed_on(event)
+            if isinstance(event, Ask):
+                send(self._answer(answer))
+
+    def _answer(self, answer: Answer) -> Frame:
+        if isinstance(answer, Work):
+            self.model = answer.model.id
+        return pack_answer(answer or unanswered(), self.number)
 
 
 class _Silence:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import Final, TypeVar
 
-from webui.core.engine import Work
-from webui.core.events import Alive, EngineEvent
+from webui.core.events import Alive
+from webui.engine.asking import Answer, Events, handed_on, resumed
 
 T = TypeVar("T")
 
@@ -32,19 +33,18 @@ class TorchThread:
         """Run it behind what is asked for already, without waiting. It must not raise."""
         self._executor.submit(_infer, function)
 
-    def drive(
-        self, events: Generator[EngineEvent, Work | None, None]
-    ) -> Generator[EngineEvent, Work | None, None]:
-        """The events of a generator, with Alive in its longer silences."""
+    def drive(self, events: Events) -> Events:
+        """The events of a generator, with Alive in its longer silences; it gets the answers."""
+        answer: Answer = None
         try:
             while True:
-                coming = self._executor.submit(_infer, lambda: next(events, None))
+                coming = self._executor.submit(_infer, partial(resumed, events, answer))
                 while not wait([coming], ALIVE_S).done:
                     yield Alive()
                 event = coming.result()
                 if event is None:
                     return
-                yield event
+                answer = yield from handed_on(event)
         finally:
             # queued behind the step that may still run; what it holds is free when this returns
             self.run(events.close)

@@ -11,13 +11,14 @@ import struct
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, Final
 
 from PIL import Image
 
 from webui.core import errors
-from webui.core.codec import decode, encode
+from webui.core.codec import decode, encode, from_json, to_json
+from webui.core.engine import Work
 from webui.core.events import (
     Alive,
     Ask,
@@ -142,6 +143,23 @@ def _unpack_ask(frame: Frame) -> Ask:
         pictures[InputId(id)] = frame.payload[at : at + length]
         at += length
     return Ask(request=decode(GenerationRequest, frame.data["request"]), pictures=pictures)
+
+
+def pack_answer(answer: Work | Exception, batch: int) -> Frame:
+    """What an Ask is answered with: the work, or why there is none."""
+    if isinstance(answer, Work):
+        return Frame(kind="answer", batch=batch, payload=to_json(answer).encode())
+    return replace(pack_error(answer, batch), kind="answer")
+
+
+def unpack_answer(frame: Frame) -> Work | errors.GessoError:
+    """The answer in a frame."""
+    if not frame.data:
+        return from_json(Work, frame.payload)
+    refusal = unpack_error(frame)
+    if isinstance(refusal, errors.GessoError):
+        return refusal
+    return errors.InvalidRequest("", str(refusal))
 
 
 def pack_error(error: Exception, batch: int) -> Frame:

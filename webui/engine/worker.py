@@ -16,16 +16,26 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from typing import IO, Final
 
 from webui.core.codec import from_json
 from webui.core.engine import Work
 from webui.core.errors import EngineDied
+from webui.core.events import Ask
+from webui.engine.asking import Answer, resumed
 from webui.engine.inprocess import InProcessEngine
-from webui.engine.wire import Frame, FrameWriter, pack_error, pack_event, read_frames
+from webui.engine.wire import (
+    Frame,
+    FrameWriter,
+    pack_error,
+    pack_event,
+    read_frames,
+    unpack_answer,
+)
 
 HEARTBEAT_S: Final = 1.0
+ENDING_WAITS: Final = ("answer", "cancel", "close")
+"""Frames that somebody who asked the parent looks at."""
 UNUSABLE: Final = 71
 """Exit code after an error that the device can't go on after."""
 
@@ -52,6 +62,8 @@ class Worker:
     def __init__(self, writer: FrameWriter) -> None:
         self.writer: Final = writer
         self._orders: Final[queue.SimpleQueue[Frame]] = queue.SimpleQueue()
+        self._answers: Final[queue.SimpleQueue[Frame]] = queue.SimpleQueue()
+        """To questions of the batch; also what ends the wait for one."""
         self._cancelled = 0
         """The newest batch that was cancelled; earlier ones are over."""
 
@@ -60,8 +72,10 @@ class Worker:
         for frame in read_frames(pipe):
             if frame.kind == "cancel":
                 self._cancelled = frame.batch
-            else:
+            elif frame.kind != "answer":
                 self._orders.put(frame)
+            if frame.kind in ENDING_WAITS:
+                self._answers.put(frame)
         os._exit(0)
 
     def beat(self) -> None:
@@ -89,8 +103,7 @@ class Worker:
         self.writer.send(Frame(kind="begun", batch=order.batch))
         try:
             work = from_json(Work, order.payload)
-            for frame in self._events(engine, work, order.batch):
-                self.writer.send(frame)
+            self._tell(engine, work, order.batch)
         except Exception as error:  # noqa: BLE001 - the parent logs it and decides
             self.writer.send(pack_error(error, order.batch))
             if isinstance(error, EngineDied):
@@ -98,12 +111,28 @@ class Worker:
         else:
             self.writer.send(Frame(kind="ended", batch=order.batch))
 
-    def _events(self, engine: InProcessEngine, work: Work, batch: int) -> Iterator[Frame]:
+    def _tell(self, engine: InProcessEngine, work: Work, batch: int) -> None:
+        answer: Answer = None
         with contextlib.closing(engine.generate(work)) as events:
-            for event in events:
+            while (event := resumed(events, answer)) is not None:
                 if self._cancelled == batch:
                     return
-                yield pack_event(event, batch)
+                self.writer.send(pack_event(event, batch))
+                answer = None
+                if isinstance(event, Ask) and (answer := self._answer(batch)) is None:
+                    return
+
+    def _answer(self, batch: int) -> Answer:
+        """What the parent says to a question; None when it has cancelled. One that closes this
+        engine, or is gone, ends the process: a batch that ended in order would pass for whole."""
+        while True:
+            frame = self._answers.get()
+            if frame.kind == "close":
+                os._exit(0)
+            if frame.kind == "cancel" and frame.batch == batch:
+                return None
+            if frame.kind == "answer" and frame.batch == batch:
+                return unpack_answer(frame)
 
 
 def _create(begin: Frame) -> InProcessEngine:
