@@ -132,6 +132,14 @@ class Settings:
         "http is allowed there. All others must be public and use https.",
     )
 
+    safe_mode: bool = _setting(
+        False, "Start with all extensions off, to repair what one of them broke."
+    )
+    ext_only: str = _setting(
+        "", "Start with these extensions only: their ids, with commas between."
+    )
+    ext_off: str = _setting("", "Start without these extensions: their ids, with commas between.")
+
     checkpoint: str = _setting(
         "",
         "Used when a request names none. Empty takes the newest real checkpoint, "
@@ -205,6 +213,11 @@ class Settings:
     def data(self) -> Path:
         """The studio's own data: databases, uploads, thumbnails, settings."""
         return self.root / "data"
+
+    @property
+    def extensions(self) -> Path:
+        """Where extensions are put. Those of the program itself lie beside its code."""
+        return self.root / "extensions"
 
     @property
     def models(self) -> Path:

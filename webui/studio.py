@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from webui.albums.albums import Albums
@@ -27,6 +28,7 @@ from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
 from webui.downloads.download import Options
 from webui.downloads.downloads import Downloads, Surroundings
+from webui.extend.extensions import Extensions, Places, Safety
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
@@ -45,7 +47,7 @@ from webui.people.people import People
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
 from webui.prompting.styles import StyleBook
-from webui.resolver.pictures import PICTURE_GONE
+from webui.resolver.pictures import PICTURE_GONE, named_pictures, pictures_of
 from webui.resolver.reading import PictureReader, PictureReading
 from webui.resolver.resolver import Resolver, settle
 from webui.resolver.words import Words
@@ -56,6 +58,8 @@ from webui.upscalers import load_upscalers
 from webui.webhooks.store import HookStore
 from webui.webhooks.webhooks import Webhooks
 
+SHIPPED: Final = Path(__file__).resolve().parent.parent / "extensions"
+"""The extensions that come with the program."""
 FIRST_LOOK_S: Final = 2.0
 """So long the start waits for the first look through the folders of models; it goes on after."""
 
@@ -69,6 +73,7 @@ class Studio:
         data = now.data
         self.settings: Final = settings
         self.people: Final = People(data / "people.sqlite")
+        self.extensions: Final = self._make_extensions()
         self.families: Final = load_families()
         self.samplers: Final = load_samplers()
         self.schedules: Final = load_schedules()
@@ -115,6 +120,7 @@ class Studio:
         self.people.on_gone(self._end_work_of)
         self.people.start()
         self.gallery.recover()
+        self.extensions.start()
         self.catalog.refresh_soon(FIRST_LOOK_S)
         self.settings.on_change(self._follow_folders(self._other_folders()))
         self.dispatcher.start()
@@ -122,6 +128,7 @@ class Studio:
         self.downloads.start()
         self.bus.subscribe(self.webhooks.hear)
         self.webhooks.start()
+        self.extensions.ready()
 
     def close(self) -> None:
         """End in order: the running job goes back to the queue, engines end, files close."""
@@ -129,6 +136,7 @@ class Studio:
         self.downloads.close()
         self.plans.close()
         self.dispatcher.close()
+        self.extensions.close()
         self.gallery.close()
         self.jobs.close()
         self.inputs.close()
@@ -245,6 +253,13 @@ class Studio:
     def statuses(self) -> list[EngineStatus]:
         """What each engine is doing."""
         return [engine.status() for engine in self.engines]
+
+    def _make_extensions(self) -> Extensions:
+        now = self.settings.current
+        return Extensions(
+            Places(shipped=SHIPPED, folder=now.extensions, data=now.data / "extensions"),
+            Safety(is_safe_mode=now.safe_mode, only=_ids(now.ext_only), off=_ids(now.ext_off)),
+        )
 
     def _make_resolver(self) -> Resolver:
         return Resolver(
@@ -378,7 +393,7 @@ class Studio:
     def _check_own(self, request: GenerationRequest, person: PersonId) -> None:
         """Raises InvalidRequest when a request names pictures of somebody else, in the words for
         those that are gone: who asks must not learn that they exist."""
-        for field, id in _named_pictures(request):
+        for field, id in named_pictures(request):
             if not self.inputs.is_of(id, person):
                 raise InvalidRequest(field, PICTURE_GONE)
         if request.verifies is not None:
@@ -405,7 +420,7 @@ class Studio:
         return Work(
             recipes=tuple(recipe.at(index) for index in indices),
             model=self._resolver.model(recipe.model.id),
-            inputs={id: self.inputs.path(id) for id in _pictures(recipe)},
+            inputs={id: self.inputs.path(id) for id in pictures_of(recipe)},
             files=(*map(self._used, recipe.files), *self._preview_decoder(recipe)),
             preview_every_s=settings.preview_interval_s if settings.show_previews else 0,
             is_exact=settings.exact_batches,
@@ -429,12 +444,5 @@ class Studio:
         )
 
 
-def _named_pictures(request: GenerationRequest) -> list[tuple[str, InputId]]:
-    """The fields of a request that name pictures that were put in, each with the picture."""
-    parts = (("source", request.source), ("mask", request.mask), ("extras", request.extras))
-    return [(f"{name}.image", part.image) for name, part in parts if part is not None]
-
-
-def _pictures(recipe: Recipe) -> list[InputId]:
-    parts = (recipe.source, recipe.mask, recipe.extras)
-    return [part.image for part in parts if part is not None]
+def _ids(text: str) -> frozenset[str]:
+    return frozenset(filter(None, map(str.strip, text.split(","))))

@@ -8,7 +8,7 @@ from PIL import Image
 
 from webui.core.errors import InvalidRequest, NotFound
 from webui.core.model import Defaults
-from webui.core.recipe import PromptPair
+from webui.core.recipe import PromptPair, Recipe
 from webui.core.request import (
     CELL,
     LARGEST_RESULT,
@@ -103,6 +103,18 @@ class Pictures:
             return self._inputs.open(id)
         except NotFound as error:
             raise InvalidRequest(field, PICTURE_GONE) from error
+
+
+def named_pictures(request: GenerationRequest) -> list[tuple[str, InputId]]:
+    """The fields of a request that name pictures that were put in, each with the picture."""
+    parts = (("source", request.source), ("mask", request.mask), ("extras", request.extras))
+    return [(f"{name}.image", part.image) for name, part in parts if part is not None]
+
+
+def pictures_of(recipe: Recipe) -> list[InputId]:
+    """The pictures that a recipe names."""
+    parts = (recipe.source, recipe.mask, recipe.extras)
+    return [part.image for part in parts if part is not None]
 
 
 def _nearest_side(pixels: int) -> int:
