@@ -1,0 +1,1 @@
+"""The page of old scripts: their controls, tabs, settings, routes and JavaScript."""
