@@ -2,7 +2,7 @@
 
     Settings -> Engine -> Studio -> API + page -> gate -> serve
 
-`app.py owner NAME` makes the owner of a studio instead.
+`app.py owner NAME` makes the owner of a studio instead, `app.py ext` works on extensions.
 
 Heavy parts are imported late, so that a wrong flag answers at once and the engine's process gets
 ready while this one builds the page.
@@ -45,6 +45,10 @@ def main(arguments: Sequence[str]) -> int:
         from webui.team.owner import main as make_owner
 
         return make_owner(arguments[1:], os.environ)
+    if arguments[:1] == ["ext"]:
+        from webui.doctor.commands import main as work_on_extensions
+
+        return work_on_extensions(arguments[1:])
     try:
         store = SettingsStore(from_flags(arguments, os.environ))
         return _serve_alone(store)
@@ -97,7 +101,7 @@ def _serve(store: SettingsStore) -> None:
         from webui.ui.build import mount_page
 
         app = mount_page(build_api(studio, ASSETS), studio)
-        gate = protect(app, opening.surroundings(studio.people))
+        gate = protect(app, opening.surroundings(studio.people), additions=app.state.page.additions)
         studio.people.on_revoked(gate.end_streams)
         if opening.asks_who and not studio.people.has_owner():
             _ask_for_an_owner(page_address(sockets, opening.tls))

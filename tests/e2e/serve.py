@@ -44,7 +44,11 @@ def main(folder: str, port: str, seconds_per_step: str, more: str) -> None:
     studio.start()
     try:
         app = mount_page(build_api(studio, ASSETS), studio)
-        gate = protect(app, Opening(settings.current).surroundings(studio.people))
+        gate = protect(
+            app,
+            Opening(settings.current).surroundings(studio.people),
+            additions=app.state.page.additions,
+        )
         studio.people.on_revoked(gate.end_streams)
         run(gate, open_loopback(int(port)))
     finally:

@@ -176,7 +176,9 @@ HIRES = Hires(
     negative_prompt="small",
     checkpoint="starter",
 )
-WITHOUT_CONTROL = {"extras", "verifies", "text_encoders"}
+WITHOUT_CONTROL = {
+    "extras", "verifies", "text_encoders", "extensions", "script", "is_settled"
+}  # fmt: skip
 """Parts of a request that its own tab, an action or a program asks for."""
 
 

@@ -11,7 +11,13 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-from webui.core.events import DownloadChanged, JobProgress, Message, PreviewReady
+from webui.core.events import (
+    DownloadChanged,
+    ExtensionsChanged,
+    JobProgress,
+    Message,
+    PreviewReady,
+)
 from webui.core.job import PersonId
 from webui.core.person import Role
 from webui.jobs.bus import EventBus
@@ -87,9 +93,12 @@ class RecentEvents:
 
 
 def concerns(message: Message, person: PersonId, role: Role) -> bool:
-    """Whether a message is about somebody's own work, or about nobody's; downloads are the
-    owner's business."""
-    if isinstance(message.event, DownloadChanged) and not role.covers(Role.OWNER):
+    """Whether a message is about somebody's own work, or about nobody's; downloads, and what
+    becomes of extensions beside the page, are the owner's business."""
+    is_owners = isinstance(message.event, DownloadChanged) or (
+        isinstance(message.event, ExtensionsChanged) and not message.event.is_page
+    )
+    if is_owners and not role.covers(Role.OWNER):
         return False
     return message.owner in ("", person)
 

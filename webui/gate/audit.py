@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from fastapi.routing import RouteContext, iter_route_contexts
@@ -20,6 +21,10 @@ from webui.gate.access import Access, Rule, declared_rule
 
 WEBSOCKET: Final = "WEBSOCKET"
 """Stands where the method would be in the decision on a websocket route."""
+_PARAMETER: Final = re.compile(r"\{\w+(?::(\w+))?\}")
+_SAMPLES: Final[Mapping[str, str]] = MappingProxyType(
+    {"path": "x/x", "int": "1", "float": "1.0", "uuid": "00000000-0000-0000-0000-000000000000"}
+)
 
 
 class UndecidedRoute(GessoError):
@@ -47,7 +52,7 @@ def audit(app: ASGIApp, rules: Mapping[str, Rule]) -> tuple[Decision, ...]:
     UndecidedRoute, which names all routes that have none.
     """
     decisions, undecided = [], []
-    for path, route in _walk(getattr(app, "routes", ()), ""):
+    for path, route in walk(getattr(app, "routes", ()), ""):
         rule = declared_rule(route.endpoint) or rules.get(path)
         if rule is None or not _is_understood(route.original_route):
             undecided.append(f"{path} ({type(route.original_route).__name__})")
@@ -63,13 +68,13 @@ def audit(app: ASGIApp, rules: Mapping[str, Rule]) -> tuple[Decision, ...]:
     return tuple(decisions)
 
 
-def _walk(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[str, RouteContext]]:
+def walk(routes: Sequence[BaseRoute], prefix: str) -> Iterator[tuple[str, RouteContext]]:
     """Every route with its whole path; a mounted application's own routes in place of its mount."""
     for route in iter_route_contexts(routes):
         path = prefix + (route.path or "")
         inner = getattr(route.original_route, "routes", None)
         if isinstance(route.original_route, Mount) and inner:
-            yield from _walk(inner, path)
+            yield from walk(inner, path)
         else:
             yield path, route
 
@@ -85,10 +90,16 @@ def _methods(route: RouteContext) -> frozenset[str]:
     return frozenset(route.methods or ())
 
 
+def sample(path: str) -> str:
+    """An address that a route with this path answers."""
+    return _PARAMETER.sub(lambda found: _SAMPLES.get(found[1] or "", "x"), path)
+
+
 class Table:
     """Finds the rule for a request, as the router will find the route: the first that fits."""
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
+        self._decisions = tuple(decisions)
         compiled = [(compile_path(decision.path)[0], decision) for decision in decisions]
         self._patterns = tuple((regex, d) for regex, d in compiled if "{" in d.path)
         literal = {decision.path for decision in decisions if "{" not in decision.path}
@@ -105,6 +116,15 @@ class Table:
         """With which methods a path can be asked for; none when it is closed or unknown."""
         open_here = (d for d in self._at(path) if d.rule.access is not Access.CLOSED)
         return frozenset().union(*(d.methods for d in open_here)) - {WEBSOCKET}
+
+    def knows(self, path: str) -> bool:
+        """Whether a route answers here, whatever the method."""
+        return bool(self._at(path))
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """An address for each route."""
+        return tuple(sample(decision.path) for decision in self._decisions)
 
     def _at(self, path: str) -> tuple[Decision, ...]:
         fitting = self._literal.get(path)

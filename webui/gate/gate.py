@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from webui.core.person import CALLER, Caller, Role
 from webui.gate.access import Access, Rule
+from webui.gate.additions import Additions
 from webui.gate.audit import WEBSOCKET, Table
 from webui.gate.body import Arrivals, LimitedBody, check_length
 from webui.gate.doorkeeper import Doorkeeper, OpenHouse
@@ -72,10 +73,12 @@ class Gate:
         surroundings: Surroundings | None = None,
         streams: Streams | None = None,
         arrivals: Arrivals | None = None,
+        additions: Additions | None = None,
     ) -> None:
-        """`table` decides on every route of `app`."""
+        """`table` decides on every route of `app` but those of `additions`, which come and go."""
         self._app = app
         self._table = table
+        self._additions = additions or Additions()
         self._surroundings: Final = surroundings or Surroundings()
         self.streams: Final = streams or Streams()
         self._arrivals: Final = arrivals or Arrivals()
@@ -125,14 +128,24 @@ class Gate:
             return own
         method = scope.get("method", WEBSOCKET)
         # The origin is checked for closed and unknown routes too: another site learns nothing.
-        rule = self._table.find(method, path) or _NO_ROUTE
+        rule = self._rule(method, path)
         refusal = check_origin(method, path, headers, own, scheme, rule)
         if refusal is None and rule.access is Access.CLOSED:
-            others = frozenset() if method == WEBSOCKET else self._table.methods(path)
+            others = frozenset() if method == WEBSOCKET else self._methods(path)
             return _nothing_here(others)
         if refusal is None and _is_remote_file(rule, path):
             return _nothing_here(frozenset())
         return refusal or check_length(headers, rule.max_body_bytes) or rule
+
+    def _rule(self, method: str, path: str) -> Rule:
+        rule = self._table.find(method, path)
+        if rule is None and not self._table.knows(path):
+            rule = self._additions.table.find(method, path)
+        return rule or _NO_ROUTE
+
+    def _methods(self, path: str) -> frozenset[str]:
+        table = self._table if self._table.knows(path) else self._additions.table
+        return table.methods(path)
 
     async def _admit(self, rule: Rule, scope: Scope) -> Rule | Refusal:
         """The rule, if whoever asks may use the route; `scope` then says who that is."""

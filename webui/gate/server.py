@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
 from webui.core.errors import InvalidRequest
+from webui.gate.additions import Additions
 from webui.gate.audit import Table, audit
 from webui.gate.connection import GuardedConnection, Limits
 from webui.gate.conversation import GuardedWebSocket
@@ -51,12 +52,16 @@ class Network:
 
 
 def protect(
-    app: ASGIApp, surroundings: Surroundings | None = None, limits: StreamLimits | None = None
+    app: ASGIApp,
+    surroundings: Surroundings | None = None,
+    limits: StreamLimits | None = None,
+    additions: Additions | None = None,
 ) -> Gate:
-    """The finished application behind its gate. Raises UndecidedRoute."""
+    """The finished application behind its gate. `additions` are routes that come and go while it
+    runs. Raises UndecidedRoute."""
     decisions = audit(app, GRADIO_RULES)
     log.debug("The gate knows %d routes.", len(decisions))
-    return Gate(app, Table(decisions), surroundings, Streams(limits))
+    return Gate(app, Table(decisions), surroundings, Streams(limits), additions=additions)
 
 
 def run(

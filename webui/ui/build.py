@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import gradio as gr
 
@@ -14,6 +17,7 @@ from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.registry import discover
 from webui.studio import Studio
 from webui.ui.components.topbar import starter_notice, top_bar
+from webui.ui.keeper import PageKeeper
 from webui.ui.live import live
 from webui.ui.look import head, theme
 from webui.ui.model_switch import ModelSwitch
@@ -28,14 +32,16 @@ HOUR_S: Final = 3600
 ICON: Final = Path(__file__).parent / "assets" / "icon.png"
 
 
-def build_page(studio: Studio) -> gr.Blocks:
-    """The whole page. Its events stay private: the API for programs is another one."""
+def build_page(studio: Studio, first_function: int = 0) -> gr.Blocks:
+    """The whole page. Its events stay private: the API for programs is another one. Their
+    functions are numbered from `first_function` on."""
     with gr.Blocks(
         title="Gesso",
         fill_width=True,
         analytics_enabled=False,
         delete_cache=(HOUR_S, 24 * HOUR_S),
     ) as blocks:
+        blocks.default_config.fn_id = first_function
         page = top_bar(studio)
         notice = starter_notice(studio)
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -56,15 +62,30 @@ def load_tabs() -> list[Tab]:
 
 
 def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
-    """The page at "/" of an API. The gate stands before it and tells it who asks."""
+    """The page at "/" of an API. The gate stands before it and tells it who asks. What keeps it up
+    to date with the extensions is `api.state.page`, a PageKeeper."""
     # Gradio asks the environment only. Its default is a folder in /tmp that others can read.
     os.environ["GRADIO_TEMP_DIR"] = str(studio.settings.current.data / "uploads")
-    page = build_page(studio)
+    keeper = PageKeeper(api, studio, partial(build_page, studio), partial(_mount, studio))
+    api.state.page = keeper
+    api.mount("/", keeper.holder)
+    before = api.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[Any]:
+        async with before(app) as state, keeper.holder.living():
+            yield state
+
+    api.router.lifespan_context = lifespan
+    return api
+
+
+def _mount(studio: Studio, app: FastAPI, page: gr.Blocks) -> None:
     # Gradio only checks that the files which an event names were uploaded when the page was
     # launched. A mounted one never is, and its events would read any file of this machine.
     page.has_launched = True
     gr.mount_gradio_app(
-        api,
+        app,
         page,
         path="/",
         server_name="127.0.0.1",
@@ -83,7 +104,6 @@ def mount_page(api: FastAPI, studio: Studio) -> FastAPI:
         theme=theme(),
         head=head(studio.settings.current),
     )
-    return api
 
 
 def _person(request: Request) -> str | None:

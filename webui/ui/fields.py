@@ -33,7 +33,7 @@ def default_of(path: str) -> Any:
     *parents, name = path.split(".")
     owner: Any = GenerationRequest
     for parent in parents:
-        owner = _dataclass(get_type_hints(owner)[parent])
+        owner = _dataclass(_hints(owner)[parent])
     found = next(field for field in fields(owner) if field.name == name)
     if found.default_factory is not MISSING:
         return found.default_factory()
@@ -49,9 +49,13 @@ def range_in(annotation: object, fine: float = 0.1) -> Range | None:
 def _annotation(path: str) -> Any:
     owner: Any = GenerationRequest
     for name in path.split("."):
-        hint = get_type_hints(_dataclass(owner), include_extras=True)[name]
-        owner = hint
+        owner = _hints(_dataclass(owner))[name]
     return next(_annotated(owner))
+
+
+@cache
+def _hints(owner: Any) -> dict[str, Any]:
+    return get_type_hints(owner, include_extras=True)
 
 
 def _annotated(hint: Any) -> Iterator[Any]:

@@ -1,0 +1,140 @@
+"""Keeps the page up to date with the extensions: builds another when they change, and swaps it in.
+
+Building takes about half a second and runs in a thread of its own; until it is done, everybody
+gets the page as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.routing import Router
+
+from webui.core.events import ExtensionsChanged
+from webui.extend.legacy import LegacyHost
+from webui.gate.additions import Addition, Additions, RefusedRoute, add_app, add_router, bare_app
+from webui.gate.audit import Decision, Table, audit
+from webui.gate.gradio_rules import GRADIO_RULES
+from webui.studio import Studio
+from webui.ui.holder import PageHolder, Served
+
+log = logging.getLogger(__name__)
+
+LEGACY: Final = "A1111 extensions"
+
+Build = Callable[[int], gr.Blocks]
+"""Draws the page; its functions are numbered from there on."""
+Mount = Callable[[FastAPI, gr.Blocks], object]
+"""Lets Gradio serve a page at "/" of an application."""
+
+
+class PageKeeper:
+    """The page that is served, and the routes of extensions beside it."""
+
+    def __init__(self, api: FastAPI, studio: Studio, build: Build, mount: Mount) -> None:
+        """Builds the first page, which is not yet served at `api`."""
+        self._api_routes: Final = tuple(api.routes)
+        self._studio: Final = studio
+        self._build: Final = build
+        self._mount: Final = mount
+        self._next_function = 0
+        self._lock: Final = threading.Lock()
+        self._is_wanted = False
+        self._is_building = False
+        self.additions: Final = Additions(self._route_failed)
+        page, added = self._make()
+        self.holder: Final = PageHolder(page, self.additions)
+        self.additions.use(added)
+        studio.extensions.on_change(self.changed)
+
+    def changed(self, is_page: bool) -> None:
+        """Build anew if the page has to show a change, and tell who looks at it. Returns at
+        once."""
+        if not is_page:
+            self._studio.bus.publish(ExtensionsChanged())
+            return
+        with self._lock:
+            self._is_wanted = True
+            if self._is_building:
+                return
+            self._is_building = True
+        threading.Thread(target=self._rebuild, name="gesso-page", daemon=True).start()
+
+    def _rebuild(self) -> None:
+        """As often as something changed meanwhile."""
+        while True:
+            with self._lock:
+                if not self._is_wanted:
+                    self._is_building = False
+                    return
+                self._is_wanted = False
+            begun = time.perf_counter()
+            try:
+                # Gradio's locks and events want a loop while they are made.
+                page, added = asyncio.run(self._made())
+                self.additions.use(added)
+                self.holder.swap(page)
+            except Exception:
+                log.exception("The page could not be built anew. It stays as it was.")
+                continue
+            log.info("The page was built anew in %.2f s.", time.perf_counter() - begun)
+            self._studio.bus.publish(ExtensionsChanged(is_page=True))
+
+    async def _made(self) -> tuple[Served, list[Addition]]:
+        await asyncio.sleep(0)
+        return self._make()
+
+    def _make(self) -> tuple[Served, list[Addition]]:
+        """A page for the extensions as they are, and their routes, all decided on. Raises
+        UndecidedRoute."""
+        added = self._routers()
+        blocks = self._build(self._next_function)
+        self._next_function = max(blocks.fns, default=self._next_function) + 1
+        shell = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+        self._mount(shell, blocks)
+        decisions = audit(shell, GRADIO_RULES)
+        legacy = self._studio.extensions.legacy
+        if legacy is not None:
+            added.append(self._attached(legacy, blocks, decisions))
+        return Served(shell, blocks, Table(decisions)), added
+
+    def _attached(
+        self, legacy: LegacyHost, blocks: gr.Blocks, page: Sequence[Decision]
+    ) -> Addition:
+        """The routes of A1111's extensions, which have addresses of their own."""
+        own = audit(Router(list(self._api_routes)), {})
+        app = bare_app()
+        legacy.attach(app, blocks)
+        addition, left_out = add_app(LEGACY, app, Table((*own, *page)))
+        for why in left_out:
+            log.warning("%s", why)
+        return addition
+
+    def _routers(self) -> list[Addition]:
+        """The routes of each extension; one whose routes are refused is switched off."""
+        extensions = self._studio.extensions
+        by_id: dict[str, list[tuple[object, object]]] = {}
+        for id, routes in extensions.routers():
+            by_id.setdefault(id, []).append((routes.router, routes.role))
+        added = []
+        for id, routers in by_id.items():
+            try:
+                added.append(add_router(id, routers))
+            except RefusedRoute as error:
+                log.warning("%s It is switched off.", error)
+                extensions.report(id, "api_routes", str(error), 0.0)
+                extensions.disable(id)
+        return added
+
+    def _route_failed(self, id: str, error: Exception) -> None:
+        """Shown with the extension; a request that goes wrong switches nothing off."""
+        told = "".join(traceback.format_exception(error))
+        log.debug("“%s” failed at a request: %s", id, told)
