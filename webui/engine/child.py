@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import IO, Final
 
 from webui.core.errors import EngineError
-from webui.engine.wire import Frame, FrameWriter, read_frames
+from webui.core.frames import Frame, FrameWriter, read_frames
 
 log = logging.getLogger(__name__)
 

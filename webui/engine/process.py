@@ -14,9 +14,10 @@ from webui.core.codec import to_json
 from webui.core.engine import EngineState, EngineStatus, Work
 from webui.core.errors import EngineDied, EngineError, EngineHung
 from webui.core.events import Alive, Ask, EngineEvent, Loading, Progress
+from webui.core.frames import Frame
 from webui.engine.asking import Answer, Events, handed_on, unanswered
 from webui.engine.child import Child
-from webui.engine.wire import Frame, pack_answer, unpack_error, unpack_event
+from webui.engine.wire import pack_answer, unpack_error, unpack_event
 
 log = logging.getLogger(__name__)
 

@@ -22,16 +22,10 @@ from webui.core.codec import from_json
 from webui.core.engine import Work
 from webui.core.errors import EngineDied
 from webui.core.events import Ask
+from webui.core.frames import Frame, FrameWriter, read_frames
 from webui.engine.asking import Answer, resumed
 from webui.engine.inprocess import InProcessEngine
-from webui.engine.wire import (
-    Frame,
-    FrameWriter,
-    pack_error,
-    pack_event,
-    read_frames,
-    unpack_answer,
-)
+from webui.engine.wire import pack_error, pack_event, unpack_answer
 
 HEARTBEAT_S: Final = 1.0
 ENDING_WAITS: Final = ("answer", "cancel", "close")
