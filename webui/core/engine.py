@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from webui.core.errors import InvalidRequest
 from webui.core.events import EngineEvent
 from webui.core.model import ModelInfo, ModelKind
+from webui.core.person import Role
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest, InputId
 
@@ -72,6 +73,10 @@ class Work:
     without the others. Always so on a CPU."""
     extensions: tuple[UsedExtension, ...] = ()
     legacy: Legacy | None = None
+    job: str = ""
+    """The id of the job that it belongs to; only extensions are told."""
+    role: Role = Role.OWNER
+    """That of the person whose job it is."""
 
     def file(self, kind: ModelKind, ref: str, field: str) -> ModelInfo:
         """The file that the recipe calls `ref`. Raises InvalidRequest for `field`."""

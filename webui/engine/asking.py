@@ -7,19 +7,30 @@ An Ask goes out like any event; the answer comes back by the generator's `send` 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Generator
-from typing import Final
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Final, Protocol
 
 from webui.core.engine import Work
 from webui.core.errors import GessoError, InvalidRequest
 from webui.core.events import Ask, EngineEvent
 
+if TYPE_CHECKING:
+    from webui.engine.extensions.calls import Participant
+
 Events = Generator[EngineEvent, Work | None, None]
 """Of one batch."""
 Answer = Work | GessoError | None
 """What an event was answered with; None for all that are no Ask."""
-Paint = Callable[[Work], Events]
-"""An engine's own way to make a batch."""
+
+
+class Paint(Protocol):
+    """An engine's own way to make a batch."""
+
+    def __call__(self, work: Work, others: Iterable[Participant] = ()) -> Events:
+        """Its events. `others` have hooks for it beside the extensions that the work names."""
+        ...
+
+
 TakeOver = Callable[[Work, Paint], Events]
 """Makes a batch with what an engine can do."""
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops
 from webui.core.errors import InvalidRequest, UnreadablePicture
 from webui.core.recipe import Recipe
 from webui.core.request import InputId, Mask, MaskArea, MaskContent, Outpaint, ResizeMode
+from webui.extend.steps import MaskOverlay
 from webui.imaging.colors import corrected
 from webui.imaging.fill import filled
 from webui.imaging.fit import fit, flatten, reshape
@@ -41,6 +42,9 @@ OUTPAINT_CONTENT: Final = MaskContent.ORIGINAL
 
 Inputs = Mapping[InputId, Path]
 Finish = Callable[[Image.Image], Image.Image]
+Overlay = Callable[[Image.Image, Image.Image, Image.Image], MaskOverlay]
+"""What is laid over a source and where: the painted picture, the source, the mask ("L"), all of one
+size, as extensions want them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +63,24 @@ class Canvas:
     finish: Finish = lambda painted: painted
 
 
-def make_canvas(recipe: Recipe, inputs: Inputs) -> Canvas:
+def plainly(painted: Image.Image, source: Image.Image, mask: Image.Image) -> MaskOverlay:
+    """The Overlay of pictures that no extension looks at."""
+    return MaskOverlay(painted=painted, source=source, mask=mask)
+
+
+def make_canvas(recipe: Recipe, inputs: Inputs, overlay: Overlay = plainly) -> Canvas:
     """The canvas of a recipe. Raises InvalidRequest when a picture it names can't be used."""
     if recipe.source is None:
         return Canvas()
     picture = flatten(_open(inputs, "source.image", recipe.source.image))
     mask = None if recipe.mask is None else _mask(inputs, recipe.mask, picture.size)
     if recipe.outpaint is not None:
-        return _outpainted(recipe, recipe.outpaint, picture, mask)
+        return _outpainted(recipe, recipe.outpaint, picture, mask, overlay)
     if recipe.mask is None or mask is None:
         return _unmasked(recipe, picture, recipe.source.resize_mode)
     if recipe.mask.area is MaskArea.MASKED:
-        return _masked_part(recipe, recipe.mask.padding, picture, mask)
-    return _whole(recipe, recipe.source.resize_mode, picture, mask)
+        return _masked_part(recipe, recipe.mask.padding, picture, mask, overlay)
+    return _whole(recipe, recipe.source.resize_mode, picture, mask, overlay)
 
 
 def _unmasked(recipe: Recipe, picture: Image.Image, mode: ResizeMode) -> Canvas:
@@ -81,14 +90,16 @@ def _unmasked(recipe: Recipe, picture: Image.Image, mode: ResizeMode) -> Canvas:
     return Canvas(source=_source(picture, recipe, mode), finish=finish)
 
 
-def _whole(recipe: Recipe, mode: ResizeMode, picture: Image.Image, mask: Image.Image) -> Canvas:
+def _whole(
+    recipe: Recipe, mode: ResizeMode, picture: Image.Image, mask: Image.Image, overlay: Overlay
+) -> Canvas:
     shown = fit(picture, recipe.width, recipe.height, _visible(mode))
     fitted = fit_mask(mask, recipe.width, recipe.height, mode)
     content = _content(recipe)
 
     def finish(painted: Image.Image) -> Image.Image:
         painted = _recolored(recipe, painted, shown, fitted)
-        return paste_back(shown, painted, _alpha(recipe, shown, painted, fitted))
+        return _laid(overlay(painted, shown, _alpha(recipe, shown, painted, fitted)))
 
     # a fill needs the mask on the picture, so it is laid into what is seen of it
     source = shown if content is MaskContent.FILL else _source(picture, recipe, mode)
@@ -97,7 +108,9 @@ def _whole(recipe: Recipe, mode: ResizeMode, picture: Image.Image, mask: Image.I
     )
 
 
-def _masked_part(recipe: Recipe, padding: int, picture: Image.Image, mask: Image.Image) -> Canvas:
+def _masked_part(
+    recipe: Recipe, padding: int, picture: Image.Image, mask: Image.Image, overlay: Overlay
+) -> Canvas:
     """The mask's surroundings at the recipe's size; the result has the size of the picture."""
     size = (recipe.width, recipe.height)
     box = masked_area(mask, *size, padding)
@@ -108,7 +121,8 @@ def _masked_part(recipe: Recipe, padding: int, picture: Image.Image, mask: Image
     def finish(painted: Image.Image) -> Image.Image:
         painted = _recolored(recipe, painted, shown, fitted)
         back = reshape(painted, box.width, box.height, ResizeMode.CROP)
-        return paste_part(picture, back, _part_alpha(recipe, part, back, mask.crop(box)), box)
+        laid = _laid(overlay(back, part, _part_alpha(recipe, part, back, mask.crop(box))))
+        return paste_part(picture, laid, Image.new("L", laid.size, 255), box)
 
     return Canvas(
         source=_begun(shown, fitted, content), mask=fitted, content=content, finish=finish
@@ -116,7 +130,11 @@ def _masked_part(recipe: Recipe, padding: int, picture: Image.Image, mask: Image
 
 
 def _outpainted(
-    recipe: Recipe, outpaint: Outpaint, picture: Image.Image, drawn: Image.Image | None
+    recipe: Recipe,
+    outpaint: Outpaint,
+    picture: Image.Image,
+    drawn: Image.Image | None,
+    overlay: Overlay,
 ) -> Canvas:
     """The source in its own size with new sides, and what a mask on it covers besides."""
     size = (recipe.width, recipe.height)
@@ -131,9 +149,13 @@ def _outpainted(
 
     def finish(painted: Image.Image) -> Image.Image:
         painted = _recolored(recipe, painted, shown, mask)
-        return paste_back(shown, painted, overlay_alpha(mask)).crop(result)
+        return _laid(overlay(painted, shown, overlay_alpha(mask))).crop(result)
 
     return Canvas(source=_begun(shown, mask, content), mask=mask, content=content, finish=finish)
+
+
+def _laid(overlay: MaskOverlay) -> Image.Image:
+    return paste_back(overlay.source, overlay.painted, overlay.mask)
 
 
 def _check_outpaint(recipe: Recipe, outpaint: Outpaint, source_size: tuple[int, int]) -> None:

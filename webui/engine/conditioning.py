@@ -12,6 +12,7 @@ from PIL import Image
 
 from webui.core.request import Emphasis
 from webui.engine.architectures.text import NO_EMBEDDINGS, Manner, Text, TextEncoder, Vectors
+from webui.engine.extensions.latents import EditText
 from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT
 from webui.prompting.prompt import Part, parse
 from webui.prompting.schedule import Stage, schedule
@@ -77,6 +78,7 @@ class PromptEncoder:
         embeddings: Mapping[str, Vectors] = NO_EMBEDDINGS,
         pictures: tuple[Image.Image, ...] = (),
         begin: Callable[[], None] | None = None,
+        edit: EditText | None = None,
     ) -> ConditioningPlan:
         """What the prompts say at each call of a run, all of it encoded now.
 
@@ -84,7 +86,8 @@ class PromptEncoder:
         the first pass (its steps times its sampler's calls per step). `embeddings` by name;
         `pictures` are what a text encoder with eyes is shown.
         `clip_skip` counts as A1111 does: 1 is the last layer. `begin` is called before the first
-        text that is not known yet, if there is one. Raises InvalidRequest.
+        text that is not known yet, if there is one. `edit` may change each text after it was
+        encoded. Raises InvalidRequest.
         """
         self._begin = begin
         manner = Manner(
@@ -97,7 +100,8 @@ class PromptEncoder:
             (unwanted,) = parse(negative, NEGATIVE_PROMPT, is_negative=True).parts
             tracks.append(schedule(unwanted.nodes, calls, before))
         stages = [
-            (end, self._conditioning(parts, texts, manner)) for end, texts in _together(tracks)
+            (end, self._conditioning(parts, texts, manner, edit))
+            for end, texts in _together(tracks)
         ]
         return ConditioningPlan(stages=tuple(stages))
 
@@ -110,7 +114,11 @@ class PromptEncoder:
         return self._encode(text, Manner(clip_skip=clip_skip), PROMPT)
 
     def _conditioning(
-        self, parts: Sequence[Part], texts: Sequence[str], manner: Manner
+        self,
+        parts: Sequence[Part],
+        texts: Sequence[str],
+        manner: Manner,
+        edit: EditText | None,
     ) -> Conditioning:
         """The parts' texts at one step; behind them the negative one where there is guidance. The
         shorter ones are filled up."""
@@ -118,6 +126,11 @@ class PromptEncoder:
         encoded = [
             self._encode(text, manner, field) for text, field in zip(texts, fields, strict=False)
         ]
+        if edit is not None:
+            encoded = [
+                edit(each, text, field == NEGATIVE_PROMPT)
+                for each, text, field in zip(encoded, texts, fields, strict=False)
+            ]
         length = max(each.length for each in encoded)
         filled = [self._lengthen(each, length, manner) for each in encoded]
         positive = [

@@ -21,6 +21,7 @@ from webui.engine.caching.choice import FIELD, Caches
 from webui.engine.caching.question import Question, Row
 from webui.engine.caching.reuse import Reuse
 from webui.engine.conditioning import Conditioning
+from webui.engine.extensions.steps import StepHooks
 from webui.engine.graphs.runner import Runner
 from webui.engine.guidance import load_features
 from webui.engine.guidance.feature import Answer, Effect, Moment, Round, changes_network, looks_on
@@ -73,6 +74,7 @@ class Denoiser:
         image_guidance: float | None = None,
         first_call: int = 0,
         step_cache: StepCache | None = None,
+        hooks: StepHooks | None = None,
     ) -> None:
         """`calls_total`: how often the sampler will call, all in all; `first_call`: how often it
         has before, when this denoiser takes over within a run.
@@ -81,11 +83,12 @@ class Denoiser:
         depends on its batch in any bit; otherwise all at once. `extra_channels`: what the network
         sees beside the latents, (1 or B, n, h, w). `image_guidance`: how far the guess goes from
         what the network says without seeing them, for those that edit. `step_cache`: how
-        much of the network may be left out. Raises InvalidRequest when the network lacks what the
-        guidance or the cache needs.
+        much of the network may be left out. `hooks`: what extensions do at each call. Raises
+        InvalidRequest when the network lacks what the guidance or the cache needs.
         """
         self.calls = first_call
         self._calls_total: Final = max(1, calls_total)
+        self._hooks: Final = hooks
         self._plan: Final = plan
         self._guidance_scale: Final = guidance_scale
         self._image_guidance: Final = image_guidance
@@ -105,18 +108,34 @@ class Denoiser:
     def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """The guided guess, and the one without guidance; without a negative prompt that is the
         first positive one's."""
-        moment = Moment(call=self.calls, calls_total=self._calls_total, sigma=sigma)
+        call, hooks = self.calls, self._hooks
+        if hooks is not None:
+            x, sigma = hooks.before(x, sigma, call)
+        moment = Moment(call=call, calls_total=self._calls_total, sigma=sigma)
         self.calls += 1
         with ExitStack() as patches:
             for effect in self._effects:
                 patches.enter_context(effect.patch(moment))
             round = self._round(x, moment)
-            guess = round.guided(round.scale)
+            guess = self._guided(round)
             if self._image_guidance is not None:
                 guess = guess + (self._image_guidance - 1) * self._seen(round)
             for effect in self._effects:
                 guess = effect.apply(round, guess)
+        if hooks is not None:
+            guess = hooks.after(x, sigma, call, guess)
         return guess, round.base.clean
+
+    def _guided(self, round: Round) -> Tensor:
+        """The prompts' answers put together, by an extension where one wants to."""
+        guess, moment = round.guided(round.scale), round.moment
+        if self._hooks is None or not self._hooks.guides:
+            return guess
+        first, *others = round.positives
+        cond = round.unguided if others or first.weight != 1 else first.clean
+        uncond = None if round.negative is None else round.negative.clean
+        guesses = (cond, uncond, guess)
+        return self._hooks.combined(round.x, moment.sigma, moment.call, round.scale, guesses)
 
     def _round(self, x: Tensor, moment: Moment) -> Round:
         """The prompts' answers: cond first, uncond last, as A1111 has them."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,11 +20,15 @@ from PIL import Image
 
 from webui.core.codec import decode
 from webui.core.engine import EngineState, EngineStatus, Work
+from webui.core.errors import ExtensionFailed
 from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
 from webui.core.recipe import Recipe
 from webui.core.request import Noise
 from webui.engine.asking import LEGACY, Events, take_over
-from webui.engine.canvas import Inputs, make_canvas
+from webui.engine.canvas import Inputs, Overlay, make_canvas
+from webui.engine.extensions.calls import Calls, Participant
+from webui.engine.extensions.loading import Loader
+from webui.engine.extensions.pictures import HOOKS, finished, overlaid
 from webui.engine.extras_fit import cropped, enlarged_size, open_source
 from webui.engine.faults import AT_LOADING, AT_START, Fault, Faults
 from webui.engine.hires_size import hires_size
@@ -73,6 +78,7 @@ class FakeEngine:
         self._load_seconds: Final = load_seconds
         self._faults: Final = faults or Faults()
         self._legacy: Final = legacy
+        self._extensions: Final = Loader()
         self._state = EngineState.STARTING
         self._model = ""
         self._on_change: Callable[[], None] = lambda: None
@@ -104,12 +110,25 @@ class FakeEngine:
         finally:
             self._enter(EngineState.READY)
 
-    def _paint(self, work: Work) -> Events:
+    def _paint(self, work: Work, others: Iterable[Participant] = ()) -> Events:
+        """With those hooks of extensions that need no tensors."""
+        calls = self._extensions.calls(work, HOOKS, others)
+        try:
+            yield from finished(calls, self._draw(work, calls))
+        except ExtensionFailed:
+            yield from calls.told()
+            raise
+
+    def _draw(self, work: Work, calls: Calls) -> Iterator[EngineEvent]:
         yield from self._load(work)
-        pictures = [_make(recipe, work.inputs) for recipe in work.recipes]
+        overlay = partial(overlaid, calls)
+        pictures, facts = [], []
+        for recipe in work.recipes:
+            pictures.append(_make(recipe, work.inputs, overlay))
+            facts.append({"device": DEVICE, **calls.facts()})
         yield from self._steps(work, pictures)
         for index, picture in enumerate(pictures):
-            yield ImageReady(index=index, image=picture, facts={"device": DEVICE})
+            yield ImageReady(index=index, image=picture, facts=facts[index])
 
     def _enter(self, state: EngineState) -> None:
         self._state = state
@@ -145,19 +164,19 @@ def _steps(recipe: Recipe) -> int:
     return recipe.steps + (0 if recipe.hires is None else recipe.hires.steps or recipe.steps)
 
 
-def _make(recipe: Recipe, inputs: Inputs) -> Image.Image:
+def _make(recipe: Recipe, inputs: Inputs, overlay: Overlay) -> Image.Image:
     """What the recipe asks for: a painted picture, or one that is there already, enlarged."""
     if recipe.extras is None:
-        return _paint(recipe, inputs)
+        return _paint(recipe, inputs, overlay)
     source = open_source(recipe.extras, inputs)
     larger = source.resize(enlarged_size(source.size, recipe, recipe.extras))
     return cropped(larger, recipe, recipe.extras)
 
 
-def _paint(recipe: Recipe, inputs: Inputs) -> Image.Image:
+def _paint(recipe: Recipe, inputs: Inputs, overlay: Overlay) -> Image.Image:
     """The pattern; over a source as strong as the denoising, within a mask if there is one."""
     pattern = _pattern(recipe, *_painted_size(recipe))
-    canvas = make_canvas(recipe, inputs)
+    canvas = make_canvas(recipe, inputs, overlay)
     if canvas.source is None or recipe.source is None:
         return canvas.finish(pattern)
     source = canvas.source.resize(pattern.size)

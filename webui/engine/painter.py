@@ -5,7 +5,8 @@ To be run in one thread under torch.inference_mode. Closing the generator ends t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,14 @@ import torch
 from torch import Tensor
 
 from webui.core.engine import Work
-from webui.core.errors import EngineDied, EngineError, GessoError, ModelUnreadable, OutOfMemory
+from webui.core.errors import (
+    EngineDied,
+    EngineError,
+    ExtensionFailed,
+    GessoError,
+    ModelUnreadable,
+    OutOfMemory,
+)
 from webui.core.events import EngineEvent, ImageReady
 from webui.core.recipe import Recipe
 from webui.engine.asking import Events
@@ -23,6 +31,10 @@ from webui.engine.attention import choose_attention
 from webui.engine.autoencoder import note_of
 from webui.engine.canvas import Canvas, make_canvas
 from webui.engine.device import Device
+from webui.engine.extensions.calls import Calls, Participant
+from webui.engine.extensions.latents import decoded_by, edited_latents
+from webui.engine.extensions.loading import Loader
+from webui.engine.extensions.pictures import finished, overlaid
 from webui.engine.extras import work_on
 from webui.engine.graphs.choice import make_compiler
 from webui.engine.hires import enlarged, upscaling_steps
@@ -33,7 +45,7 @@ from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.bench import Bench, Group, make_bench
 from webui.engine.passes.meter import Meter
 from webui.engine.passes.pixels import decoded
-from webui.engine.passes.plan import batch_key, passes_of
+from webui.engine.passes.plan import Pass, batch_key, passes_of
 from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
 from webui.engine.pipeline_manager import Pipeline, PipelineManager
@@ -84,19 +96,27 @@ class Painter:
         self._converter: Final = Converter(None if state is None else state / CONVERTED)
         self._samplers: Final = samplers
         self._schedules: Final = schedules
+        self._extensions: Final = Loader()
         versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
         ways = {} if device.is_cpu else {"attention": attention.kind}
         ways |= {"matrices": "float8_e4m3fn"} if is_fp8 else {}
         self._facts: Final[Mapping[str, str]] = {**device.facts(), **ways, **versions}
 
-    def paint(self, work: Work) -> Events:
-        """The events of one batch, as core's Engine.generate gives them, but for Alive.
+    def paint(self, work: Work, others: Iterable[Participant] = ()) -> Events:
+        """The events of one batch, as core's Engine.generate gives them, but for Alive. `others`
+        have hooks for it beside the extensions of the work.
 
-        Raises InvalidRequest, ModelUnreadable, OutOfMemory, EngineDied.
+        Raises InvalidRequest, ModelUnreadable, OutOfMemory, EngineDied; ExtensionFailed when an
+        extension ended the job.
         """
         failure: EngineError | None = None
+        calls = self._extensions.calls(work, others=others, is_fatal=_is_of_device)
         try:
-            yield from self._paint((yield from made_safe(work, self._converter)))
+            safe = yield from made_safe(work, self._converter)
+            yield from finished(calls, self._paint(safe, calls))
+        except ExtensionFailed:
+            yield from calls.told()
+            raise
         except GessoError:
             raise
         except (RuntimeError, MemoryError) as error:
@@ -107,7 +127,7 @@ class Painter:
             free_memory()
             raise failure
 
-    def _paint(self, work: Work) -> Iterator[EngineEvent]:
+    def _paint(self, work: Work, calls: Calls) -> Iterator[EngineEvent]:
         """Names are looked up before a model is loaded, so that a wrong one is refused at once."""
         if work.recipes[0].extras is not None:
             yield from self._work_on_pictures(work)
@@ -117,12 +137,20 @@ class Painter:
         known = self._history.of(key)
         thrift, peak = Thrift(self.manager, known.frugality), known.peak_bytes
         bench = make_bench(
-            self.device, self.manager, self._samplers, self._schedules, work, passes, thrift, peak
+            self.device,
+            self.manager,
+            self._samplers,
+            self._schedules,
+            work,
+            passes,
+            thrift,
+            calls,
+            peak,
         )
         yield from bench.load()
         self.last_model.note(work.model)
         pipeline = bench.pipeline(work.model)
-        canvas = make_canvas(work.recipes[0], work.inputs)
+        canvas = make_canvas(work.recipes[0], work.inputs, partial(overlaid, calls))
         is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)
         groups = self._groups(work, is_adaptive)
         steps = sum(bench.walk(each).steps for each in passes)
@@ -148,27 +176,39 @@ class Painter:
         first, *later = passes_of(group.recipes[0], bench.work)
         last = first
         latents = yield from walk_pass(bench, meter, group, first, start)
+        calls = bench.calls
         for second in later:
+            latents = edited_latents(calls, "hires_before", latents, group.recipes)
             source = yield from enlarged(bench, meter, last, second, latents)
             larger = Start(canvas=Canvas(), source=source)
             latents = yield from walk_pass(bench, meter, group, second, larger)
             last = second
-        self._check_numbers(bench.work, latents)
+        latents = edited_latents(calls, "latents_final", latents, group.recipes)
+        self._check_numbers(bench, latents)
         pipeline = bench.pipeline(last.model)
-        for index, latent in zip(group.indexes, latents, strict=True):
+        for index, recipe, latent in zip(group.indexes, group.recipes, latents, strict=True):
             with bench.tiled(pipeline, last.recipe):
-                picture = decoded(bench, pipeline, latent)
+                picture = decoded_by(calls, latent, recipe, _size(last, start))
+                picture = picture or decoded(bench, pipeline, latent)
             facts = {**self._facts, **_notes(pipeline, bench)}
             yield ImageReady(index=index, image=start.canvas.finish(picture), facts=facts)
 
-    def _check_numbers(self, work: Work, latents: Tensor) -> None:
+    def _check_numbers(self, bench: Bench, latents: Tensor) -> None:
         """Broken weights, and good ones in a precision too small for them, would give black."""
-        if not bool(torch.isfinite(latents).all()):
-            raise ModelUnreadable(
-                work.model.name,
-                f"in {self._facts['precision']} it gives values that are no numbers. "
-                "Download it again, or look for another version.",
+        if bool(torch.isfinite(latents).all()):
+            return
+        model, precision = bench.work.model.name, self._facts["precision"]
+        if names := ", ".join(bench.calls.names):
+            raise ExtensionFailed(
+                names,
+                f"{model} with {names} gives values that are no numbers. Switch extensions off, "
+                "or set them lower.",
             )
+        raise ModelUnreadable(
+            model,
+            f"in {precision} it gives values that are no numbers. "
+            "Download it again, or look for another version.",
+        )
 
     def _groups(self, work: Work, is_adaptive: bool) -> list[Group]:
         """Which pictures go through the network together: neighbours with the same prompts.
@@ -185,6 +225,16 @@ class Painter:
             indexes, recipes = zip(*same, strict=True)
             groups.append(Group(indexes=indexes, recipes=recipes))
         return groups
+
+
+def _size(this: Pass, start: Start) -> tuple[int, int] | None:
+    """That a picture of a pass must have to go with a source; None where any will do."""
+    return None if start.canvas.source is None else (this.recipe.width, this.recipe.height)
+
+
+def _is_of_device(error: BaseException) -> bool:
+    """Whether an error within an extension's code is none of its own."""
+    return is_out_of_memory(error) or any(sign in str(error) for sign in DEVICE_LOST)
 
 
 def _words(recipe: Recipe) -> tuple[str, str]:

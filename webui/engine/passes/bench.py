@@ -16,6 +16,7 @@ from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.engine.architectures.text import Vectors
 from webui.engine.device import Device
+from webui.engine.extensions.calls import Calls
 from webui.engine.memory.need import steps_bytes
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
@@ -52,6 +53,7 @@ class Bench:
     work: Work
     models: Sequence[ModelInfo]
     thrift: Thrift
+    calls: Calls
     vae: ModelInfo | None = None
     peak_bytes: int = 0
     """What such batches have taken before, beside the weights."""
@@ -141,6 +143,7 @@ def make_bench(
     work: Work,
     passes: tuple[Pass, ...],
     thrift: Thrift,
+    calls: Calls,
     peak_bytes: int = 0,
 ) -> Bench:
     """The tools of a batch whose pictures take these passes. Raises InvalidRequest for names that
@@ -156,6 +159,7 @@ def make_bench(
         work=work,
         models=models_of(passes),
         thrift=thrift,
+        calls=calls,
         peak_bytes=peak_bytes,
         vae=None if vae is None else work.file(ModelKind.VAE, vae, "vae"),
         embeddings=_embeddings(work),

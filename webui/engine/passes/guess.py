@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from PIL import Image
@@ -14,6 +15,7 @@ from webui.core.request import Tiling
 from webui.engine.architectures.architecture import Frame
 from webui.engine.canvas import Canvas
 from webui.engine.denoise import Asked, Denoiser
+from webui.engine.extensions.steps import StepHooks, step_hooks
 from webui.engine.inpaint import extra_channels, image_guidance
 from webui.engine.latent_format import channels_of, scale_of
 from webui.engine.memory.thrift import Thrift
@@ -31,25 +33,34 @@ USUAL_CELL: Final = 8
 """Pixels along one side of a latent cell; all sizes are whole numbers of these."""
 
 
-def make_denoise(bench: Bench, this: Pass, canvas: Canvas, calls: int) -> Denoise:
+def make_denoise(
+    bench: Bench, this: Pass, canvas: Canvas, calls: int, recipes: Sequence[Recipe]
+) -> Denoise:
     """The guesses that a pass walks by, for a group of pictures with the same prompts.
 
     `calls`: how often the sampler will ask. Raises InvalidRequest and ModelUnreadable.
     """
-    first = _denoiser(bench, this, this.model, canvas, calls)
+    hooks = step_hooks(bench.calls, recipes, calls)
+    first = _denoiser(bench, this, this.model, canvas, calls, hooks)
     refiner, wanted = this.refiner, this.recipe.refiner
     if refiner is None or wanted is None or refiner.path == this.model.path:
         return first
 
     def second(calls_before: int) -> Denoise:
-        return _denoiser(bench, this, refiner, canvas, calls, calls_before)
+        return _denoiser(bench, this, refiner, canvas, calls, hooks, calls_before)
 
     levels = bench.pipeline(this.model).levels(this.recipe)
     return Relay(first, levels, wanted.switch_at, second)
 
 
 def _denoiser(
-    bench: Bench, this: Pass, model: ModelInfo, canvas: Canvas, calls: int, first_call: int = 0
+    bench: Bench,
+    this: Pass,
+    model: ModelInfo,
+    canvas: Canvas,
+    calls: int,
+    hooks: StepHooks | None,
+    first_call: int = 0,
 ) -> Denoise:
     pipeline, recipe = bench.pipeline(model), this.recipe
     pictures = _looked_at(pipeline, canvas, recipe)
@@ -68,6 +79,7 @@ def _denoiser(
         image_guidance=image_guidance(_channels(pipeline), canvas, recipe),
         first_call=first_call,
         step_cache=recipe.step_cache,
+        hooks=hooks,
     )
     return _Patched(denoiser, pipeline.patcher, calls)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -11,12 +12,20 @@ from torch.nn.functional import interpolate
 from webui.engine.canvas import Canvas
 from webui.engine.inpaint import begin, mask_latent
 from webui.engine.latent_format import channels_of, scale_of
-from webui.engine.noise import PictureNoise, Shape
+from webui.engine.noise import Shape
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.pixels import encoded
 from webui.engine.passes.plan import Pass
 from webui.engine.pipeline_manager import Pipeline
 from webui.samplers.sampler import Sampler
+
+
+class FirstNoise(Protocol):
+    """What the pictures of a pass begin with."""
+
+    def first(self) -> Tensor:
+        """Noise of spread 1, (B, C, h, w)."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +58,7 @@ def latent_shape(this: Pass, pipeline: Pipeline) -> Shape:
 
 
 def first_latents(
-    this: Pass, start: Start, noise: PictureNoise, sampler: Sampler, sigma: float
+    this: Pass, start: Start, noise: FirstNoise, sampler: Sampler, sigma: float
 ) -> Tensor:
     """What a pass begins with, (B, 4, h, w): the noise at its first level, and the source in it."""
     drawn, recipe = noise.first(), this.recipe

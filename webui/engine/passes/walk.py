@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from torch import Tensor
 
 from webui.core.events import EngineEvent
+from webui.core.recipe import Recipe
 from webui.engine.device_memory import forget_peak, peak_bytes
+from webui.engine.extensions.latents import HookedNoise, first_batch
 from webui.engine.graphs.pace import Pace
 from webui.engine.inpaint import masked, settle
 from webui.engine.latent_format import scale_of
@@ -32,6 +34,7 @@ def walk_pass(
     walk = bench.walk(this)
     noise = _noise(bench, this, group, walk, pipeline)
     x = first_latents(this, start, noise, sampler, walk.sigmas[0])
+    x = first_batch(bench.calls, x, group.recipes, walk.sigmas)
     if walk.steps:
         run = Run(
             sigmas=walk.sigmas,
@@ -41,7 +44,8 @@ def walk_pass(
         )
         pace = Pace(bench.manager.device)
         with bench.walking(this):
-            denoise = _denoise(bench, this, start, walk.steps * sampler.calls_per_step)
+            calls = walk.steps * sampler.calls_per_step
+            denoise = _denoise(bench, this, start, calls, group.recipes)
             started = time.monotonic()
             forget_peak(bench.manager.device)
             for step in sampler.sample(denoise, x, run):
@@ -52,7 +56,6 @@ def walk_pass(
                     yield from bench.previews(pipeline, group, step.denoised)
         taken = peak_bytes(bench.manager.device) - bench.manager.weights_bytes
         bench.thrift.steps_bytes = max(bench.thrift.steps_bytes, taken)
-        calls = walk.steps * sampler.calls_per_step
         pipeline.seconds_per_call = (time.monotonic() - started) / calls
     meter.end_pass(walk.steps)
     if sampler.is_variance_preserving:
@@ -62,14 +65,22 @@ def walk_pass(
     return settle(this.recipe, start.source, x, start.mask)
 
 
-def _noise(bench: Bench, this: Pass, group: Group, walk: Walk, pipeline: Pipeline) -> PictureNoise:
+def _noise(
+    bench: Bench, this: Pass, group: Group, walk: Walk, pipeline: Pipeline
+) -> PictureNoise | HookedNoise:
     """From the same seeds in each pass, as A1111 does."""
     device, scale = bench.manager.device, scale_of(pipeline.components.vae)
-    return PictureNoise(group.recipes, latent_shape(this, pipeline), device, walk.span, scale)
+    shape = latent_shape(this, pipeline)
+    noise = PictureNoise(group.recipes, shape, device, walk.span, scale)
+    if not bench.calls.has("noise"):
+        return noise
+    return HookedNoise(noise, noise.first, bench.calls, group.recipes)
 
 
-def _denoise(bench: Bench, this: Pass, start: Start, calls: int) -> Denoise:
-    denoise = make_denoise(bench, this, start.canvas, calls)
+def _denoise(
+    bench: Bench, this: Pass, start: Start, calls: int, recipes: Sequence[Recipe]
+) -> Denoise:
+    denoise = make_denoise(bench, this, start.canvas, calls, recipes)
     if start.source is None or start.mask is None:
         return denoise
     return masked(denoise, this.recipe, start.source, start.mask)

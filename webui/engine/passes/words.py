@@ -9,6 +9,7 @@ from PIL import Image
 from webui.core.engine import Work
 from webui.core.model import ModelInfo, ModelKind
 from webui.engine.conditioning import ConditioningPlan
+from webui.engine.extensions.latents import text_editor
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.plan import Pass
 from webui.engine.patcher import NetworkUse
@@ -45,6 +46,7 @@ def tell(
         embeddings={**pipeline.patcher.embeddings, **bench.embeddings},
         pictures=pictures if pipeline.architecture.has_eyes else (),
         begin=partial(bench.bring_words, pipeline),
+        edit=text_editor(bench.calls),
     )
     return bench.thrift.whole(plan)
 
