@@ -14,6 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted([*ROOT.glob("*.py"), *(ROOT / "webui").rglob("*.py")])
+FOREIGN = ROOT / "webui" / "compat" / "root"
+"""Modules that scripts written for another program import: state in modules is their interface."""
 MAX_FUNCTION_LINES = 50
 MAX_FILE_LINES = 450
 
@@ -63,6 +65,7 @@ def test_no_mutable_module_constant() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in SOURCES
+        if FOREIGN not in path.parents
         for node in _tree(path).body
         if isinstance(node, ast.Assign | ast.AnnAssign)
         and isinstance(node.value, mutable)
