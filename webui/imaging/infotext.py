@@ -40,6 +40,8 @@ SCRIPT_KEYS: Final = (
     *(f"{axis} {part}" for axis in "XYZ" for part in ("Type", "Values")),
 )
 """What a grid says of the script that made it."""
+IN_TEXT: Final = "text:"
+"""Facts whose names begin so were written by extensions to stand in the text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +64,14 @@ class Infotext:
 
 def write_infotext(recipe: Recipe, labels: Labels, facts: Mapping[str, str] | None = None) -> str:
     """The text that A1111 would write for this picture, where it has words for it. Of the `facts`
-    beside the recipe, those of a grid's script (SCRIPT_KEYS) stand in it."""
+    beside the recipe, those of a grid's script (SCRIPT_KEYS) and of extensions (IN_TEXT) stand in
+    it."""
     settings = {key: value for key, value in _settings(recipe, labels) if value is not None}
     version = settings.pop("Version")
     settings |= {key: facts[key] for key in SCRIPT_KEYS if facts and key in facts}
+    for key, value in (facts or {}).items():
+        if key.startswith(IN_TEXT) and (name := key.removeprefix(IN_TEXT)) not in settings:
+            settings[name] = value
     settings["Version"] = version
     return join_infotext(
         Infotext(prompt=recipe.prompt, negative_prompt=recipe.negative_prompt, settings=settings)
