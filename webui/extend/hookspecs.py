@@ -110,6 +110,13 @@ class WebHooks:
         """Tabs of the page."""
 
     @spec
+    def tab_run(
+        self, tab: str, picture: Image.Image | None, inputs: Inputs, ctx: Context
+    ) -> Image.Image | str | None:
+        """The button of a tab that extension.toml declares was pressed: give back a picture or a
+        text."""
+
+    @spec
     def ui_accordion(self, page: Page, mode: str) -> dict[str, Any] | None:
         """Draw the extension's group of controls itself: input id -> Gradio component."""
 

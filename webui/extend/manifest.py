@@ -49,6 +49,18 @@ class Permission:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeclaredTab:
+    """A tab with a place for a picture, controls and a button. The hook `tab_run` answers it."""
+
+    id: str
+    title: Annotated[str, MaxLen(100)]
+    button: Annotated[str, MaxLen(100)] = "Run"
+    takes_picture: bool = True
+    inputs: tuple[str, ...] = ()
+    """Ids of declared inputs that are shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """extension.toml, checked. Unknown keys are refused, so that a typing error is seen."""
 
@@ -70,6 +82,8 @@ class Manifest:
     run: RunMode = RunMode.INPROCESS
     inputs: tuple[Mapping[str, Any], ...] = ()
     """Declared inputs, for extensions that run in a worker."""
+    tabs: tuple[DeclaredTab, ...] = ()
+    """Tabs of an extension that runs in a worker, where Gradio is out of reach."""
     requires: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
     before: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,8 +16,8 @@ from webui.core.registry import Registry, discover
 class Upscaler:
     """One row in upscalers/. `label` is A1111's name.
 
-    It resamples pixels with `filter`, or latents with torch's `interpolation`; latents are
-    enlarged in the second pass of a hires fix only.
+    It resamples pixels with `filter` or `enlarge`, or latents with torch's `interpolation`;
+    latents are enlarged in the second pass of a hires fix only.
     """
 
     id: str
@@ -25,6 +26,8 @@ class Upscaler:
     interpolation: str | None = None
     is_smoothed: bool = False
     """With `interpolation`: antialiased."""
+    enlarge: Callable[[Image.Image, tuple[int, int]], Image.Image] | None = None
+    """Extensions' way: the picture in a size (width, height), or in one near it."""
 
     @property
     def is_latent(self) -> bool:
