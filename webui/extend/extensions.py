@@ -6,42 +6,45 @@ so that what an extension raises ends nowhere but here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
+from webui.core.codec import to_json
 from webui.core.engine import UsedExtension
-from webui.core.errors import NotFound
+from webui.core.errors import ExtensionFailed, NotFound
 from webui.core.model import ModelInfo
 from webui.core.person import Role
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
-from webui.extend.data import Words
-from webui.extend.extension import Extension
+from webui.extend.additions import Additions
+from webui.extend.aside import in_thread
+from webui.extend.bisection import Bisection
+from webui.extend.calls import told_failure
+from webui.extend.draft import Draft
+from webui.extend.extension import Extension, State
+from webui.extend.finding import Places
+from webui.extend.hookspecs import ENGINE_HOOKS
+from webui.extend.inputs import checked, named
+from webui.extend.job_hooks import JobHooks, Member
 from webui.extend.legacy import LegacyHost
-from webui.extend.registered import Attachment, Axis, Preprocessor, Routes, Tab, TextToken
+from webui.extend.loaded import ENABLED, WATCHING, Loaded
+from webui.extend.manifest import Kind
+from webui.extend.running import LOAD_S, Running, Safety
+from webui.extend.texts import Texts
+from webui.extend.values import RequestValues
+
+__all__ = ["Extensions", "Places", "Safety"]
+
+MOST_REMARKS: Final = 200
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Places:
-    """Folders. `data` holds what is remembered of extensions and their own data."""
-
-    shipped: Path
-    folder: Path
-    data: Path
-
-
-@dataclass(frozen=True, kw_only=True)
-class Safety:
-    """What keeps extensions off at this start. `only` and `off` hold ids."""
-
-    is_safe_mode: bool = False
-    only: frozenset[str] = frozenset()
-    off: frozenset[str] = frozenset()
-
-
-class Extensions:
+class Extensions(Additions):
     """The facade. Made by the Studio; `start` loads what is on."""
 
     def __init__(
@@ -49,114 +52,361 @@ class Extensions:
         places: Places,
         safety: Safety | None = None,
         open_legacy: Callable[[], LegacyHost] | None = None,
+        *,
+        load_s: float = LOAD_S,
     ) -> None:
-        """`open_legacy` makes the host of A1111's scripts when the first of them is on."""
+        """`open_legacy` makes the host of A1111's scripts when the first of them is on. Loading
+        one extension may take `load_s`."""
         self.places: Final = places
-        self._watchers: list[Callable[[bool], None]] = []
+        super().__init__(Running(places, safety or Safety(), open_legacy, load_s))
+        self._values: Final = RequestValues(self._running)
+        self._texts: Final = Texts(self._running)
+        self._remarks: Final[OrderedDict[str, tuple[str, ...]]] = OrderedDict()
+        """Who failed before the job was there, by the recipe."""
+
+    # Life
 
     def start(self) -> None:
         """Find all and load those that are on."""
+        self._running.start()
 
     def ready(self) -> None:
         """Tell them that the page is about to be served."""
+        self._running.ready()
 
     def close(self) -> None:
         """Tell them that the server ends, and let go of their code."""
+        self._running.close()
 
     def on_change(self, watcher: Callable[[bool], None]) -> None:
         """Call `watcher(is_page)` after each change: `is_page` when the page has to be drawn
         anew. In the thread that made the change."""
-        self._watchers.append(watcher)
+        self._running.on_change(watcher)
+
+    # What there is
 
     def all(self) -> tuple[Extension, ...]:
         """All that were found: those that are on in their order, then the others by name."""
-        return ()
+        on = [*self._running.on]
+        rest = sorted(
+            (id for id in self._running.found if id not in on),
+            key=lambda id: self._running.found[id].manifest.name.lower(),
+        )
+        return tuple(self._view(id) for id in (*on, *rest) if id in self._running.found)
 
     def get(self, id: str) -> Extension:
         """One of them. Raises NotFound."""
-        raise NotFound("extension", id)
+        if id not in self._running.found:
+            raise NotFound("extension", id)
+        return self._view(id)
 
     @property
     def legacy(self) -> LegacyHost | None:
         """A1111's scripts; None when no such extension is on."""
-        return None
+        return self._running.legacy
+
+    # Switching
 
     def enable(self, id: str) -> Extension:
         """Switch one on; failures that were counted are forgotten. How it went is in the state
         and the error of what is given back. Raises NotFound."""
+        self._running.switch(id, is_on=True)
         return self.get(id)
 
     def disable(self, id: str) -> Extension:
         """Switch one off. Raises NotFound."""
+        self._running.switch(id, is_on=False)
         return self.get(id)
 
     def reload(self, id: str) -> Extension:
-        """Read one's code anew. Raises NotFound."""
+        """Read one's manifest and code anew. Raises NotFound."""
+        self._running.reload(id)
         return self.get(id)
 
     def scan(self) -> None:
         """Look into the folders again: new ones appear, those that are gone are dropped."""
+        self._running.scan()
+
+    @property
+    def bisection(self) -> Bisection | None:
+        """The search for the one that makes trouble, if one is under way."""
+        return self._running.memory.now.bisection
+
+    def begin_bisection(self) -> None:
+        """Begin one: all are held back first."""
+        self._running.begin_search()
+
+    def answer_bisection(self, *, is_bad: bool) -> None:
+        """Whether the trouble is there with those that are on now."""
+        self._running.answer_search(is_bad=is_bad)
+
+    def end_bisection(self) -> None:
+        """Have all on again that were."""
+        self._running.search(None)
+
+    # Settings
 
     def settings(self, id: str) -> Mapping[str, Any]:
         """The values of one's own settings, defaults filled in. Raises NotFound."""
-        return {}
+        self.get(id)
+        return self._running.settings_of(id)
 
     def set_settings(self, id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Change some of them; all are given back. Raises NotFound, InvalidRequest."""
-        return {}
+        """Change some of them; all are given back. Raises NotFound, InvalidRequest that names
+        "settings.<input>"."""
+        self.get(id)
+        loaded = self._running.on.get(id)
+        inputs = loaded.settings_inputs if loaded is not None else ()
+        full = checked(inputs, {**self._running.settings_of(id), **values}, "settings")
+        self._running.memory.note(id, settings=full)
+        self._running.changed(is_page=False)
+        return MappingProxyType(full)
+
+    def data(self, id: str) -> Path:
+        """The folder for one's own data, which need not be there yet."""
+        return self._running.data_of(id)
+
+    # Calls
 
     def call(self, id: str, hook: str, /, **arguments: Any) -> Any:
         """What one extension's hook gives back; None if it has none. `ctx` is added. Raises
         ExtensionFailed after the failure was booked."""
-        return None
+        loaded = self._running.on.get(id)
+        if loaded is None:
+            return None
+        given = {"ctx": self._running.context(loaded), **arguments}
+        outcome = self._running.calls.call(loaded, hook, given)
+        if outcome.failure is not None:
+            raise ExtensionFailed(
+                id,
+                f"“{loaded.name}” failed at {hook}: {outcome.failure.message}. Look at its "
+                "traceback on the Extensions page.",
+            )
+        return outcome.value
+
+    def guard(self, id: str, what: str, run: Callable[[], T]) -> T:
+        """What `run` gives back: a function that an extension registered, for example a tab's.
+        Raises ExtensionFailed after the failure was booked."""
+        loaded = self._running.on.get(id)
+        if loaded is None:
+            return run()
+        outcome = self._running.calls.guarded(loaded, what, run)
+        if outcome.failure is not None:
+            raise ExtensionFailed(id, f"“{loaded.name}” failed: {outcome.failure.message}.")
+        result: T = outcome.value
+        return result
 
     def report(self, id: str, hook: str, error: str, seconds: float, job: str = "") -> None:
-        """Book a call that ran elsewhere; `error` is its traceback, empty when all went well."""
+        """Book a call that ran elsewhere; `error` is its traceback, empty when all went well. An
+        id may be that of a part of an extension."""
+        loaded = self._running.on.get(id.partition("/")[0])
+        if loaded is None:
+            return
+        loaded.seconds += seconds
+        if error:
+            self._running.failed(loaded, told_failure(hook, error, job))
 
-    def edited_request(
-        self, request: GenerationRequest, role: Role = Role.OWNER
-    ) -> GenerationRequest:
-        """The request after text tokens and `job_start`. Raises InvalidRequest: of a value that
-        doesn't fit, or the reason of a StopJob."""
-        return request
+    def job(
+        self,
+        job: str,
+        recipe: Recipe,
+        *,
+        role: Role = Role.OWNER,
+        progress: Callable[[float, str], None] = lambda fraction, note: None,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> JobHooks:
+        """The hooks of those that take part in a job, for as long as it lasts."""
+        context = {"job": job, "role": role, "progress": progress, "is_cancelled": is_cancelled}
+        notes = self._remarks.pop(_mark(recipe), ()) if self._remarks else ()
+        return JobHooks(
+            [*self._members(recipe.extensions, context)], self._running.calls, job, notes
+        )
+
+    def everyone(self) -> JobHooks:
+        """The hooks of all that are on, outside of jobs: `grid`, for example."""
+        members = [
+            Member(loaded=one, inputs=named({}), ctx=self._running.context(one))
+            for one in self._running.on.values()
+        ]
+        return JobHooks(members, self._running.calls)
+
+    # Requests
+
+    def draft(self, request: GenerationRequest, role: Role = Role.OWNER) -> Draft:
+        """A request on its way to being a job, after text tokens and `job_start`. Raises
+        InvalidRequest."""
+
+        def hooked(values: Mapping[str, Mapping[str, Any]]) -> JobHooks:
+            return JobHooks([*self._members(values, {"role": role})], self._running.calls)
+
+        tokens = [
+            (loaded, token)
+            for loaded in self._running.on.values()
+            for token in loaded.registered.get("register_text_tokens", ())
+        ]
+        return Draft(request, self._values, hooked, tokens, self._running.calls)
+
+    def remark(self, recipe: Recipe, draft: Draft) -> None:
+        """Keep what the pictures of a job will say of those that failed while it was drafted."""
+        if notes := tuple(draft.facts.values()):
+            self._remarks[_mark(recipe)] = notes
+            while len(self._remarks) > MOST_REMARKS:
+                self._remarks.popitem(last=False)
 
     def values(self, request: GenerationRequest) -> dict[str, dict[str, Any]]:
         """The full values of those that take part in a request: Recipe.extensions. Raises
         InvalidRequest for "extensions.<id>.<input>" and "script"."""
-        return {}
+        return self._values.of(request)
 
-    def edited_words(self, words: Words, values: Mapping[str, Mapping[str, Any]]) -> Words:
-        """The prompts of one picture after the `prompt` hooks of those that take part."""
-        return words
+    def known_values(
+        self, values: Mapping[str, Mapping[str, Any]]
+    ) -> tuple[dict[str, dict[str, Any]], tuple[str, ...]]:
+        """Of a picture's values those that can be used here, and in words what is missing."""
+        return self._values.known(values)
+
+    def has_script(self, id: str) -> bool:
+        """Whether an extension or a script of this id can take a job over."""
+        return self._values.has_script(id)
 
     def used_in_engine(self, recipe: Recipe) -> tuple[UsedExtension, ...]:
         """Those whose code the engine needs for this recipe: with hooks for it, or with the
-        sampler, schedule, upscaler or family that it names."""
-        return ()
+        sampler, schedule, upscaler or family that it names. Who is there for that only has an
+        input “enabled” that is False."""
+        named_parts = _parts_of(recipe)
+        return tuple(
+            self._used(loaded, recipe)
+            for id, loaded in self._running.on.items()
+            if not loaded.is_out
+            and loaded.found.kind is not Kind.A1111
+            and (
+                (id in recipe.extensions and loaded.hook_names & set(ENGINE_HOOKS))
+                or named_parts & _ids_of(loaded)
+            )
+        )
 
-    def tabs(self) -> tuple[tuple[str, Tab], ...]:
-        """Tabs, each with the id of its extension; A1111's are with `legacy`."""
-        return ()
+    def owner_of(self, kind: str, name: str) -> str:
+        """Whose a sampler, schedule or upscaler is that is not here because its extension is off:
+        a sentence; empty when nobody knows."""
+        wanted = name.strip().lower()
+        for id, kinds in self._running.memory.now.registered.items():
+            is_known = id in self._running.found and id not in self._running.on
+            if is_known and wanted in map(str.lower, kinds.get(kind, ())):
+                title = self._running.found[id].manifest.name
+                return f"It belongs to the extension “{title}”, which is off. Switch that on."
+        return ""
 
-    def attachments(self) -> tuple[tuple[str, Attachment], ...]:
-        """What is drawn at parts of the page."""
-        return ()
+    # Texts and events
 
-    def routers(self) -> tuple[tuple[str, Routes], ...]:
-        """Routes, to be served below /ext/<id>/."""
-        return ()
+    @property
+    def texts(self) -> Texts:
+        """Their inputs in the texts of pictures."""
+        return self._texts
 
-    def axes(self) -> tuple[tuple[str, Axis], ...]:
-        """Axes that `xyz_axes` added; those of declared inputs are in `webui.plans`."""
-        return ()
-
-    def preprocessors(self) -> tuple[tuple[str, Preprocessor], ...]:
-        """Makers of guiding pictures."""
-        return ()
-
-    def text_tokens(self) -> tuple[tuple[str, TextToken], ...]:
-        """Tags in prompts."""
-        return ()
+    def parsed(self, text: str, fields: Mapping[str, str]) -> dict[str, str]:
+        """The fields of a picture's text after all `infotext_parse` hooks, and A1111's scripts."""
+        found = self.everyone().fold(
+            "infotext_parse", "fields", dict(fields), _texts_only, text=text
+        )
+        legacy = self._running.legacy
+        return found if legacy is None else legacy.pasted(text, found)
 
     def model_changed(self, before: ModelInfo | None, now: ModelInfo | None) -> None:
         """Tell them that the engine holds another checkpoint; returns at once."""
+        hooks = self.everyone()
+        told = [("model_unloaded", before), ("model_loaded", now)]
+        calls = [(hook, model) for hook, model in told if model is not None and hooks.has(hook)]
+        if calls:
+
+            def tell() -> None:
+                for hook, model in calls:
+                    hooks.tell(hook, model=model)
+
+            in_thread("models of extensions", tell)
+
+    def _members(
+        self, values: Mapping[str, Mapping[str, Any]], context: Mapping[str, Any]
+    ) -> Iterator[Member]:
+        """Those with values, and those that only watch and have none."""
+        for id, loaded in self._running.on.items():
+            is_watching = not loaded.inputs and loaded.hooks.keys() & WATCHING
+            if id in values or is_watching:
+                yield Member(
+                    loaded=loaded,
+                    inputs=named(values.get(id, {})),
+                    ctx=self._running.context(loaded, **context),
+                )
+
+    def _used(self, loaded: Loaded, recipe: Recipe) -> UsedExtension:
+        takes_no_part = {each.id: each.default for each in loaded.inputs} | {ENABLED: False}
+        return UsedExtension(
+            id=loaded.id,
+            name=loaded.name,
+            file=loaded.code,
+            stamp=loaded.stamp,
+            data=self._running.data_of(loaded.id),
+            inputs=recipe.extensions.get(loaded.id, takes_no_part),
+            settings=dict(self._running.settings_of(loaded.id)),
+        )
+
+    def _view(self, id: str) -> Extension:
+        running = self._running
+        found, loaded, fault = running.found[id], running.on.get(id), running.fault(id)
+        state = State.ON if loaded is not None else State.OFF
+        return Extension(
+            id=id,
+            name=found.manifest.name,
+            manifest=found.manifest,
+            kind=found.kind,
+            folder=found.folder,
+            file=found.file,
+            origin=found.origin,
+            is_enabled=running.is_enabled(id),
+            state=fault.state if fault else state,
+            error=fault.error if fault else "",
+            traceback=fault.traceback if fault else "",
+            inputs=loaded.inputs if loaded else (),
+            settings_inputs=loaded.settings_inputs if loaded else (),
+            failures=running.memory.now.failures.get(id, ()),
+            seconds=loaded.seconds if loaded else 0.0,
+            hooks=loaded.hook_names if loaded else frozenset(),
+            registered=_names_of(loaded) if loaded else {},
+        )
+
+
+def _names_of(loaded: Loaded) -> dict[str, tuple[str, ...]]:
+    """What it adds, for people: names by kind."""
+    return {
+        hook.removeprefix("register_").rstrip("s"): tuple(map(_name_of, parts))
+        for hook, parts in loaded.registered.items()
+    }
+
+
+def _name_of(part: object) -> str:
+    names = (getattr(part, name, "") for name in ("label", "title", "name", "id", "anchor"))
+    return str(next(filter(None, names), type(part).__name__))
+
+
+def _parts_of(recipe: Recipe) -> AbstractSet[str]:
+    """The ids of samplers, schedules, upscalers and families that a recipe names."""
+    hires, extras = recipe.hires, recipe.extras
+    named = {recipe.sampler, recipe.schedule, recipe.model.family}
+    if hires is not None:
+        named |= {hires.sampler or "", hires.schedule or "", hires.upscaler}
+    if extras is not None:
+        named |= {extras.upscaler, extras.second_upscaler or ""}
+    return named - {""}
+
+
+def _ids_of(loaded: Loaded) -> AbstractSet[str]:
+    kinds = ("samplers", "schedules", "upscalers", "families")
+    return {part.id for kind in kinds for part in loaded.registered.get(f"register_{kind}", ())}
+
+
+def _mark(recipe: Recipe) -> str:
+    return hashlib.sha256(to_json(recipe).encode()).hexdigest()
+
+
+def _texts_only(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise TypeError(f"it gave back a {type(value).__name__}, not a dict")
+    return {str(key): str(text) for key, text in value.items()}
