@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import webui.ui.tabs
 from webui.core.person import CALLER, LOCAL_OWNER, Caller
 from webui.core.registry import discover
 from webui.studio import Studio
+from webui.ui.components.extension_tabs import attachments, extension_tabs
 from webui.ui.components.topbar import starter_notice, top_bar
 from webui.ui.keeper import PageKeeper
 from webui.ui.live import live
@@ -35,12 +36,15 @@ ICON: Final = Path(__file__).parent / "assets" / "icon.png"
 def build_page(studio: Studio, first_function: int = 0) -> gr.Blocks:
     """The whole page. Its events stay private: the API for programs is another one. Their
     functions are numbered from `first_function` on."""
-    with gr.Blocks(
-        title="Gesso",
-        fill_width=True,
-        analytics_enabled=False,
-        delete_cache=(HOUR_S, 24 * HOUR_S),
-    ) as blocks:
+    with (
+        gr.Blocks(
+            title="Gesso",
+            fill_width=True,
+            analytics_enabled=False,
+            delete_cache=(HOUR_S, 24 * HOUR_S),
+        ) as blocks,
+        _heard_by_scripts(studio),
+    ):
         blocks.default_config.fn_id = first_function
         page = top_bar(studio)
         notice = starter_notice(studio)
@@ -48,11 +52,19 @@ def build_page(studio: Studio, first_function: int = 0) -> gr.Blocks:
             for tab in load_tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab_{tab.id}") as place:
                     tab.build(replace(page, tab=place))
+            extension_tabs(page)
         restore_channel(page, tabs)
         ModelSwitch(page, notice).wire(blocks)
         live("gesso-notices")
         live("gesso-lightbox")
+        attachments(page)
     return blocks
+
+
+def _heard_by_scripts(studio: Studio) -> AbstractContextManager[None]:
+    """A1111's scripts are told of each part of the page as it is drawn."""
+    legacy = studio.extensions.legacy
+    return nullcontext() if legacy is None else legacy.building()
 
 
 def load_tabs() -> list[Tab]:
@@ -84,6 +96,7 @@ def _mount(studio: Studio, app: FastAPI, page: gr.Blocks) -> None:
     # Gradio only checks that the files which an event names were uploaded when the page was
     # launched. A mounted one never is, and its events would read any file of this machine.
     page.has_launched = True
+    legacy = studio.extensions.legacy
     gr.mount_gradio_app(
         app,
         page,
@@ -102,7 +115,7 @@ def _mount(studio: Studio, app: FastAPI, page: gr.Blocks) -> None:
         pwa=False,
         mcp_server=False,
         theme=theme(),
-        head=head(studio.settings.current),
+        head=head(studio.settings.current) + (legacy.head() if legacy is not None else ""),
     )
 
 

@@ -107,6 +107,11 @@ class Form:
         """Let `values` set the title of an accordion, too."""
         self._titled.append(titled)
 
+    def forget_all_but(self, paths: Collection[str]) -> None:
+        """Let go of other fields, whose controls were taken away again."""
+        self._bindings = {path: each for path, each in self._bindings.items() if path in paths}
+        self._titled = [each for each in self._titled if set(each.paths) <= set(paths)]
+
     @property
     def paths(self) -> tuple[str, ...]:
         """The fields and parts that have a control."""
@@ -201,6 +206,10 @@ def _drop(fields: dict[str, Any], path: str) -> None:
 
 
 def _get(request: object, path: str) -> Any:
+    found: Any = request
     for name in path.split("."):
-        request = getattr(request, name) if request is not None else None
-    return request
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        else:
+            found = getattr(found, name) if found is not None else None
+    return found

@@ -177,7 +177,7 @@ class PageHolder:
 
     async def _page_of(self, scope: Scope, receive: Receive) -> tuple[ASGIApp, Receive]:
         """The page that a request comes from, or what says that it is gone."""
-        path = scope["path"].removeprefix(API)
+        path: str = scope["path"].removeprefix(API)
         if path.startswith(STREAMS):
             return self._sessions.get(_session(scope, path), self._now), receive
         if scope.get("method") != "POST" or not path.startswith(EVENTS):
@@ -202,8 +202,9 @@ class PageHolder:
 def _session(scope: Scope, path: str) -> str:
     """The window that a stream is for."""
     if path.startswith("/heartbeat/"):
-        return str(path.removeprefix("/heartbeat/"))
-    return parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
+        return path.removeprefix("/heartbeat/")
+    query: bytes = scope["query_string"]
+    return parse_qs(query.decode("latin-1")).get("session_hash", [""])[0]
 
 
 def _named(body: bytes) -> tuple[Origin | None, str]:

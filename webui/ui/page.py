@@ -9,6 +9,7 @@ import gradio as gr
 
 from webui.studio import Studio
 from webui.ui.form import Form
+from webui.ui.guard import Guard
 
 Choices = list[tuple[str, str]]
 """What a list shows, and the value behind it."""
@@ -22,6 +23,8 @@ class Page:
     checkpoint: gr.Dropdown
     refresh: gr.Button
     """Looks again at what lies in the models folder."""
+    guard: Guard
+    """Draws what extensions add."""
     forms: dict[str, Form] = field(default_factory=dict)
     """By tab id; filled by the tabs that make pictures."""
     lists: dict[gr.Dropdown, Callable[[], Choices]] = field(default_factory=dict)

@@ -17,9 +17,9 @@ from gradio.blocks import Block
 
 from webui.core.codec import decode, from_json
 from webui.core.errors import GessoError, NotFound
-from webui.core.job import JobId
+from webui.core.job import JobId, PersonId
 from webui.core.person import Role
-from webui.core.request import Extras, GenerationRequest, Mode, Source
+from webui.core.request import Extras, GenerationRequest, InputId, Mode, Source
 from webui.studio import Studio
 from webui.ui.caller import must_be, who_asks
 from webui.ui.form import Form
@@ -38,6 +38,8 @@ SENT: Final = (
 )
 """What goes along when a picture is sent to a tab as its source."""
 
+PLACES: Final = ("source.image", "extras.image")
+
 Forms = Mapping[str, Form]
 
 
@@ -48,6 +50,8 @@ class Wish:
 
     picture: str | None = None
     source_of: Mode | None = None
+    input: str | None = None
+    """In place of a picture of ours: one that was put in, as the source."""
     request: Mapping[str, Any] | None = None
     into: Mode | None = None
     """The tab that a request goes into, when it is not the one that its parts tell."""
@@ -99,6 +103,8 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
         tried = studio.own_job(JobId(wish.retry), person)
         job = studio.submit(tried.request, person)
         return Granted(mode=job.request.mode, job=job.id)
+    if wish.input is not None and wish.source_of is not None:
+        return _place(studio, forms[wish.source_of], InputId(wish.input), person)
     if wish.picture is not None and wish.source_of is not None:
         return _send(studio, forms[wish.source_of], wish.picture)
     missing: Sequence[str]
@@ -112,6 +118,17 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
     form = forms[mode]
     named = list(dict.fromkeys([*wish.missing, *missing]))
     return Granted(mode=mode, values=form.values(request), missing=named)
+
+
+def _place(studio: Studio, form: Form, input: InputId, person: PersonId) -> Granted:
+    """A picture that was put in as the source of a tab; nothing else changes there."""
+    if not studio.inputs.is_of(input, person):
+        raise NotFound("picture", input)
+    if form.mode == Mode.EXTRAS:
+        asked = GenerationRequest(extras=Extras(image=input))
+    else:
+        asked = GenerationRequest(source=Source(image=input))
+    return Granted(mode=Mode(form.mode), values=form.values(asked, PLACES))
 
 
 def _send(studio: Studio, form: Form, picture_id: str) -> Granted:

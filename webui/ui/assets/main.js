@@ -16,7 +16,7 @@ import { answer } from "./generate.js";
 import { watchCanvases } from "./canvas.js";
 import { watchCounters } from "./counter.js";
 import { watchKeys } from "./keys.js";
-import { restored, watchPrompts } from "./restore.js";
+import { restored, sent, watchPrompts } from "./restore.js";
 import { watchReuse } from "./seed.js";
 import { shape } from "./shape.js";
 import { holdTheme } from "./theme.js";
@@ -24,7 +24,7 @@ import { watchTitle } from "./title.js";
 import { filled, watchTyping } from "./typing.js";
 
 // What the page's own events call (webui/ui/components).
-window.gesso = { answer, filled, restored, shape };
+window.gesso = { answer, filled, restored, sent, shape };
 
 holdTheme();
 watchAhead();

@@ -21,6 +21,13 @@ export function sendTo(mode, picture) {
   return restore({ picture: picture.id, source_of: mode });
 }
 
+/** A picture that an extension wants to send on, as the page's answer to its button. */
+export function sent(text) {
+  const wish = JSON.parse(text);
+  if (wish.fault) return notify(wish.fault, { tone: "bad" });
+  restore(wish);
+}
+
 /** The page's answer to a wish. */
 export function restored(text) {
   const said = JSON.parse(text);

@@ -8,6 +8,7 @@ import gradio as gr
 
 from webui.core.model import ModelInfo
 from webui.studio import Studio
+from webui.ui.guard import Guard
 from webui.ui.live import live
 from webui.ui.page import Page
 
@@ -30,7 +31,8 @@ def top_bar(studio: Studio) -> Page:
             )
         live("gesso-status", elem_id="status")
         live("gesso-person", elem_id="person")
-    return Page(studio=studio, checkpoint=checkpoint, refresh=refresh)
+    guard = Guard(studio.extensions)
+    return Page(studio=studio, checkpoint=checkpoint, refresh=refresh, guard=guard)
 
 
 def starter_notice(studio: Studio) -> gr.HTML:

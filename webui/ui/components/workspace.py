@@ -19,6 +19,7 @@ from webui.prompting.faults import WrongPrompt
 from webui.studio import Studio
 from webui.ui.caller import must_be, who_asks
 from webui.ui.components.batch import batch_controls
+from webui.ui.components.extensions import extension_controls
 from webui.ui.components.follow_source import follow_source
 from webui.ui.components.guidance import guidance_extras
 from webui.ui.components.more import more_controls
@@ -53,6 +54,7 @@ def workspace(page: Page, mode: Mode, *own: OwnGroup) -> Iterator[Form]:
         ):
             yield form
             size = common_controls(page, form, row, own)
+            extension_controls(page, form)
             plans = plan_controls(page, form)
         with gr.Column(
             scale=3, min_width=320, elem_id=f"{mode}_results", elem_classes="gesso-results-column"

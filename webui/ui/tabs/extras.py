@@ -15,6 +15,7 @@ from webui.core.request import Extras, InputId, Mode
 from webui.plans.plan import PlanRequest
 from webui.studio import Studio
 from webui.ui.components.choice import NONE, maybe, tick
+from webui.ui.components.extensions import extension_controls
 from webui.ui.components.group import At, group, plain
 from webui.ui.components.slider import element_id, off_slider, own_slider
 from webui.ui.components.source import keep_upload, picture_place, shower
@@ -76,6 +77,7 @@ def build(page: Page) -> None:
             own_slider(form, "extras.scale", "Resize by", "upscaling_resize", step=0.05)
             _exact_size(form)
             _second_upscaler(page, form)
+            extension_controls(page, form)
             generate, answer = _generate_box()
         with gr.Column(
             scale=3, min_width=320, elem_id="extras_results", elem_classes="gesso-results-column"

@@ -41,6 +41,8 @@ def build(page: Page) -> None:
         save = gr.Button("Save settings", variant="primary", elem_id="settings_submit")
         answer = gr.Textbox(visible="hidden", elem_id="settings_answer", label="Answer")
         facts = _startup()
+        if (legacy := page.studio.extensions.legacy) is not None:
+            legacy.draw_settings()
     _wire(page, store, controls, Buttons(save=save, answer=answer, facts=facts))
 
 
