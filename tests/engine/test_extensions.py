@@ -15,9 +15,9 @@ from PIL import Image, ImageDraw
 from tests.engine.test_denoise import CLEAN, NOISE, KnowingNetwork, close, denoiser
 from tests.engine.work import pixels, work
 from webui.core.engine import UsedExtension, Work
-from webui.core.errors import ExtensionFailed, OutOfMemory
+from webui.core.errors import ExtensionFailed, InvalidRequest, OutOfMemory
 from webui.core.events import Called, EngineEvent, ImageReady, Progress
-from webui.core.request import Hires, InputId, Mask, Source
+from webui.core.request import Extras, Hires, InputId, Mask, Source
 from webui.engine.extensions.calls import Calls, Participant
 from webui.engine.extensions.loading import hooks_of
 from webui.engine.extensions.steps import step_hooks
@@ -395,3 +395,93 @@ def test_an_extension_may_be_heard_before_the_steps_end(local: LocalEngine, shel
     assert any(isinstance(event, Progress) and event.step == 1 for event in events)
     events.close()
     assert len(drawn(heard(local, work(**SMALL)))) == 1
+
+
+PARTS: Final = """
+from webui.extend import hook
+from webui.samplers.sampler import Sampler, Step
+from webui.samplers.euler import SAMPLER as EULER
+from webui.schedules.schedule import Schedule
+from webui.upscalers import Upscaler
+
+def turned(picture, size):
+    return picture.rotate(180).resize(size)
+
+def broken(denoise, x, run):
+    yield from EULER.sample(denoise, x, run)
+    raise KeyError("at the end")
+
+@hook
+def register_samplers(register):
+    register(Sampler(id="own_euler", label="Own Euler", sample=EULER.sample))
+    register(Sampler(id="broken", label="Broken", sample=broken))
+    register(Sampler(id="euler", label="Not this one", sample=broken))
+
+@hook
+def register_schedules(register):
+    register(Schedule(id="own_even", label="Own", sigmas=lambda s: (8.0, 2.0, 0.0)))
+
+@hook
+def register_upscalers(register):
+    register(Upscaler(id="own_turn", label="Own", enlarge=turned))
+"""
+
+
+@pytest.fixture(params=["__init__.py", "engine.py"])
+def parts(request: pytest.FixtureRequest, tmp_path: Path) -> UsedExtension:
+    """An extension with a sampler, a schedule and an upscaler in its server's code, which the
+    engine is told of directly, or finds beside its own."""
+    (tmp_path / "__init__.py").write_text(PARTS)
+    if request.param == "engine.py":
+        (tmp_path / "engine.py").write_text("")
+    file = tmp_path / request.param
+    return UsedExtension(id="own", name="Own", file=file, stamp=str(file), data=tmp_path)
+
+
+def test_a_sampler_of_an_extension_walks(
+    local: LocalEngine, parts: UsedExtension, plain: Callable[[str], list[bytes]]
+) -> None:
+    batch = replace(work(sampler="own_euler", **SMALL), extensions=(parts,))
+    assert drawn(heard(local, batch)) == plain("")
+
+
+def test_a_schedule_of_an_extension_counts(
+    local: LocalEngine, parts: UsedExtension, plain: Callable[[str], list[bytes]]
+) -> None:
+    batch = replace(work(schedule="own_even", **SMALL), extensions=(parts,))
+    assert drawn(heard(local, batch)) != plain("")
+
+
+def test_an_upscaler_of_an_extension_makes_the_larger_picture(
+    local: LocalEngine, parts: UsedExtension, inputs: dict[InputId, Path]
+) -> None:
+    extras = Extras(image=SOURCE, scale=2.0, upscaler="own_turn")
+    batch = work(inputs=inputs, extras=extras, width=128, height=128)
+    (ready,) = [
+        event
+        for event in heard(local, replace(batch, extensions=(parts,)))
+        if isinstance(event, ImageReady)
+    ]
+    turned = Image.open(inputs[SOURCE]).convert("RGB").rotate(180).resize((128, 128))
+    assert ready.image.tobytes() == turned.tobytes()
+
+
+def test_a_sampler_that_fails_is_named(local: LocalEngine, parts: UsedExtension) -> None:
+    events = local.generate(replace(work(sampler="broken", **SMALL), extensions=(parts,)))
+    with pytest.raises(ExtensionFailed, match="“Broken” of the extension Own failed: KeyError"):
+        list(events)
+
+
+def test_what_comes_with_the_program_is_not_replaced(
+    local: LocalEngine, parts: UsedExtension, plain: Callable[[str], list[bytes]]
+) -> None:
+    batch = replace(work(sampler="euler", schedule="own_even", **SMALL), extensions=(parts,))
+    assert len(drawn(heard(local, batch))) == 1
+
+
+def test_a_name_that_nothing_has_is_refused_as_ever(
+    local: LocalEngine, parts: UsedExtension
+) -> None:
+    batch = replace(work(sampler="gone", **SMALL), extensions=(parts,))
+    with pytest.raises(InvalidRequest, match="There is no sampler “gone”"):
+        heard(local, batch)

@@ -16,13 +16,14 @@ from webui.engine.upscale import enlarge
 
 if TYPE_CHECKING:
     from webui.engine.pipeline_manager import PipelineManager
+    from webui.upscalers import Upscalers
 
 PARTS: Final = 100
 """Into how many steps the progress is divided."""
 
 
 def work_on(
-    recipe: Recipe, extras: Extras, work: Work, manager: PipelineManager
+    recipe: Recipe, extras: Extras, work: Work, manager: PipelineManager, upscalers: Upscalers
 ) -> Generator[EngineEvent, None, Image.Image]:
     """The worked-on picture, RGB. Raises InvalidRequest, ModelUnreadable."""
     source = open_source(extras, work.inputs)
@@ -38,7 +39,8 @@ def work_on(
 
     yield report(0, "")
     for field, upscaler in wanted:
-        pictures.append((yield from enlarge(source, upscaler, size, work, manager, report, field)))
+        larger = enlarge(source, upscaler, size, work, manager, report, upscalers, field)
+        pictures.append((yield from larger))
     first, *others = pictures
     for other in others:
         first = Image.blend(first, other, extras.second_visibility)

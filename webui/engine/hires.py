@@ -19,15 +19,15 @@ from webui.engine.passes.meter import Meter
 from webui.engine.passes.pixels import decoded, encoded
 from webui.engine.passes.plan import Pass
 from webui.engine.upscale import enlarge
-from webui.upscalers import load_upscalers
+from webui.upscalers import Upscalers
 
 UPSCALING_STEPS: Final = 10
 """How many steps of a sampler a network that enlarges the pictures counts as, for the progress."""
 
 
-def upscaling_steps(recipe: Recipe) -> int:
+def upscaling_steps(recipe: Recipe, upscalers: Upscalers) -> int:
     """What a second pass takes beside its steps: something when an upscaler comes from a file."""
-    is_file = recipe.hires is not None and recipe.hires.upscaler not in load_upscalers()
+    is_file = recipe.hires is not None and recipe.hires.upscaler not in upscalers
     return UPSCALING_STEPS if is_file else 0
 
 
@@ -42,7 +42,7 @@ def enlarged(
     recipe = first.recipe
     assert recipe.hires is not None
     size = hires_size(recipe.width, recipe.height, recipe.hires)
-    upscaler = load_upscalers().get(recipe.hires.upscaler)
+    upscaler = bench.upscalers.get(recipe.hires.upscaler)
     if upscaler is not None and upscaler.interpolation is not None:
         cells = (size.enlarged_height // CELL, size.enlarged_width // CELL)
         way, is_smoothed = upscaler.interpolation, upscaler.is_smoothed
@@ -76,7 +76,7 @@ def _upscaled(
 ) -> Generator[EngineEvent, None, list[Image.Image]]:
     """In whole cells: a part of one at the right or the bottom is cut off, as a VAE would."""
     assert recipe.hires is not None
-    steps = upscaling_steps(recipe)
+    steps = upscaling_steps(recipe, bench.upscalers)
     larger: list[Image.Image] = []
     wanted = (size.enlarged_width, size.enlarged_height)
     whole = (0, 0, wanted[0] // CELL * CELL, wanted[1] // CELL * CELL)
@@ -86,7 +86,9 @@ def _upscaled(
         return meter.part((len(larger) + done) / len(pictures), steps, note)
 
     for picture in pictures:
-        big = yield from enlarge(picture, name, wanted, bench.work, bench.manager, report)
+        big = yield from enlarge(
+            picture, name, wanted, bench.work, bench.manager, report, bench.upscalers
+        )
         larger.append(big.crop(whole))
     meter.end_pass(steps)
     return larger

@@ -35,6 +35,7 @@ from webui.engine.extensions.calls import Calls, Participant
 from webui.engine.extensions.latents import decoded_by, edited_latents
 from webui.engine.extensions.loading import Loader
 from webui.engine.extensions.pictures import finished, overlaid
+from webui.engine.extensions.registered import Tables, tables_for
 from webui.engine.extras import work_on
 from webui.engine.graphs.choice import make_compiler
 from webui.engine.hires import enlarged, upscaling_steps
@@ -55,6 +56,7 @@ from webui.families import Families
 from webui.modelfiles.conversion import Converter
 from webui.samplers.sampler import Samplers
 from webui.schedules.schedule import Schedules
+from webui.upscalers import Upscalers, load_upscalers
 
 HISTORY: Final = "memory.json"
 CONVERTED: Final = "converted"
@@ -94,8 +96,12 @@ class Painter:
             families, device.placement, available, compiler, attention, is_fp8=is_fp8
         )
         self._converter: Final = Converter(None if state is None else state / CONVERTED)
-        self._samplers: Final = samplers
-        self._schedules: Final = schedules
+        self._tables: Final = Tables(
+            samplers=samplers,
+            schedules=schedules,
+            upscalers=load_upscalers(),
+            families=families,
+        )
         self._extensions: Final = Loader()
         versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
         ways = {} if device.is_cpu else {"attention": attention.kind}
@@ -129,24 +135,16 @@ class Painter:
 
     def _paint(self, work: Work, calls: Calls) -> Iterator[EngineEvent]:
         """Names are looked up before a model is loaded, so that a wrong one is refused at once."""
+        tables = tables_for(work, self._tables, self._extensions, calls, _is_of_device)
+        self.manager.families = tables.families
         if work.recipes[0].extras is not None:
-            yield from self._work_on_pictures(work)
+            yield from self._work_on_pictures(work, tables.upscalers)
             return
         passes = passes_of(work.recipes[0], work)
         key = batch_key(passes, work)
         known = self._history.of(key)
         thrift, peak = Thrift(self.manager, known.frugality), known.peak_bytes
-        bench = make_bench(
-            self.device,
-            self.manager,
-            self._samplers,
-            self._schedules,
-            work,
-            passes,
-            thrift,
-            calls,
-            peak,
-        )
+        bench = make_bench(self.device, self.manager, tables, work, passes, thrift, calls, peak)
         yield from bench.load()
         self.last_model.note(work.model)
         pipeline = bench.pipeline(work.model)
@@ -154,7 +152,7 @@ class Painter:
         is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)
         groups = self._groups(work, is_adaptive)
         steps = sum(bench.walk(each).steps for each in passes)
-        steps += upscaling_steps(work.recipes[0])
+        steps += upscaling_steps(work.recipes[0], tables.upscalers)
         meter = Meter(steps * len(groups), work.preview_every_s)
         yield meter.progress()
         with bench.tiled(pipeline, work.recipes[0]):
@@ -163,10 +161,10 @@ class Painter:
             yield from self._paint_group(bench, meter, group, start)
         self._history.learn(key, thrift.steps_bytes, thrift.frugality)
 
-    def _work_on_pictures(self, work: Work) -> Iterator[EngineEvent]:
+    def _work_on_pictures(self, work: Work, upscalers: Upscalers) -> Iterator[EngineEvent]:
         for index, recipe in enumerate(work.recipes):
             if recipe.extras is not None:
-                picture = yield from work_on(recipe, recipe.extras, work, self.manager)
+                picture = yield from work_on(recipe, recipe.extras, work, self.manager, upscalers)
                 yield ImageReady(index=index, image=picture, facts=self._facts)
 
     def _paint_group(

@@ -131,7 +131,7 @@ class PipelineManager:
         """`available`: how much more memory may be taken; by default the device says so.
         `compiler`: of networks that are used often. `attention`: the kind that networks use.
         `is_fp8`: whether networks multiply in 8 bits."""
-        self._families: Final = families
+        self.families = families
         self._placement: Final = placement
         self._architectures: Final = load_architectures()
         self._recorder: Final = make_recorder(placement.device)
@@ -195,7 +195,7 @@ class PipelineManager:
     def foresee(self, model: ModelInfo) -> None:
         """Build what a model is made of, without any weights, and leave it to the next `get` of
         one like it. Nothing happens where models are in memory. Raises ModelUnreadable."""
-        family = self._families.get(model.family)
+        family = self.families.get(model.family)
         bare = replace(self._placement, defer=self._store.defer, reuse=self._store.reuse)
         with self._lock, collector_at_rest():
             if family is None or self._held:
@@ -295,7 +295,7 @@ class PipelineManager:
         self, model: ModelInfo, parts: Mapping[str, Path], former: Sequence[Pipeline]
     ) -> Pipeline:
         started = time.monotonic()
-        family = self._families.get(model.family)
+        family = self.families.get(model.family)
         if family is None:
             raise ModelUnreadable(
                 model.name, f"its family “{model.family}” is unknown here. Refresh the models."

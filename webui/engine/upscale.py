@@ -19,7 +19,7 @@ from webui.engine.memory.shortage import free_memory, is_out_of_memory
 from webui.engine.pipeline_manager import PipelineManager
 from webui.engine.tiles import SMALLEST_TILE, enlarge_tiles, tile_count
 from webui.engine.upscaler_file import UpscalerModel
-from webui.upscalers import load_upscalers
+from webui.upscalers import Upscaler, Upscalers
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ def enlarge(
     work: Work,
     manager: PipelineManager,
     report: Report,
+    upscalers: Upscalers,
     field: str = "hires.upscaler",
 ) -> Events:
     """The picture at exactly this size, RGB. Closing the generator ends it after the part at
@@ -75,9 +76,9 @@ def enlarge(
     Raises InvalidRequest for `field`, ModelUnreadable.
     """
     yield Alive()
-    built_in = load_upscalers().get(upscaler)
-    if built_in is not None and built_in.filter is not None:
-        return picture.resize(size, built_in.filter)
+    built_in = upscalers.get(upscaler)
+    if built_in is not None and not built_in.is_latent:
+        return _resampled(picture, built_in, size)
     info = work.file(ModelKind.UPSCALER, upscaler, field)
     yield report(0, f"Loading {info.name}")
     model = manager.upscaler(info)
@@ -90,6 +91,13 @@ def enlarge(
             yield report((number + done) / passes, note)
         picture, tile = running.result(), running.tile
     return picture.resize(size, Image.Resampling.LANCZOS) if picture.size != size else picture
+
+
+def _resampled(picture: Image.Image, upscaler: Upscaler, size: tuple[int, int]) -> Image.Image:
+    if upscaler.enlarge is None:
+        return picture.resize(size, upscaler.filter)
+    larger = upscaler.enlarge(picture, size).convert("RGB")
+    return larger.resize(size, Image.Resampling.LANCZOS) if larger.size != size else larger
 
 
 def _passes(here: tuple[int, int], wanted: tuple[int, int], scale: int) -> int:

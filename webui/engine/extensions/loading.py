@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -79,7 +80,7 @@ class Loader:
             calls.fail(used.id, used.name, LOADING, error)
             return
         inputs = SimpleNamespace(**used.inputs)
-        ctx = _context(used, work)
+        ctx = context_of(used, work)
         calls.join(Participant(id=used.id, name=used.name, hooks=hooks, inputs=inputs, ctx=ctx))
 
 
@@ -104,7 +105,8 @@ def _pruned(impl: pluggy.HookImpl) -> Hook:
     return call
 
 
-def _context(used: UsedExtension, work: Work) -> Context:
+def context_of(used: UsedExtension, work: Work) -> Context:
+    """What the hooks of an extension are told of where they run."""
     return Context(
         extension=used.id,
         settings=used.settings,
@@ -128,7 +130,9 @@ def _load(used: UsedExtension) -> Loaded:
     if used.file.name == ENGINE_FILE:
         package = _package(used.file.parent, name)
         module = _run(f"{name}.engine", used.file)
-        return Loaded(stamp=used.stamp, hooks=hooks_of(module), entry=lambda: hooks_of(package()))
+        return Loaded(
+            stamp=used.stamp, hooks=hooks_of(module), entry=cache(lambda: hooks_of(package()))
+        )
     hooks = hooks_of(_run(name, used.file))
     return Loaded(stamp=used.stamp, hooks=hooks, entry=lambda: hooks)
 

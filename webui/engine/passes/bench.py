@@ -17,6 +17,7 @@ from webui.core.recipe import Recipe
 from webui.engine.architectures.text import Vectors
 from webui.engine.device import Device
 from webui.engine.extensions.calls import Calls
+from webui.engine.extensions.registered import Tables
 from webui.engine.memory.need import steps_bytes
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
@@ -27,6 +28,7 @@ from webui.engine.tiling import tiled
 from webui.networks.embedding import read_embedding
 from webui.samplers.sampler import Sampler, Samplers
 from webui.schedules.schedule import Schedules
+from webui.upscalers import Upscalers
 
 SMALLEST_DECODE: Final = 900 * 2**20
 """What a network leaves free for the VAE after it, at least: strips of 1024 x 1024."""
@@ -50,6 +52,7 @@ class Bench:
     manager: PipelineManager
     samplers: Samplers
     schedules: Schedules
+    upscalers: Upscalers
     work: Work
     models: Sequence[ModelInfo]
     thrift: Thrift
@@ -138,8 +141,7 @@ class Bench:
 def make_bench(
     device: Device,
     manager: PipelineManager,
-    samplers: Samplers,
-    schedules: Schedules,
+    tables: Tables,
     work: Work,
     passes: tuple[Pass, ...],
     thrift: Thrift,
@@ -149,13 +151,14 @@ def make_bench(
     """The tools of a batch whose pictures take these passes. Raises InvalidRequest for names that
     nothing has, before anything is loaded."""
     for each in passes:
-        pass_sampler(each, samplers, schedules)
+        pass_sampler(each, tables.samplers, tables.schedules)
     vae = work.recipes[0].vae
     return Bench(
         device=device,
         manager=manager,
-        samplers=samplers,
-        schedules=schedules,
+        samplers=tables.samplers,
+        schedules=tables.schedules,
+        upscalers=tables.upscalers,
         work=work,
         models=models_of(passes),
         thrift=thrift,
