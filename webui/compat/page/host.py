@@ -1,0 +1,205 @@
+"""Old scripts in the server's process: loaded, drawn on the page, served beside it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import gradio as gr
+
+from webui.compat import loading
+from webui.compat.page import pasting
+from webui.compat.page.adapter import PATCHES, adapting, watching
+from webui.compat.page.drawing import Drawn, draw_scripts, parts_of
+from webui.compat.page.guard import for_role
+from webui.compat.page.head import head_of
+from webui.compat.page.old import module, side
+from webui.compat.page.options import Options
+from webui.compat.page.routes import attach
+from webui.compat.page.store import OldStore
+from webui.compat.page.tabs import made_tabs, outside
+from webui.compat.page.telling import INPAINT, Teller
+from webui.compat.told import TOLD, told_by, told_in
+from webui.core.engine import Legacy
+from webui.core.errors import UnreadablePicture
+from webui.core.job import PersonId
+from webui.core.person import Role
+from webui.core.recipe import Recipe
+from webui.core.request import GenerationRequest, InputId, Mode
+from webui.extend.legacy import Controls, LegacyPart, LegacyTab
+from webui.ui.caller import who_asks
+from webui.ui.form import Form
+
+if TYPE_CHECKING:
+    from webui.studio import Studio
+
+PICTURE_TABS: Final = (Mode.TXT2IMG, Mode.IMG2IMG, Mode.INPAINT)
+
+
+def open_host(studio: Studio) -> Host:
+    """The host of a studio."""
+    return Host(studio)
+
+
+class Host:
+    """A webui.extend.legacy.LegacyHost. One page is drawn at a time; the rest may be asked by any
+    thread."""
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio: Final = studio
+        self.store: Final = OldStore(studio.settings.current.data / "extensions")
+        self.options: Final = Options(self.store)
+        self._drawing: Final = threading.RLock()
+        self._runners: dict[str, Any] = {}
+        self._drawn: dict[Mode, tuple[Drawn, ...]] = {}
+        self._parts: tuple[LegacyPart, ...] | None = None
+        self._is_loaded = False
+
+    def load(self, folders: Mapping[str, Path]) -> Mapping[str, str]:
+        """Load these extensions; tracebacks of those that failed."""
+        if not self._is_loaded:
+            PATCHES.take()
+            self._is_loaded = True
+        with self._drawing, adapting():
+            failed = loading.load(folders, told_in(self._told()))
+            side().studio = self.studio
+            self._runners, self._drawn, self._parts = {}, {}, None
+            self.options.collect()
+        return failed
+
+    def unload(self) -> None:
+        """Forget what was loaded."""
+        if not self._is_loaded:
+            return
+        self._is_loaded = False
+        with self._drawing, adapting():
+            loading.unload()
+        self._runners, self._drawn, self._parts = {}, {}, None
+        PATCHES.let_go()
+
+    def parts(self) -> Sequence[LegacyPart]:
+        """All scripts."""
+        if self._parts is None:
+            with self._drawing:
+                if not self._drawn:
+                    self._draw_unseen()
+                self._parts = parts_of(self._drawn)
+        return self._parts
+
+    def work(self, request: GenerationRequest, recipe: Recipe, person: PersonId) -> Legacy | None:
+        """What the engine is told of them."""
+        known = {part.id for part in self.parts()}
+        inputs = {id: values for id, values in request.extensions.items() if id in known}
+        has_always = any(p.is_always and request.mode in p.modes for p in self.parts())
+        script = request.script if request.script in known else None
+        if (not has_always and script is None) or request.extras is not None:
+            return None
+        return Legacy(
+            request=request,
+            folders=tuple(side().folders.values()),
+            inputs=inputs,
+            script=script,
+            options=self._told(),
+            data=self.studio.settings.current.data,
+        )
+
+    def pasted(self, text: str, fields: Mapping[str, str]) -> dict[str, str]:
+        """The fields of a text, after the scripts looked at them."""
+        return pasting.after_callbacks(text, fields)
+
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Around the drawing of the whole page."""
+        with ExitStack() as stack:
+            stack.enter_context(self._drawing)
+            self._begin()
+            teller = Teller(self._runners, self._within)
+            stack.enter_context(watching(teller))
+            yield
+            with self._within(""):
+                module("infotext_utils").connect_paste_params_buttons()
+            self._parts = None
+
+    def draw(self, mode: Mode, form: Controls) -> None:
+        """The scripts' groups and their list in a picture tab."""
+        if isinstance(form, Form):
+            pasting.fill_fields(mode, form)
+        runner = self._runners[mode]
+        module("scripts").scripts_current = runner
+        drawn = draw_scripts(mode, form, runner, self._within_tab, self._keep)
+        self._drawn[Mode(mode)] = drawn
+        if isinstance(form, Form):
+            pasting.add_fields_of(mode, runner)
+
+    def tabs(self) -> Sequence[LegacyTab]:
+        """Their tabs."""
+        return made_tabs(self._within, self.store.role)
+
+    def draw_settings(self) -> None:
+        """The options that they added."""
+        with self._within(""):
+            self.options.draw()
+
+    def head(self) -> str:
+        """Tags that load the bridge and their styles."""
+        return head_of(side().folders)
+
+    def attach(self, app: Any, blocks: Any) -> None:
+        """Their routes, and ours for them."""
+        with adapting():
+            attach(self, app, blocks)
+
+    def _told(self) -> dict[str, Any]:
+        """What was set, and what the studio says of itself."""
+        extensions = self.studio.extensions.places.folder
+        return {**self.store.options, TOLD: told_by(self.studio, extensions)}
+
+    def _begin(self) -> None:
+        """As at the start of a page: everything that was drawn before is forgotten."""
+        scripts = module("scripts")
+        module("infotext_utils").reset()
+        with self._within(""):
+            module("script_callbacks").before_ui_callback()
+            self._runners.clear()
+            for mode in PICTURE_TABS:
+                runner = scripts.ScriptRunner() if mode == INPAINT else _runner(mode)
+                runner.__init__()
+                runner.initialize_scripts(is_img2img=mode != Mode.TXT2IMG)
+                self._runners[mode] = runner
+        self._drawn.clear()
+
+    def _draw_unseen(self) -> None:
+        """Draw them without a page, to know their controls."""
+        self._begin()
+        with outside(), watching(None), gr.Blocks():
+            for mode in PICTURE_TABS:
+                form = Form(mode)
+                self._drawn[mode] = draw_scripts(
+                    mode, form, self._runners[mode], self._within_tab, self._keep
+                )
+
+    @contextmanager
+    def _within(self, extension: str) -> Iterator[None]:
+        """Code of an extension: its buttons are for the role that the owner chose."""
+        with adapting(for_role(lambda: self.store.role(extension))):
+            yield
+
+    @contextmanager
+    def _within_tab(self, extension: str) -> Iterator[None]:
+        """Code that draws a script's own controls, which belong to making pictures."""
+        with adapting(for_role(lambda: Role.ARTIST)):
+            yield
+
+    def _keep(self, data: bytes) -> InputId:
+        try:
+            return self.studio.inputs.add(data, who_asks().id)
+        except UnreadablePicture:
+            return InputId("")
+
+
+def _runner(mode: Mode) -> Any:
+    scripts = module("scripts")
+    return scripts.scripts_txt2img if mode == Mode.TXT2IMG else scripts.scripts_img2img

@@ -1,0 +1,180 @@
+"""Addresses beside the page: those that old scripts add, and ours that they expect."""
+
+from __future__ import annotations
+
+import logging
+import mimetypes
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from webui.compat.page.files import PREFIX, allowed_file, find_asset, scripts_of
+from webui.compat.page.head import ASSETS
+from webui.compat.page.old import module, side
+from webui.core.person import CALLER, LOCAL_OWNER, Caller, Role
+from webui.gate.access import Access, needs
+
+if TYPE_CHECKING:
+    from webui.compat.page.host import Host
+
+log = logging.getLogger(__name__)
+
+_ACCESS: Final[Mapping[Role, Access]] = MappingProxyType(
+    {
+        Role.VIEWER: Access.PERSON,
+        Role.ARTIST: Access.ARTIST,
+        Role.OWNER: Access.OWNER,
+    }
+)
+
+
+class OldApp(FastAPI):
+    """What on_app_started is given in place of the server's application: routes are collected,
+    and what would reach around the gate is refused."""
+
+    def __init__(self, extension: str) -> None:
+        super().__init__(openapi_url=None, docs_url=None, redoc_url=None)
+        self.extension: Final = extension
+        self.refused: Final[list[str]] = []
+
+    def add_middleware(self, middleware_class: Any, *args: Any, **kwargs: Any) -> None:
+        """Refused: it would stand before requests of everybody else."""
+        self._refuse(f"the middleware {getattr(middleware_class, '__name__', middleware_class)}")
+
+    def middleware(self, middleware_type: str) -> Callable[[Any], Any]:
+        """Refused likewise."""
+        self._refuse(f"a middleware for {middleware_type}")
+        return lambda function: function
+
+    def _refuse(self, what: str) -> None:
+        log.warning("“%s” adds %s, which is not allowed. Use routes.", self.extension, what)
+        self.refused.append(what)
+
+
+def attach(host: Host, app: FastAPI, blocks: Any) -> None:
+    """Put all of them into an application, each with its role."""
+    _add_own(host, app)
+    guarded = module("gesso_calls").guarded
+    for each in module("script_callbacks").ordered_callbacks("app_started"):
+        old = OldApp(each.extension)
+        guarded(
+            each.extension,
+            "on_app_started",
+            each.script,
+            lambda each=each, old=old: each.callback(blocks, old),
+        )
+        for route in old.router.routes:
+            _give_role(route, host.store.role(each.extension))
+            app.router.routes.append(route)
+
+
+def _give_role(route: Any, role: Role) -> None:
+    """Name the role at a route, where the gate looks for it."""
+
+    @needs(_ACCESS[role])
+    def decided() -> None:
+        """Stands for the route's own function, which may be shared or take no attributes."""
+
+    if hasattr(route, "endpoint"):
+        route.endpoint = decided
+
+
+def _add_own(host: Host, app: FastAPI) -> None:
+    app.add_api_route(f"{PREFIX}/page.json", _page(host))
+    app.add_api_route(f"{PREFIX}/assets/{{extension}}/{{name}}", _asset)
+    app.add_api_route(f"{PREFIX}/{{name}}", _own_asset)
+    for path in ("/file={asked:path}", "/file/{asked:path}"):
+        app.router.routes.append(Route(path, _file(host), methods=["GET", "HEAD"]))
+    app.add_api_route("/internal/ping", _ping)
+    app.add_api_route("/internal/sysinfo", _sysinfo)
+    app.add_api_route("/internal/progress", _progress(host), methods=["POST"])
+
+
+def _page(host: Host) -> Callable[[Request], Any]:
+    @needs(Access.PERSON)
+    def page(request: Request) -> JSONResponse:
+        caller: Caller | None = request.scope.get(CALLER, LOCAL_OWNER)
+        role = caller.role if caller else Role.VIEWER
+        folders = side().folders
+        return JSONResponse(
+            {
+                "opts": host.options.told(role),
+                "scripts": [asset.address for asset in scripts_of(folders)],
+                "role": role.value,
+            }
+        )
+
+    return page
+
+
+@needs(Access.PERSON)
+def _asset(extension: str, name: str) -> Response:
+    path = find_asset(side().folders, extension, name)
+    if path is None:
+        raise HTTPException(404)
+    return _served(path)
+
+
+@needs(Access.PERSON)
+def _own_asset(name: str) -> Response:
+    path = next((path for path in ASSETS.iterdir() if path.name == name), None)
+    if path is None:
+        raise HTTPException(404)
+    return _served(path)
+
+
+def _file(host: Host) -> Callable[[Request], Response]:
+    @needs(Access.ARTIST)
+    def file(request: Request) -> Response:
+        caller: Caller | None = request.scope.get(CALLER, LOCAL_OWNER)
+        roots = [*side().folders.values(), Path(module("paths").script_path) / "tmp"]
+        if caller is not None and caller.role.covers(Role.OWNER):
+            roots.append(host.studio.settings.current.outputs)
+        base = Path(module("paths").script_path)
+        path = allowed_file(str(request.path_params["asked"]), base, roots)
+        if path is None:
+            return JSONResponse({"error": {"message": "There is no such file."}}, 404)
+        return _served(path)
+
+    return file
+
+
+def _served(path: Path) -> Response:
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    if path.suffix in (".js", ".mjs"):
+        media_type = "text/javascript"
+    return FileResponse(path, media_type=media_type, headers={"cache-control": "no-cache"})
+
+
+@needs(Access.PERSON)
+def _ping() -> dict[str, Any]:
+    return {}
+
+
+@needs(Access.OWNER)
+def _sysinfo() -> dict[str, Any]:
+    return {"Version": module("ui").versions_html(), "Extensions": sorted(side().folders)}
+
+
+def _progress(host: Host) -> Callable[[], dict[str, Any]]:
+    @needs(Access.ARTIST)
+    def progress() -> dict[str, Any]:
+        """What A1111's page asks twice a second; ours follows events."""
+        is_busy = any(status.state.value == "busy" for status in host.studio.statuses())
+        return {
+            "active": is_busy,
+            "queued": False,
+            "completed": not is_busy,
+            "progress": None,
+            "eta": None,
+            "live_preview": None,
+            "id_live_preview": -1,
+            "textinfo": "",
+        }
+
+    return progress

@@ -1,0 +1,56 @@
+"""Tabs that old scripts add to the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final
+
+from gradio.context import Context
+
+from webui.compat.page.old import module
+from webui.core.person import Role
+from webui.extend.legacy import LegacyTab
+
+_UNSAFE: Final = re.compile(r"[^\w-]+")
+Within = Callable[[str], AbstractContextManager[None]]
+
+
+def made_tabs(within: Within, role: Callable[[str], Role]) -> Sequence[LegacyTab]:
+    """Ask all for their tabs; what one raises is booked with it."""
+    found: list[LegacyTab] = []
+    guarded = module("gesso_calls").guarded
+    for each in module("script_callbacks").ordered_callbacks("ui_tabs"):
+        with outside(), within(each.extension):
+            made = guarded(each.extension, "on_ui_tabs", each.script, each.callback)
+        for interface, title, id in made or ():
+            found.append(
+                LegacyTab(
+                    title=str(title),
+                    id=_UNSAFE.sub("_", str(id)),
+                    extension=each.extension,
+                    build=_builder(interface, each.extension, within),
+                    role=role(each.extension),
+                )
+            )
+    return found
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Whatever page is being drawn, what is drawn within is no part of it yet."""
+    kept = Context.root_block, Context.block
+    Context.root_block = Context.block = None
+    try:
+        yield
+    finally:
+        Context.root_block, Context.block = kept
+
+
+def _builder(interface: Any, extension: str, within: Within) -> Callable[[Any], None]:
+    def build(page: Any) -> None:
+        with within(extension):
+            interface.render()
+
+    return build
