@@ -64,14 +64,13 @@ class Catalog:
         shipped: Path = SHIPPED,
         others: Callable[[], Sequence[Root]] = tuple,
     ) -> None:
-        """`others` are the folders of other programs, asked for at each refresh."""
+        """`families` and `others`, the folders of other programs, are asked for at each refresh."""
         self.folder: Final = folder
         self._others: Final = others
-        known = tuple(families)
         for_hashes, for_findings = open_catalog(database)
         self.hashes: Final = HashCache(for_hashes)
-        self._index = FindingIndex(for_findings, [family.id for family in known])
-        self._scanner: Final = Scanner(index=self._index, families=known, shipped=shipped)
+        self._index = FindingIndex(for_findings, families)
+        self._scanner: Final = Scanner(index=self._index, families=families, shipped=shipped)
         self._soon: Final = Soon(self.refresh, "models")
         self._lock = threading.Lock()
         self._refreshing = threading.Lock()

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from webui.core.database import transaction
+from webui.core.model import ModelFamily
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +37,9 @@ class Finding:
 class FindingIndex:
     """Findings by path, valid as long as the file's stamp stays. Usable from any thread."""
 
-    def __init__(self, connection: sqlite3.Connection, families: Iterable[str]) -> None:
-        """Ends the connection with `close`."""
-        self._rules: Final = f"{RULES} {' '.join(families)}"
+    def __init__(self, connection: sqlite3.Connection, families: Iterable[ModelFamily]) -> None:
+        """Ends the connection with `close`. What was found by other families does not count."""
+        self._families: Final = families
         self._lock = threading.Lock()
         self._connection = connection
 
@@ -67,6 +68,10 @@ class FindingIndex:
         """Close the database."""
         with self._lock:
             self._connection.close()
+
+    @property
+    def _rules(self) -> str:
+        return f"{RULES} {' '.join(family.id for family in self._families)}"
 
     def _change(self, rows: Iterable[tuple[str, str, str, str]], gone: Iterable[str]) -> None:
         self._connection.executemany("INSERT OR REPLACE INTO finding VALUES (?, ?, ?, ?)", rows)

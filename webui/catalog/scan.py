@@ -46,7 +46,7 @@ class Scanner:
     """Looks through folders with what it knows from earlier looks."""
 
     index: FindingIndex
-    families: Sequence[ModelFamily]
+    families: Iterable[ModelFamily]
     shipped: Path
 
     def scan(self, roots: Sequence[Root], is_over: Callable[[], bool]) -> Iterator[Glimpse]:
@@ -86,7 +86,7 @@ class Scanner:
         return seen, sorted(fresh, key=lambda entry: -entry[1].size_bytes)
 
     def _recognised(self, place: Place, files: Look) -> Seen:
-        finding = recognise(place.path, place.parents, self.families)
+        finding = recognise(place.path, place.parents, tuple(self.families))
         return Seen(place=place, files=files, finding=finding)
 
 
