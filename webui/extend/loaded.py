@@ -17,6 +17,8 @@ from webui.extend.manifest import Kind, RunMode
 from webui.extend.packages import use_packages
 from webui.extend.registration import Hooks, check_hook, hooks_of, inputs_of
 from webui.extend.telling import told
+from webui.extend.worker.client import Worker
+from webui.extend.worker.parts import start_worker
 
 ENABLED: Final = "enabled"
 """The id of the input that says whether an extension takes part."""
@@ -42,6 +44,8 @@ class Loaded:
     registered: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """What its `register_...` hooks added, by the hook."""
     seconds: float = 0.0
+    worker: Worker | None = None
+    """Its process, if it has one of its own."""
     is_out: bool = False
     """Nobody calls it any more: it failed too often, or was switched off."""
 
@@ -74,7 +78,14 @@ def load(found: Found, space: str) -> Loaded:
     if found.kind is Kind.A1111:
         return Loaded(found=found)
     if found.manifest.run is RunMode.WORKER:
-        raise ExtensionFailed(id, f"“{name}” wants a process of its own, which is not there yet.")
+        parts = start_worker(found)
+        return Loaded(
+            found=found,
+            hooks=parts.hooks,
+            inputs=parts.inputs,
+            stamp=stamp_of(found.folder),
+            worker=parts.worker,
+        )
     use_packages()
     if found.module:
         module = load_package(found.module)
@@ -95,6 +106,8 @@ def load(found: Found, space: str) -> Loaded:
 
 def unload(loaded: Loaded, space: str) -> None:
     """Forget its code."""
+    if loaded.worker is not None:
+        loaded.worker.close()
     drop(space, loaded.id, loaded.found.module)
 
 

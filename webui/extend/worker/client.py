@@ -97,8 +97,12 @@ class _Life:
         )
         stdin, stdout, stderr = self._pipes()
         self._writer: Final = FrameWriter(stdin)
-        for run, pipe in ((self._read, stdout), (self._drain, stderr)):
-            threading.Thread(target=run, args=(pipe,), name=f"worker-{id}", daemon=True).start()
+        self._threads: Final = tuple(
+            threading.Thread(target=run, args=(pipe,), name=f"worker-{id}", daemon=True)
+            for run, pipe in ((self._read, stdout), (self._drain, stderr))
+        )
+        for thread in self._threads:
+            thread.start()
         try:
             self.hello: Final[Mapping[str, Any]] = self.answer(0, HELLO_S, None)
         except BaseException:
@@ -148,6 +152,10 @@ class _Life:
         except (OSError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait()
+        for thread, pipe in zip(self._threads, self._pipes()[1:], strict=True):
+            thread.join(PATIENCE_S)
+            if not thread.is_alive():  # else something that it started still holds the pipe
+                pipe.close()
 
     def _died(self) -> ExtensionFailed:
         last = "\n".join(self._lines)
