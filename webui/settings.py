@@ -132,6 +132,21 @@ class Settings:
         "http is allowed there. All others must be public and use https.",
     )
 
+    lan_installs: bool = _setting(
+        False,
+        "With --lan: let owners install extensions from other machines, too. Without it that is "
+        "done on this machine alone.",
+    )
+    install_hosts: str = _setting(
+        "",
+        "Hosts in the own network that extensions may be fetched from, as host:port with commas "
+        "between; plain http is allowed there. All others must be public and use https.",
+    )
+    extension_index: str = _setting(
+        "https://raw.githubusercontent.com/AUTOMATIC1111/stable-diffusion-webui-extensions/master/"
+        "index.json",
+        "Where the list of extensions for AUTOMATIC1111 is fetched from when somebody asks for it.",
+    )
     safe_mode: bool = _setting(
         False, "Start with all extensions off, to repair what one of them broke."
     )

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from webui.core.events import (
     DownloadChanged,
     ExtensionsChanged,
+    InstallChanged,
     JobProgress,
     Message,
     PreviewReady,
@@ -95,7 +96,7 @@ class RecentEvents:
 def concerns(message: Message, person: PersonId, role: Role) -> bool:
     """Whether a message is about somebody's own work, or about nobody's; downloads, and what
     becomes of extensions beside the page, are the owner's business."""
-    is_owners = isinstance(message.event, DownloadChanged) or (
+    is_owners = isinstance(message.event, DownloadChanged | InstallChanged) or (
         isinstance(message.event, ExtensionsChanged) and not message.event.is_page
     )
     if is_owners and not role.covers(Role.OWNER):
@@ -109,4 +110,6 @@ def replaced_by_newer(message: Message) -> object:
         return type(message.event), message.job_id
     if isinstance(message.event, DownloadChanged):
         return type(message.event), message.event.download_id
+    if isinstance(message.event, InstallChanged):
+        return type(message.event), message.event.task_id
     return message.seq

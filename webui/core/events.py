@@ -184,6 +184,16 @@ class DownloadChanged:
     seconds_left: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class InstallChanged:
+    """The installation of an extension went on, or changed its `state`; not about a job."""
+
+    task_id: str
+    state: str
+    fraction: float
+    note: str
+
+
 JobEvent = (
     Queued
     | Started
@@ -198,6 +208,7 @@ JobEvent = (
     | QueueChanged
     | DownloadChanged
     | ExtensionsChanged
+    | InstallChanged
 )
 
 

@@ -1,0 +1,40 @@
+"""A house for each test; what it puts on sys.path is taken off again."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.installs.making import Content, House, make_house
+from webui.extend.packages import VARIABLE
+
+
+@pytest.fixture
+def as_before() -> Iterator[None]:
+    """This process finds packages where it found them before."""
+    path, told = list(sys.path), os.environ.get(VARIABLE)
+    yield
+    sys.path[:] = path
+    os.environ.pop(VARIABLE, None)
+    if told is not None:
+        os.environ[VARIABLE] = told
+
+
+@pytest.fixture
+def links(tmp_path: Path) -> Path:
+    """A folder of wheels: all that can be had."""
+    folder = tmp_path / "links"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def house(tmp_path: Path, links: Path, as_before: None) -> Iterator[House]:
+    """Installing with a doctor that is content."""
+    made = make_house(tmp_path / "house", links=links, doctor=Content())
+    yield made
+    made.installs.close()

@@ -1,0 +1,104 @@
+"""The packages of all extensions: which are needed, brought together, put to use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from webui.core.errors import InvalidRequest
+from webui.extend.packages import announce_packages, use_packages
+from webui.installs.known_bad import KnownBad
+from webui.installs.line import Line
+from webui.installs.packages.conflict import Conflict
+from webui.installs.packages.explain import Explainer
+from webui.installs.packages.host import Host
+from webui.installs.packages.overlay import Overlay
+from webui.installs.packages.resolve import Resolved, Resolver, Unsatisfiable, Wish
+from webui.installs.packages.uv import Uv
+
+
+class Disagreement(InvalidRequest):
+    """Packages that don't go together."""
+
+    def __init__(self, conflict: Conflict) -> None:
+        super().__init__("packages", conflict.sentence)
+        self.conflict = conflict
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The packages in a folder. Usable from any thread."""
+
+    folder: Path
+    ask_host: Callable[[], Host]
+    ask_uv: Callable[[], Uv]
+    known_bad: KnownBad
+
+    def start(self) -> None:
+        """Clear what a kill left, and let this process and its children find the set in use."""
+        self._overlay.start()
+        announce_packages(self.folder)
+
+    def resolve(self, new: Wish, others: Sequence[Wish], line: Line) -> Resolved:
+        """What all need together. Raises Disagreement, InvalidRequest for what is known to do
+        harm, PackagesUnreachable, Stopped."""
+        wishes = [*others, new]
+        if not any(wish.wanted for wish in wishes):
+            return Resolved(lock="", pins=())
+        try:
+            resolved = self._resolver.resolve(wishes, line)
+        except Unsatisfiable as error:
+            explainer = Explainer(resolver=self._resolver)
+            raise Disagreement(explainer.explain(new, others, error.said, line)) from error
+        self._refuse_bad(resolved)
+        return resolved
+
+    def build(self, resolved: Resolved, line: Line) -> Path | None:
+        """The folder that holds them; see Overlay.build."""
+        return self._building.build(resolved, line) if resolved.pins else None
+
+    def use(self, hash: str) -> None:
+        """Let this set be the one in use, in this process at once."""
+        self._overlay.use(hash)
+        use_packages()
+
+    def has(self, hash: str) -> bool:
+        """Whether a set can be used again without asking anybody."""
+        return self._overlay.has(hash)
+
+    def pins(self) -> tuple[tuple[str, str], ...]:
+        """Names and versions of the packages in use."""
+        return self._overlay.pins()
+
+    def tidy(self, kept: Sequence[str]) -> None:
+        """Remove sets that nothing goes back to."""
+        self._overlay.tidy(kept)
+
+    def _refuse_bad(self, resolved: Resolved) -> None:
+        pins = [pin.split("==", 1) for pin in resolved.pins]
+        if bad := self.known_bad.in_packages((name, version) for name, version in pins):
+            raise InvalidRequest("packages", f"{bad[0]} Nothing was changed.")
+
+    @cached_property
+    def _host(self) -> Host:
+        return self.ask_host()
+
+    @cached_property
+    def _uv(self) -> Uv:
+        return self.ask_uv()
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        work = self.folder / "resolver"
+        return Resolver(host=self._host, uv=self._uv, work=work, known_bad=self.known_bad)
+
+    @cached_property
+    def _building(self) -> Overlay:
+        return Overlay(folder=self.folder, uv=self._uv, python=self._host.python)
+
+    @cached_property
+    def _overlay(self) -> Overlay:
+        """Without uv, which is not needed to look."""
+        return Overlay(folder=self.folder, uv=Uv(cache=self.folder), python="")
