@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,8 +14,12 @@ from PIL import Image
 from webui.core.errors import GessoError, InvalidRequest
 from webui.core.person import Role
 from webui.core.request import Mode
+from webui.extend.inputs import Input
+from webui.extend.manifest import DeclaredTab
+from webui.extend.registered import Answer
 from webui.imaging.upload import open_upload
 from webui.ui.caller import must_be
+from webui.ui.components.declared_tab import draw_declared
 from webui.ui.page import Page
 
 NAMES: Final[Mapping[Mode, str]] = MappingProxyType(
@@ -34,6 +38,10 @@ class ExtensionPage:
     def settings(self) -> Mapping[str, Any]:
         """The extension's own settings, as they are now."""
         return self._studio.extensions.settings(self._id)
+
+    def draw_declared(self, tab: DeclaredTab, inputs: Sequence[Input], answer: Answer) -> None:
+        """Draw a tab that extension.toml declares."""
+        draw_declared(self._id, tab, inputs, answer)
 
     def send(self, image: Any, mode: Mode) -> None:
         """Draw a button that sends the picture of a gr.Image or gr.Gallery to a tab."""

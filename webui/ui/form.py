@@ -15,6 +15,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from webui.core.codec import decode
+from webui.core.errors import InvalidRequest, UnreadablePicture
 from webui.core.request import GenerationRequest
 
 Values = Mapping[Component, Any]
@@ -136,6 +137,18 @@ class Form:
 
     def request(self, values: Values) -> GenerationRequest:
         """What the controls ask for. Raises InvalidRequest that names the field at fault."""
+        fields = self._fields(values)
+        for part, key in self._keys.items():
+            if _at(fields, key) is None:
+                _drop(fields, part)
+        return decode(GenerationRequest, fields)
+
+    def draft(self, values: Values) -> dict[str, Any]:
+        """What stands in the controls, as the fields of a request that may lack what it needs;
+        what can't be read is left out. `values` shows it again."""
+        return self._fields(values, is_draft=True)
+
+    def _fields(self, values: Values, *, is_draft: bool = False) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         off = tuple(
             f"{b.path}."
@@ -145,20 +158,23 @@ class Form:
         for binding in self._bindings.values():
             if binding.path.startswith(off):
                 continue
-            value = binding.read(*(values[part] for part in binding.components))
+            try:
+                value = binding.read(*(values[part] for part in binding.components))
+            except (InvalidRequest, UnreadablePicture):
+                if not is_draft:
+                    raise
+                continue
             if binding.is_switch:
                 value = {} if value else None
             if value is not None:
                 _put(fields, binding.path, value)
-        for part, key in self._keys.items():
-            if _at(fields, key) is None:
-                _drop(fields, part)
-        return decode(GenerationRequest, fields)
+        return fields
 
     def values(
-        self, request: GenerationRequest, paths: Collection[str] | None = None
+        self, request: GenerationRequest | Mapping[str, Any], paths: Collection[str] | None = None
     ) -> dict[Block, Any]:
-        """The values that make the controls ask for `request`, or for its fields `paths` only."""
+        """The values that make the controls ask for `request`, or for its fields `paths` only; of
+        a draft, those that make them look as they did."""
         shown: dict[Block, Any] = {}
         for binding in self._bindings.values():
             if paths is not None and binding.path not in paths:

@@ -113,7 +113,6 @@ class PageHolder:
         self._sessions: OrderedDict[str, Served] = OrderedDict()
         self._additions: Final = additions
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._was_swapped = False
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
@@ -147,7 +146,7 @@ class PageHolder:
     async def _swap(self, page: Served) -> None:
         await page.begin()
         self._before.append(self._now)
-        self._now, self._was_swapped = page, True
+        self._now = page
         await self._let_go()
         asyncio.get_running_loop().call_later(KEPT_S + 1, self._let_go_later)
 
@@ -171,7 +170,7 @@ class PageHolder:
         app: ASGIApp = self._now
         if not self._now.table.knows(scope["path"]) and self._additions.takes(scope):
             app = self._additions
-        elif self._was_swapped and scope["path"].startswith(API):
+        elif scope["path"].startswith(API):
             app, receive = await self._page_of(scope, receive)
         await app(scope, receive, send)
 

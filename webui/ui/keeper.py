@@ -11,13 +11,16 @@ import logging
 import threading
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
+from zlib import crc32
 
 import gradio as gr
 from fastapi import FastAPI
 from starlette.routing import Router
 
+from webui import __version__
 from webui.core.events import ExtensionsChanged
 from webui.extend.legacy import LegacyHost
 from webui.gate.additions import Addition, Additions, RefusedRoute, add_app, add_router, bare_app
@@ -29,6 +32,11 @@ from webui.ui.holder import PageHolder, Served
 log = logging.getLogger(__name__)
 
 LEGACY: Final = "A1111 extensions"
+MOST_FUNCTIONS: Final = 1 << 13
+"""Of one page."""
+PAGES_ALIKE: Final = 1 << 5
+"""So many pages of the same extensions, whose code was read anew, are told apart. With 32 bits of
+what they are, the numbers stay below 2**53: the browser takes them for what they are."""
 
 Build = Callable[[int], gr.Blocks]
 """Draws the page; its functions are numbered from there on."""
@@ -45,7 +53,7 @@ class PageKeeper:
         self._studio: Final = studio
         self._build: Final = build
         self._mount: Final = mount
-        self._next_function = 0
+        self._pages: Counter[int] = Counter()
         self._lock: Final = threading.Lock()
         self._is_wanted = False
         self._is_building = False
@@ -96,8 +104,9 @@ class PageKeeper:
         """A page for the extensions as they are, and their routes, all decided on. Raises
         UndecidedRoute."""
         added = self._routers()
-        blocks = self._build(self._next_function)
-        self._next_function = max(blocks.fns, default=self._next_function) + 1
+        number = self._number()
+        blocks = self._build(number)
+        blocks.app_id = number  # Gradio's own way to tell that a page is out of date
         shell = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
         self._mount(shell, blocks)
         decisions = audit(shell, GRADIO_RULES)
@@ -105,6 +114,16 @@ class PageKeeper:
         if legacy is not None:
             added.append(self._attached(legacy, blocks, decisions))
         return Served(shell, blocks, Table(decisions)), added
+
+    def _number(self) -> int:
+        """Where the functions of a page begin. The same extensions give the same page, so windows
+        survive that the server is started again; no other page has the same numbers."""
+        on = [(one.id, one.manifest.version) for one in self._studio.extensions.all() if one.is_on]
+        mark = crc32(repr((__version__, on)).encode())
+        self._pages[mark] += 1
+        return mark * PAGES_ALIKE * MOST_FUNCTIONS + (
+            (self._pages[mark] - 1) % PAGES_ALIKE * MOST_FUNCTIONS
+        )
 
     def _attached(
         self, legacy: LegacyHost, blocks: gr.Blocks, page: Sequence[Decision]

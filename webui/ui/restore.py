@@ -16,13 +16,13 @@ import gradio as gr
 from gradio.blocks import Block
 
 from webui.core.codec import decode, from_json
-from webui.core.errors import GessoError, NotFound
+from webui.core.errors import GessoError, NotFound, NotPermitted
 from webui.core.job import JobId, PersonId
 from webui.core.person import Role
 from webui.core.request import Extras, GenerationRequest, InputId, Mode, Source
 from webui.studio import Studio
 from webui.ui.caller import must_be, who_asks
-from webui.ui.form import Form
+from webui.ui.form import Form, Values
 from webui.ui.page import Page
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,8 @@ class Wish:
     missing: tuple[str, ...] = ()
     """What the client already knows to be missing for its request."""
     retry: str | None = None
+    drafts: Mapping[str, Mapping[str, Any]] | None = None
+    """What stood in the controls of each tab before the page was loaded again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,8 @@ class Granted:
     """What a wish does: values for the controls of a tab, or a job. `missing` names what a recipe
     needs and this server doesn't have."""
 
-    mode: Mode
+    mode: Mode | None
+    """The tab to open; None leaves the open one."""
     values: Mapping[Block, Any] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     job: str | None = None
@@ -87,18 +90,36 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
             log.exception("A picture could not be restored.")
             return {answer: json.dumps({"fault": "That did not work. The terminal says why."})}
         told = {"tab": granted.mode, "missing": granted.missing, "job": granted.job}
-        switch = {} if granted.job else {tabs: gr.Tabs(selected=granted.mode.value)}
+        is_elsewhere = granted.mode is not None and not granted.job
+        switch = {tabs: gr.Tabs(selected=str(granted.mode))} if is_elsewhere else {}
         return {answer: json.dumps(told), **switch, **granted.values}
+
+    def keep(values: Values) -> str:
+        try:
+            must_be(Role.ARTIST)
+        except NotPermitted:
+            return "{}"
+        return json.dumps({mode: form.draft(values) for mode, form in page.forms.items()})
 
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
     button.click(apply, [wish], [tabs, answer, *controls], show_progress="hidden", **quiet).then(
         None, [answer], None, js="(answer) => gesso.restored(answer)", **quiet
+    )
+    drafts = gr.Textbox(visible="hidden", elem_id="gesso_drafts", label="Drafts")
+    leave = gr.Button("Keep", visible="hidden", elem_id="gesso_drafts_keep")
+    inputs = {part for form in page.forms.values() for part in form.inputs}
+    leave.click(keep, inputs, [drafts], show_progress="hidden", **quiet).then(
+        None, [drafts], None, js="(drafts) => gesso.reload(drafts)", **quiet
     )
 
 
 def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
     """Work a wish out. Raises GessoError that says why it can't be granted."""
     person = must_be(Role.ARTIST).id
+    if wish.drafts is not None:
+        known = {mode: fields for mode, fields in wish.drafts.items() if mode in forms}
+        shown = [forms[mode].values(fields) for mode, fields in known.items()]
+        return Granted(mode=None, values={part: v for each in shown for part, v in each.items()})
     if wish.retry is not None:
         tried = studio.own_job(JobId(wish.retry), person)
         job = studio.submit(tried.request, person)

@@ -18,6 +18,15 @@ const TYPES = [
 ];
 /** What the document is told of a download; of none in particular after a break. */
 export const DOWNLOAD_CHANGED = "gesso-download";
+/** What it is told of extensions, `{is_page}`; of nothing in particular after a break. */
+export const EXTENSIONS_CHANGED = "gesso-extensions";
+/** What it is told of an installation, for owners. */
+export const INSTALL_CHANGED = "gesso-install";
+const PASSED_ON = [
+  ["download_changed", DOWNLOAD_CHANGED],
+  ["extensions_changed", EXTENSIONS_CHANGED],
+  ["install_changed", INSTALL_CHANGED],
+];
 
 const RETRY_MS = 1500;
 const OFFLINE_AFTER_MS = 1500;
@@ -44,7 +53,9 @@ function connect() {
     store.takeState(JSON.parse(event.data));
     if (wasConnected) {
       store.catchUp();
-      tellDownload(null);
+      tell(DOWNLOAD_CHANGED, null);
+      tell(EXTENSIONS_CHANGED, null);
+      tell(INSTALL_CHANGED, null);
     }
     wasConnected = true;
   });
@@ -57,12 +68,14 @@ function connect() {
   for (const type of TYPES) {
     source.addEventListener(type, (event) => store.takeEvent(type, JSON.parse(event.data)));
   }
-  source.addEventListener("download_changed", (event) => tellDownload(JSON.parse(event.data)));
+  for (const [type, name] of PASSED_ON) {
+    source.addEventListener(type, (event) => tell(name, JSON.parse(event.data)));
+  }
   source.addEventListener("error", onError);
 }
 
-function tellDownload(detail) {
-  document.dispatchEvent(new CustomEvent(DOWNLOAD_CHANGED, { detail }));
+function tell(name, detail) {
+  document.dispatchEvent(new CustomEvent(name, { detail }));
 }
 
 function onError() {

@@ -16,6 +16,7 @@ import { answer } from "./generate.js";
 import { watchCanvases } from "./canvas.js";
 import { watchCounters } from "./counter.js";
 import { watchKeys } from "./keys.js";
+import { putBack, reload, watchReload } from "./reload.js";
 import { restored, sent, watchPrompts } from "./restore.js";
 import { watchReuse } from "./seed.js";
 import { shape } from "./shape.js";
@@ -24,7 +25,7 @@ import { watchTitle } from "./title.js";
 import { filled, watchTyping } from "./typing.js";
 
 // What the page's own events call (webui/ui/components).
-window.gesso = { answer, filled, restored, sent, shape };
+window.gesso = { answer, filled: pageFilled, reload, restored, sent, shape };
 
 holdTheme();
 watchAhead();
@@ -32,7 +33,13 @@ watchCanvases();
 watchCounters();
 watchKeys();
 watchPrompts();
+watchReload();
 watchReuse();
 watchTitle();
 watchTyping();
 followServer();
+
+function pageFilled() {
+  filled();
+  putBack();
+}

@@ -33,6 +33,7 @@ export function restored(text) {
   const said = JSON.parse(text);
   if (said.fault) return notify(said.fault, { tone: "bad" });
   if (said.job) return follow(said.tab, said.job);
+  if (!said.tab) return;
   const missing = said.missing.length ? ` Not found here: ${said.missing.join(", ")}.` : "";
   notify(`Placed in ${TAB_NAMES[said.tab]}.${missing}`, { tone: missing ? "bad" : "plain" });
   window.scrollTo({ top: 0 });

@@ -134,12 +134,16 @@ def _own_drawing(page: Page, form: Form, extension: Extension) -> Mapping[str, C
 
 
 def _control(form: Form, extension: str, each: Input) -> Component:
+    return control_of(each, extension, f"{form.mode}_ext_{extension}_{each.id}")
+
+
+def control_of(each: Input, extension: str, elem_id: str) -> Component:
     """The control that suits a declared input."""
     common: dict[str, Any] = {
         "value": each.default,
         "label": each.label,
         "info": each.help or None,
-        "elem_id": f"{form.mode}_ext_{extension}_{each.id}",
+        "elem_id": elem_id,
     }
     match each:
         case Toggle():
