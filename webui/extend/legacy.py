@@ -6,6 +6,7 @@ imports Gradio and the scripts' own code, so nothing of it is imported here.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -77,6 +78,10 @@ class Controls(Protocol):
         """Let components hold a field of the request."""
         ...
 
+    def component(self, path: str) -> Any:
+        """The control that holds a field; None if there is none."""
+        ...
+
 
 class LegacyHost(Protocol):
     """Old scripts in the server's process: their controls, tabs, settings, routes and files."""
@@ -107,8 +112,9 @@ class LegacyHost(Protocol):
         ...
 
     def draw(self, mode: Mode, form: Controls) -> None:
-        """Draw the scripts' groups and the Script list where a picture tab wants them, and bind
-        them to `extensions.<part>.<input>` and `script`."""
+        """Draw the scripts' groups where a picture tab wants them, and bind their controls to
+        `extensions.<part>.<input>`. Those that can be chosen show theirs while they are; without a
+        control for `script` the list is drawn, too."""
         ...
 
     def tabs(self) -> Sequence[LegacyTab]:
@@ -129,12 +135,20 @@ class LegacyHost(Protocol):
         ...
 
 
+def legacy_of(studio: Any) -> Callable[[], LegacyHost]:
+    """Makes the host of a studio once it is wanted."""
+    name, _, factory = HOST.partition(":")
+
+    def open_host() -> LegacyHost:
+        host: LegacyHost = getattr(importlib.import_module(name), factory)(studio)
+        return host
+
+    return open_host
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_is_plain(each) for each in value)
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
     return value is None or isinstance(value, str | int | float | bool)
-
-
-LegacyFactory = Callable[[Any], LegacyHost]

@@ -42,8 +42,8 @@ Function = Callable[..., Any]
 class Watcher(Protocol):
     """Is told of every part of the page that is made."""
 
-    def before(self, arguments: dict[str, Any]) -> None:
-        """A part is about to be made with these arguments."""
+    def before(self, part: Block, arguments: dict[str, Any]) -> None:
+        """A part is about to be made with these arguments; it has none of them yet."""
         ...
 
     def after(self, part: Block, arguments: dict[str, Any]) -> None:
@@ -240,8 +240,9 @@ def _maker() -> Function:
             cls = stand_in(cls, more)
         if reading.watcher is None:
             return type.__call__(cls, *values, **more)
-        reading.watcher.before(more)
-        part = type.__call__(cls, *values, **more)
+        part = cls.__new__(cls)
+        reading.watcher.before(part, more)
+        part.__init__(*values, **more)
         reading.watcher.after(part, more)
         return part
 

@@ -49,12 +49,13 @@ def draw_scripts(
         parts = scripts_of(runner)
         drawn += [_drawn(mode, runner, id, within) for id, each in parts.items() if each.alwayson]
         offered = {id: each for id, each in parts.items() if not each.alwayson}
-        chosen = _list(mode, runner, offered)
+        chosen = form.component("script") or _list(mode, runner, offered)
         drawn += [_drawn(mode, runner, id, within) for id in offered]
         groups = {id: each.group for id, each in offered.items()}
     if chosen is not None:
         _choose(chosen, groups)
-        form.bind("script", chosen, read=lambda id: id or None, blank=NONE)
+        if form.component("script") is None:
+            form.bind("script", chosen, read=lambda id: id or None, blank=NONE)
     for one in drawn:
         _bind(form, one, None if one.script.alwayson else chosen, keep)
     return tuple(drawn)
@@ -122,7 +123,7 @@ def _choose(chosen: Any, groups: Mapping[str, Any]) -> None:
         told = [gr.update(visible=id == part or "hidden") for part in groups]
         return told if len(told) > 1 else told[0]
 
-    if len(places) == len(groups):
+    if places and len(places) == len(groups):
         chosen.change(
             show, [chosen], places, queue=False, show_progress="hidden", api_visibility="private"
         )

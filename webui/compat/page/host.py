@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import gradio as gr
-
 from webui.compat import loading
 from webui.compat.page import pasting
 from webui.compat.page.adapter import PATCHES, adapting, watching
@@ -20,8 +18,9 @@ from webui.compat.page.old import module, side
 from webui.compat.page.options import Options
 from webui.compat.page.routes import attach
 from webui.compat.page.store import OldStore
-from webui.compat.page.tabs import made_tabs, outside
+from webui.compat.page.tabs import made_tabs
 from webui.compat.page.telling import INPAINT, Teller
+from webui.compat.page.unseen import PICTURE_TABS, quiet_calls, unseen
 from webui.compat.told import TOLD, told_by, told_in
 from webui.core.engine import Legacy
 from webui.core.errors import UnreadablePicture
@@ -35,8 +34,6 @@ from webui.ui.form import Form
 
 if TYPE_CHECKING:
     from webui.studio import Studio
-
-PICTURE_TABS: Final = (Mode.TXT2IMG, Mode.IMG2IMG, Mode.INPAINT)
 
 
 def open_host(studio: Studio) -> Host:
@@ -68,6 +65,7 @@ class Host:
             side().studio = self.studio
             self._runners, self._drawn, self._parts = {}, {}, None
             self.options.collect()
+            side().heard.append(self._heard)
         return failed
 
     def unload(self) -> None:
@@ -81,12 +79,10 @@ class Host:
         PATCHES.let_go()
 
     def parts(self) -> Sequence[LegacyPart]:
-        """All scripts."""
+        """All scripts, as the page has them; before there is one, as they draw themselves."""
         if self._parts is None:
-            with self._drawing:
-                if not self._drawn:
-                    self._draw_unseen()
-                self._parts = parts_of(self._drawn)
+            with self._drawing, quiet_calls():
+                self._parts = parts_of(unseen(self._within_tab))
         return self._parts
 
     def work(self, request: GenerationRequest, recipe: Recipe, person: PersonId) -> Legacy | None:
@@ -121,7 +117,7 @@ class Host:
             yield
             with self._within(""):
                 module("infotext_utils").connect_paste_params_buttons()
-            self._parts = None
+            self._parts = parts_of(self._drawn)
 
     def draw(self, mode: Mode, form: Controls) -> None:
         """The scripts' groups and their list in a picture tab."""
@@ -129,8 +125,7 @@ class Host:
             pasting.fill_fields(mode, form)
         runner = self._runners[mode]
         module("scripts").scripts_current = runner
-        drawn = draw_scripts(mode, form, runner, self._within_tab, self._keep)
-        self._drawn[Mode(mode)] = drawn
+        self._drawn[Mode(mode)] = draw_scripts(mode, form, runner, self._within_tab, self._keep)
         if isinstance(form, Form):
             pasting.add_fields_of(mode, runner)
 
@@ -152,6 +147,11 @@ class Host:
         with adapting():
             attach(self, app, blocks)
 
+    def _heard(self, call: Any) -> None:
+        """A script's function was called: booked with its extension."""
+        if call.extension and call.error:
+            self.studio.extensions.report(call.extension, call.hook, call.error, call.seconds)
+
     def _told(self) -> dict[str, Any]:
         """What was set, and what the studio says of itself."""
         extensions = self.studio.extensions.places.folder
@@ -170,16 +170,6 @@ class Host:
                 runner.initialize_scripts(is_img2img=mode != Mode.TXT2IMG)
                 self._runners[mode] = runner
         self._drawn.clear()
-
-    def _draw_unseen(self) -> None:
-        """Draw them without a page, to know their controls."""
-        self._begin()
-        with outside(), watching(None), gr.Blocks():
-            for mode in PICTURE_TABS:
-                form = Form(mode)
-                self._drawn[mode] = draw_scripts(
-                    mode, form, self._runners[mode], self._within_tab, self._keep
-                )
 
     @contextmanager
     def _within(self, extension: str) -> Iterator[None]:
