@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from PIL import Image
@@ -11,6 +12,10 @@ from PIL import Image
 from webui.core.person import Role
 from webui.core.request import GenerationRequest, Mode
 from webui.extend.inputs import Input
+from webui.extend.manifest import DeclaredTab
+
+Answer = Callable[[str, Image.Image | None, SimpleNamespace], Any]
+"""What the button of a declared tab asks: the tab's id, the picture, the values of its inputs."""
 
 
 class Page(Protocol):
@@ -20,6 +25,10 @@ class Page(Protocol):
     @property
     def settings(self) -> Mapping[str, Any]:
         """The extension's own settings."""
+        ...
+
+    def draw_declared(self, tab: DeclaredTab, inputs: Sequence[Input], answer: Answer) -> None:
+        """Draw a tab that extension.toml declares: picture, controls, button, result."""
         ...
 
     def send(self, image: Any, mode: Mode) -> None:

@@ -19,7 +19,7 @@ from webui.extend.manifest import DeclaredTab
 from webui.extend.registered import Answer
 from webui.imaging.upload import open_upload
 from webui.ui.caller import must_be
-from webui.ui.components.declared_tab import draw_declared
+from webui.ui.declared_tab import draw_declared
 from webui.ui.page import Page
 
 NAMES: Final[Mapping[Mode, str]] = MappingProxyType(

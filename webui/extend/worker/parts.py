@@ -14,12 +14,11 @@ from webui.core.errors import ExtensionFailed
 from webui.extend.data import Context
 from webui.extend.finding import Found
 from webui.extend.inputs import Input
-from webui.extend.manifest import Manifest
-from webui.extend.registered import Preprocessor
+from webui.extend.manifest import DeclaredTab, Manifest
+from webui.extend.registered import Answer, Page, Preprocessor, Tab
 from webui.extend.registration import Hooks, Implementation, check_hook, declared_inputs
 from webui.extend.worker.client import Worker, command_of
 from webui.extend.worker.environment import python_of
-from webui.extend.worker.tab import as_tab
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,9 +81,15 @@ def _tabs(worker: Worker, manifest: Manifest, inputs: tuple[Input, ...]) -> Hook
             return worker.ask("tab_run", given, ctx)
 
         for declared in manifest.tabs:
-            register(as_tab(declared, inputs, answer))
+            build = partial(_draw, declared, inputs, answer)
+            register(Tab(title=declared.title, build=build))
 
     return {"register_tabs": Implementation(run=register_tabs, arguments=("register", "ctx"))}
+
+
+def _draw(declared: DeclaredTab, inputs: Sequence[Input], answer: Answer, page: Page) -> None:
+    shown = [each for each in inputs if each.id in declared.inputs]
+    page.draw_declared(declared, shown, answer)
 
 
 def _ask(worker: Worker, hook: str, **given: Any) -> Any:

@@ -16,9 +16,9 @@ from webui.core.request import Mode
 from webui.extend.extension import Extension
 from webui.extend.inputs import Choice, Input, Slider, Text, Toggle
 from webui.ui.components.group import At, group, plain
-from webui.ui.controls import Slider as SliderControl
 from webui.ui.extension_page import ExtensionPage
 from webui.ui.form import Form
+from webui.ui.input_control import control_of
 from webui.ui.page import Page
 
 NONE: Final = ""
@@ -135,28 +135,6 @@ def _own_drawing(page: Page, form: Form, extension: Extension) -> Mapping[str, C
 
 def _control(form: Form, extension: str, each: Input) -> Component:
     return control_of(each, extension, f"{form.mode}_ext_{extension}_{each.id}")
-
-
-def control_of(each: Input, extension: str, elem_id: str) -> Component:
-    """The control that suits a declared input."""
-    common: dict[str, Any] = {
-        "value": each.default,
-        "label": each.label,
-        "info": each.help or None,
-        "elem_id": elem_id,
-    }
-    match each:
-        case Toggle():
-            return gr.Checkbox(**common)
-        case Slider():
-            return SliderControl(
-                each.low, each.high, step=each.step, min_width=120, buttons=[], **common
-            )
-        case Choice():
-            return gr.Dropdown(list(each.choices), elem_classes="gesso-line", **common)
-        case Text():
-            return gr.Textbox(lines=each.lines, max_lines=max(each.lines, 12), **common)
-    raise GessoError(f"“{extension}”: there is no control for a {type(each).__name__}.")
 
 
 def _bind(form: Form, path: str, each: Input, control: Component) -> None:
