@@ -24,11 +24,12 @@ from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo, ModelKind
 from webui.core.person import Role
 from webui.core.recipe import FileRef, Recipe
+from webui.core.registry import Told
 from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
-from webui.downloads.download import Options
-from webui.downloads.downloads import Downloads, Surroundings
+from webui.downloads.opening import open_downloads
 from webui.extend.extensions import Extensions, Places, Safety
+from webui.extend.legacy import legacy_of
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
@@ -43,21 +44,20 @@ from webui.jobs.line import Place
 from webui.jobs.preflight import Verdict, refusal
 from webui.jobs.queue import Queue
 from webui.jobs.store import JobStore, Terms
-from webui.net.guard import Guard
 from webui.people.people import People
 from webui.plans.doors import Doors
 from webui.plans.plans import Plans
 from webui.prompting.styles import StyleBook
+from webui.resolver.joined import HeldModel, Joined
 from webui.resolver.pictures import PICTURE_GONE, named_pictures, pictures_of
 from webui.resolver.reading import PictureReader, PictureReading
 from webui.resolver.resolver import Resolver, settle
-from webui.resolver.words import Words
+from webui.resolver.words import Filler
 from webui.samplers import load_samplers
 from webui.schedules import load_schedules
 from webui.settings import Settings, SettingsStore
 from webui.upscalers import load_upscalers
-from webui.webhooks.store import HookStore
-from webui.webhooks.webhooks import Webhooks
+from webui.webhooks.opening import open_webhooks
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "extensions"
 """The extensions that come with the program."""
@@ -80,9 +80,10 @@ class Studio:
         self.schedules: Final = load_schedules()
         self.upscalers: Final = load_upscalers()
         self.labels: Final = Labels(
-            samplers={sampler.id: sampler.label for sampler in self.samplers},
-            schedules={schedule.id: schedule.label for schedule in self.schedules},
-            upscalers={upscaler.id: upscaler.label for upscaler in self.upscalers},
+            samplers=Told(self.samplers, lambda sampler: sampler.label),
+            schedules=Told(self.schedules, lambda schedule: schedule.label),
+            upscalers=Told(self.upscalers, lambda upscaler: upscaler.label),
+            extensions=self.extensions.texts.pairs,
         )
         self.catalog: Final = Catalog(
             now.models, data / "models.sqlite", self.families, others=self._other_folders
@@ -94,7 +95,9 @@ class Studio:
         self.styles: Final = StyleBook(data / "styles.csv")
         self.wildcards: Final = data / "wildcards"
         self._resolver: Final = self._make_resolver()
-        self._reader: Final = PictureReader(self._lookups(), self.catalog, self.inputs)
+        self._reader: Final = PictureReader(
+            self._lookups(), self.catalog, self.inputs, self.extensions
+        )
         self.gallery: Final = Gallery(
             now.outputs, data, lambda: settings.current, labels=self.labels
         )
@@ -110,9 +113,15 @@ class Studio:
         self.plans: Final = Plans(
             data / "plans.sqlite", self._doors(), gallery=self.gallery, bus=self.bus
         )
-        self.downloads: Final = self._make_downloads()
-        self.webhooks: Final = self._make_webhooks()
+        shelf = CatalogShelf(self.catalog, self.families)
+        self.downloads: Final = open_downloads(lambda: settings.current, shelf, self.bus.publish)
+        self.webhooks: Final = open_webhooks(
+            now,
+            job=self.jobs.get,
+            pictures=lambda id: [picture.id for picture in self.gallery.of_job(id)],
+        )
         self.installs: Final = open_installs(now, self.extensions, self.bus.publish)
+        self._follow_extensions()
 
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
@@ -161,7 +170,11 @@ class Studio:
         """
         request = settle(check(request))
         self._check_own(request, person)
-        recipe = self.resolve(request)
+        draft = self.extensions.draft(request, self._role(person))
+        request = settle(draft.request)
+        self._check_own(request, person)
+        recipe = self._resolver.resolve(request, draft)
+        self.extensions.remark(recipe, draft)
         return self.queue.submit(request, recipe, person, key, terms)
 
     def cancel(self, job_id: JobId, person: PersonId = LOCAL) -> Job:
@@ -260,6 +273,7 @@ class Studio:
         return Extensions(
             Places(shipped=SHIPPED, folder=now.extensions, data=now.data / "extensions"),
             Safety(is_safe_mode=now.safe_mode, only=_ids(now.ext_only), off=_ids(now.ext_off)),
+            legacy_of(self),
         )
 
     def _make_resolver(self) -> Resolver:
@@ -270,16 +284,30 @@ class Studio:
             schedules=self.schedules,
             upscalers=self.upscalers,
             inputs=self.inputs,
-            words=Words(self.styles, self.wildcards),
+            words=Filler(self.styles, self.wildcards),
+            extensions=self.extensions,
             chosen=lambda: self.settings.current.checkpoint,
         )
+
+    def _follow_extensions(self) -> None:
+        """Have in the tables what extensions add, and tell them of the engines' models."""
+        joined = Joined(
+            extensions=self.extensions,
+            samplers=self.samplers,
+            schedules=self.schedules,
+            upscalers=self.upscalers,
+            families=self.families,
+            refresh=self.catalog.refresh_soon,
+        )
+        self.extensions.on_change(joined.update)
+        self.bus.subscribe(HeldModel(self.extensions, self.statuses, self.catalog.look_up).hear)
 
     def _make_models(self) -> ModelTable:
         return ModelTable(
             self.catalog,
             self.cards,
             self.gallery.uses.counts,
-            latents={family.id: family.latents for family in self.families},
+            latents=Told(self.families, lambda family: family.latents),
         )
 
     def _make_dispatcher(self) -> Dispatcher:
@@ -291,39 +319,6 @@ class Studio:
             prepare=self._prepare,
         )
 
-    def _make_webhooks(self) -> Webhooks:
-        """Hosts in the own network are called only if whoever started the server listed them."""
-        now = self.settings.current
-        allowed = list(filter(None, map(str.strip, now.webhook_hosts.split(","))))
-        return Webhooks(
-            HookStore(now.data / "webhooks.sqlite"),
-            Guard(allowed, setting="webhook_hosts"),
-            job=self.jobs.get,
-            pictures=lambda id: [picture.id for picture in self.gallery.of_job(id)],
-        )
-
-    def _make_downloads(self) -> Downloads:
-        now = self.settings.current
-        return Downloads(
-            Surroundings(
-                data=now.data,
-                shelf=CatalogShelf(self.catalog, self.families),
-                options=self._download_options,
-                tell=self.bus.publish,
-                allowed_hosts=list(filter(None, map(str.strip, now.download_hosts.split(",")))),
-            )
-        )
-
-    def _download_options(self) -> Options:
-        now = self.settings.current
-        return Options(
-            hugging_face=now.hugging_face.rstrip("/"),
-            civitai=now.civitai.rstrip("/"),
-            at_once=now.downloads_at_once,
-            most_bytes=now.download_most_gb * 10**9,
-            keep_free_bytes=now.keep_free_mb * 10**6,
-        )
-
     def _lookups(self) -> Lookups:
         return Lookups(
             sampler=self.samplers.find,
@@ -331,6 +326,7 @@ class Studio:
             checkpoint=self._known_model,
             upscaler=self._known_upscaler,
             file=self._known_file,
+            extension=self.extensions.texts.read,
         )
 
     def _other_folders(self) -> tuple[Root, ...]:
@@ -417,7 +413,7 @@ class Studio:
 
     def _prepare(self, job: Job, indices: Sequence[int]) -> Work:
         """The batch of these pictures of a job, with the files it needs."""
-        recipe, settings = job.recipe, self.settings.current
+        recipe, settings, legacy = job.recipe, self.settings.current, self.extensions.legacy
         return Work(
             recipes=tuple(recipe.at(index) for index in indices),
             model=self._resolver.model(recipe.model.id),
@@ -425,6 +421,10 @@ class Studio:
             files=(*map(self._used, recipe.files), *self._preview_decoder(recipe)),
             preview_every_s=settings.preview_interval_s if settings.show_previews else 0,
             is_exact=settings.exact_batches,
+            extensions=self.extensions.used_in_engine(recipe),
+            legacy=legacy.work(job.request, recipe, job.owner) if legacy else None,
+            job=job.id,
+            role=self._role(job.owner),
         )
 
     def _preview_decoder(self, recipe: Recipe) -> list[UsedFile]:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from webui.extend import GenerationRequest, InvalidRequest, Text, TextToken, Toggle, Words, hook
 
 INPUTS = [
+    Toggle("enabled", "Prompt tools"),
     Toggle("tidy", "Tidy", help="Leave out empty and repeated parts between commas."),
     Text("before", "Put before", help="Words in front of every prompt."),
     Text("after", "Put after", help="Words behind every prompt."),

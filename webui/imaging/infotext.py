@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from webui.core.model import ModelKind
 from webui.core.recipe import Recipe
@@ -51,6 +51,8 @@ class Labels:
     samplers: Mapping[str, str] = field(default_factory=dict)
     schedules: Mapping[str, str] = field(default_factory=dict)
     upscalers: Mapping[str, str] = field(default_factory=dict)
+    extensions: Callable[[Mapping[str, Mapping[str, Any]]], Mapping[str, str]] = lambda values: {}
+    """What the text says of the values of extensions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,8 @@ def write_infotext(recipe: Recipe, labels: Labels, facts: Mapping[str, str] | No
     it."""
     settings = {key: value for key, value in _settings(recipe, labels) if value is not None}
     version = settings.pop("Version")
+    told = labels.extensions(recipe.extensions)
+    settings |= {key: value for key, value in told.items() if key not in settings}
     settings |= {key: facts[key] for key in SCRIPT_KEYS if facts and key in facts}
     for key, value in (facts or {}).items():
         if key.startswith(IN_TEXT) and (name := key.removeprefix(IN_TEXT)) not in settings:
@@ -178,7 +182,8 @@ def _title(name: str, short_hash: str) -> str:
 
 
 def _quote(value: str) -> str:
-    if not any(sign in value for sign in ",:\n"):
+    is_plain = value == value.strip() and not value.startswith('"')
+    if is_plain and not any(sign in value for sign in ",:\n"):
         return value
     return json.dumps(value, ensure_ascii=False)
 

@@ -55,6 +55,10 @@ def _nothing(kind: ModelKind, name: str) -> str | None:
     return None
 
 
+def _nobody(key: str, value: str) -> tuple[str, str, Any] | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lookups:
     """How A1111's names become ids. Each gives None for a name it doesn't know.
@@ -68,6 +72,9 @@ class Lookups:
     checkpoint: Callable[[str], str | None]
     upscaler: Callable[[str], str | None] = lambda name: None
     file: Callable[[ModelKind, str], str | None] = _nothing
+    extension: Callable[[str, str], tuple[str, str, Any] | None] = _nobody
+    """The extension, its input and the value that a pair means. Raises ValueError for a value
+    that doesn't fit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +122,8 @@ class _Reading:
         """Take one pair of a text."""
         rows = [row for row in _rows().get(key, ()) if row.is_read(settings)]
         if not rows:
-            if key not in _LATER and (key, value) not in _HARMLESS:
+            is_known = key in _LATER or (key, value) in _HARMLESS
+            if not is_known and not self._read_extension(key, value):
                 self.ignored[key] = value
             return
         try:
@@ -158,6 +166,18 @@ class _Reading:
             **{name: self._typed(name) for name in _PICTURED},
             ignored=self.ignored,
         )
+
+    def _read_extension(self, key: str, value: str) -> bool:
+        """Take what is an extension's; whether it is one's, and fits."""
+        try:
+            found = self._lookups.extension(key, value)
+        except ValueError:
+            return False
+        if found is None:
+            return False
+        id, input, typed = found
+        self._fields.setdefault("extensions", {}).setdefault(id, {})[input] = typed
+        return True
 
     def _typed(self, part: str) -> dict[str, object]:
         """The fields of a part, each of its own type."""

@@ -13,13 +13,13 @@ from webui.core.job import PersonId
 from webui.core.model import ModelInfo, ModelKind
 from webui.core.recipe import Recipe
 from webui.core.request import OWN_VAE, Extras, GenerationRequest, Hires, InputId
+from webui.extend.extensions import Extensions
 from webui.gallery.inputs import InputStore
-from webui.imaging.infotext import Infotext
+from webui.imaging.infotext import Infotext, join_infotext
 from webui.imaging.restore import Lookups, request_from
 from webui.imaging.told import read_told
 from webui.prompting import network_tags
 from webui.resolver.files import noted_vae, noun
-from webui.upscalers import load_upscalers
 
 HASHES: Final = "Lora hashes"
 _PAIR: Final = re.compile(r"\s*(.+?):\s*([0-9a-fA-F]{8,64})\s*(?:,|\Z)")
@@ -57,8 +57,11 @@ class PictureReading:
 class PictureReader:
     """Reads pictures with the names that this server knows."""
 
-    def __init__(self, lookups: Lookups, catalog: Catalog, inputs: InputStore) -> None:
+    def __init__(
+        self, lookups: Lookups, catalog: Catalog, inputs: InputStore, extensions: Extensions
+    ) -> None:
         self._lookups: Final = lookups
+        self._extensions: Final = extensions
         self._catalog: Final = catalog
         self._inputs: Final = inputs
 
@@ -77,13 +80,15 @@ class PictureReader:
         )
 
     def read_text(self, infotext: Infotext, generator: str) -> PictureReading:
-        """What a text in A1111's words asks for."""
+        """What a text in A1111's words asks for, after extensions looked at it."""
+        told = self._extensions.parsed(join_infotext(infotext), infotext.settings)
+        infotext = replace(infotext, settings=told)
         restored = request_from(infotext, self._lookups)
         ignored = dict(restored.ignored)
         missing = [f"{noun} “{ignored.pop(key)}”" for key, noun in _NOUNS if key in ignored]
         hashes = _hashes(infotext.settings.get(HASHES, ""))
         known = {(ModelKind.LORA, name): ("", hash) for name, hash in hashes.items()}
-        find = _Finder(self._catalog, known)
+        find = self._finder(known)
         request = _with_known_networks(restored.request, find)
         return PictureReading(
             generator=generator,
@@ -114,7 +119,11 @@ class PictureReader:
 
         A file that is gone becomes a blank or the default; pictures that are gone stay named.
         """
-        find = _Finder(self._catalog, known or {})
+        find = self._finder(known or {})
+        extensions, absent = self._extensions.known_values(request.extensions)
+        script = request.script
+        if script is not None and not self._extensions.has_script(script):
+            absent, script = (*absent, f"the script “{script}”"), None
         refiner = request.refiner
         second = refiner and find(ModelKind.CHECKPOINT, refiner.checkpoint)
         request = replace(
@@ -127,9 +136,18 @@ class PictureReader:
             hires=request.hires and _hires(request.hires, find),
             refiner=replace(refiner, checkpoint=second) if refiner and second else None,
             extras=request.extras and _extras(request.extras, find),
+            extensions=extensions,
+            script=script,
         )
         request = _with_known_networks(request, find)
-        return request, (*find.missing, *self._lost_pictures(request, person))
+        return request, (
+            *find.missing,
+            *dict.fromkeys(absent),
+            *self._lost_pictures(request, person),
+        )
+
+    def _finder(self, known: Known) -> _Finder:
+        return _Finder(self._catalog, known, self._lookups)
 
     def _own_vae(self, request: GenerationRequest) -> str | None:
         """What keeps a picture that was made without a VAE file from getting one that was noted
@@ -156,15 +174,15 @@ class _Finder:
     """Finds the files that a request names where they are now: by what the request calls them,
     then by the name and the hash that are known of them. `missing` names the others."""
 
-    def __init__(self, catalog: Catalog, known: Known) -> None:
+    def __init__(self, catalog: Catalog, known: Known, lookups: Lookups) -> None:
         self.missing: Final[list[str]] = []
+        self._lookups: Final = lookups
         self._catalog: Final = catalog
         self._known: Final = known
-        self._without_file: Final = {OWN_VAE, *(upscaler.id for upscaler in load_upscalers())}
 
     def __call__(self, kind: ModelKind, ref: str | None) -> str | None:
         """The present id. An id that names no file, such as a built-in upscaler's, stays."""
-        if ref is None or ref in self._without_file:
+        if ref is None or ref == OWN_VAE or self._is_without_file(kind, ref):
             return ref
         found = self._find(kind, ref)
         return None if found is None else found.id
@@ -175,6 +193,9 @@ class _Finder:
             return name
         found = self._find(ModelKind.LORA, name)
         return name if found is None else found.name
+
+    def _is_without_file(self, kind: ModelKind, ref: str) -> bool:
+        return kind is ModelKind.UPSCALER and self._lookups.upscaler(ref) == ref
 
     def _find(self, kind: ModelKind, ref: str) -> ModelInfo | None:
         name, hash = self._known.get((kind, ref), ("", ""))

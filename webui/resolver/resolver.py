@@ -13,13 +13,15 @@ from webui.core.errors import InvalidRequest, NotFound
 from webui.core.model import Defaults, ModelInfo, ModelKind
 from webui.core.recipe import ModelRef, PromptPair, Recipe
 from webui.core.request import CELL, MAX_SEED, Extras, GenerationRequest, Hires, Noise, Refiner
+from webui.extend.draft import Draft
+from webui.extend.extensions import Extensions
 from webui.families import Families
 from webui.gallery.inputs import InputStore
 from webui.prompting import parse
 from webui.resolver.files import Files
 from webui.resolver.pictures import Pictures
 from webui.resolver.second_pass import with_both_sides
-from webui.resolver.words import Words
+from webui.resolver.words import Edit, Filler, unedited
 from webui.samplers import Samplers
 from webui.schedules import Schedules
 from webui.upscalers import Upscalers
@@ -50,7 +52,8 @@ class Resolver:
         schedules: Schedules,
         upscalers: Upscalers,
         inputs: InputStore,
-        words: Words,
+        words: Filler,
+        extensions: Extensions,
         chosen: Callable[[], str],
     ) -> None:
         """`chosen` is the id of the checkpoint for requests that name none, may be empty."""
@@ -61,21 +64,32 @@ class Resolver:
         self._upscalers: Final = upscalers
         self._pictures: Final = Pictures(inputs)
         self._words: Final = words
+        self._extensions: Final = extensions
         self._chosen: Final = chosen
 
-    def resolve(self, request: GenerationRequest) -> Recipe:
-        """The recipe of the request's first picture, every blank filled. Raises InvalidRequest,
-        which names the field."""
+    def resolve(self, request: GenerationRequest, draft: Draft | None = None) -> Recipe:
+        """The recipe of the request's first picture, every blank filled. With the `draft` that the
+        request comes from, extensions see the words of each picture. Raises InvalidRequest, which
+        names the field."""
         request = settle(request)
+        values = self._extensions.values(request)
         self._pictures.check(request)
-        if request.extras is not None:
-            return self._extras(request, request.extras)
+        recipe = (
+            self._painted(request, unedited if draft is None else draft.words)
+            if request.extras is None
+            else self._extras(request, request.extras)
+        )
+        out = draft.failed if draft is not None else ()
+        taking_part = {id: own for id, own in values.items() if id not in out}
+        return replace(recipe, extensions=taking_part, script=request.script)
+
+    def _painted(self, request: GenerationRequest, edit: Edit) -> Recipe:
         model = self.model(request.checkpoint)
         defaults = self.defaults(model)
         width, height = self._pictures.size(request, defaults)
         sampling = request.sampling
         sampler, implied = self._sampler("sampling.sampler", sampling.sampler or defaults.sampler)
-        pairs, template = self._filled(request)
+        pairs, template = self._filled(request, edit)
         files = Files(self._catalog)
         files.take_networks(pairs)
         text_encoders = files.take_parts(model, request.text_encoders)
@@ -114,9 +128,11 @@ class Resolver:
             version=__version__,
         )
 
-    def _filled(self, request: GenerationRequest) -> tuple[tuple[PromptPair, ...], PromptPair]:
+    def _filled(
+        self, request: GenerationRequest, edit: Edit
+    ) -> tuple[tuple[PromptPair, ...], PromptPair]:
         """The prompts of each picture, which are well formed, and as they were typed."""
-        pairs, template = self._words.fill(request)
+        pairs, template = self._words.fill(request, edit)
         for pair in pairs:
             parse(pair.prompt)
             parse(pair.negative_prompt, "negative_prompt", is_negative=True)
@@ -227,6 +243,8 @@ class Resolver:
         """The id of a built-in upscaler or of a file. Latents are enlarged by hires fix only."""
         id = self._upscalers.find(name)
         if id is None:
+            if owner := self._extensions.owner_of("upscaler", name):
+                raise InvalidRequest(field, f"There is no upscaler “{name}”. {owner}")
             return files.take(field, ModelKind.UPSCALER, name)
         if self._upscalers[id].is_latent and not is_hires:
             raise InvalidRequest(
@@ -240,14 +258,23 @@ class Resolver:
         """The sampler's id, and the schedule's name when an old combined name gives one."""
         found = self._samplers.find(name)
         if found is None:
-            raise InvalidRequest(field, _unknown("sampler", name, self._samplers))
+            raise self._unknown(field, "sampler", name, self._samplers)
         return found
 
     def _schedule(self, field: str, name: str) -> str:
         found = self._schedules.find(name)
         if found is None:
-            raise InvalidRequest(field, _unknown("schedule", name, self._schedules))
+            raise self._unknown(field, "schedule", name, self._schedules)
         return found
+
+    def _unknown(
+        self, field: str, kind: str, name: str, parts: Iterable[Labelled]
+    ) -> InvalidRequest:
+        """The refusal of a name: whose it is when that is off, else those that there are."""
+        way_out = self._extensions.owner_of(kind, name) or (
+            f"Choose one of: {', '.join(part.label for part in parts)}."
+        )
+        return InvalidRequest(field, f"There is no {kind} “{name}”. {way_out}")
 
 
 def settle(request: GenerationRequest) -> GenerationRequest:
@@ -284,7 +311,3 @@ def _distilled(value: float | None, defaults: Defaults) -> float | None:
     if defaults.distilled_guidance is None:
         return None
     return _given(value, defaults.distilled_guidance)
-
-
-def _unknown(kind: str, name: str, parts: Iterable[Labelled]) -> str:
-    return f"There is no {kind} “{name}”. Choose one of: {', '.join(p.label for p in parts)}."

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from webui.core.recipe import PromptPair
-from webui.core.request import GenerationRequest
+from webui.core.request import MAX_SEED, GenerationRequest
+from webui.extend.data import Words
 from webui.prompting.styles import StyleBook, Styled
 from webui.prompting.wildcards import expand
 
 NOTHING: Final = PromptPair(prompt="", negative_prompt="")
 
+Edit = Callable[[Words], Words]
+"""What extensions make of the prompts of one picture."""
 
-class Words:
+
+def unedited(words: Words) -> Words:
+    """The prompts as they are."""
+    return words
+
+
+class Filler:
     """Fills prompts in, with the styles and the wildcards of this studio."""
 
     def __init__(self, styles: StyleBook, wildcards: Path) -> None:
@@ -21,9 +31,12 @@ class Words:
         self.styles: Final = styles
         self.wildcards: Final = wildcards
 
-    def fill(self, request: GenerationRequest) -> tuple[tuple[PromptPair, ...], PromptPair]:
+    def fill(
+        self, request: GenerationRequest, edit: Edit = unedited
+    ) -> tuple[tuple[PromptPair, ...], PromptPair]:
         """The prompts of each picture, one pair if all have the same; and the template that
-        wildcards were drawn in, empty if there were none. The seed must be drawn already.
+        wildcards were drawn in, or extensions changed, empty if there were none. The seed must be
+        drawn already.
 
         Each picture draws with its own seed, so that it can be made again alone. Raises
         InvalidRequest.
@@ -37,7 +50,10 @@ class Words:
         )
         template = PromptPair(prompt=styled.prompt, negative_prompt=styled.negative_prompt)
         first = _first_seed(request)
-        pairs = tuple(self._drawn(template, first + i) for i in range(request.picture_count))
+        pairs = tuple(
+            _edited(self._drawn(template, first + i), edit, first + i, i)
+            for i in range(request.picture_count)
+        )
         if set(pairs) == {template}:
             return (template,), NOTHING
         return pairs, template
@@ -49,6 +65,19 @@ class Words:
                 template.negative_prompt, seed, self.wildcards, "negative_prompt"
             ),
         )
+
+
+def _edited(pair: PromptPair, edit: Edit, seed: int, index: int) -> PromptPair:
+    if edit is unedited:
+        return pair
+    words = Words(
+        prompt=pair.prompt,
+        negative_prompt=pair.negative_prompt,
+        seed=seed % (MAX_SEED + 1),
+        index=index,
+    )
+    words = edit(words)
+    return PromptPair(prompt=words.prompt, negative_prompt=words.negative_prompt)
 
 
 def _first_seed(request: GenerationRequest) -> int:
