@@ -29,6 +29,8 @@ class Side:
         """What the server says of itself, see webui.compat.told."""
         self.model: Any = None
         """core.model.ModelInfo of the checkpoint in use."""
+        self.engine: Any = None
+        """What makes pictures, in the engine's process, see sd_models; None on the fake engine."""
         self.studio: Any = None
         """The Studio, in the server's process only."""
 

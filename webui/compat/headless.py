@@ -1,0 +1,56 @@
+"""The controls of all scripts without a page: drawn out of sight, to know their order and defaults."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from webui.compat.page.adapter import adapting
+from webui.compat.parts import part_id
+
+
+def runner_of(*, is_img2img: bool) -> Any:
+    """The tab's modules.scripts.ScriptRunner, its controls drawn now if they never were."""
+    scripts = importlib.import_module("modules.scripts")
+    runner = scripts.scripts_img2img if is_img2img else scripts.scripts_txt2img
+    if not getattr(runner, "is_drawn", False):
+        _draw(runner, is_img2img=is_img2img)
+    return runner
+
+
+def _draw(runner: Any, *, is_img2img: bool) -> None:
+    import gradio as gr
+
+    if not runner.scripts:
+        with adapting():
+            runner.initialize_scripts(is_img2img)
+    with adapting():
+        importlib.import_module("modules.script_callbacks").before_ui_callback()
+    with gr.Blocks(), adapting():
+        runner.prepare_ui()
+        runner.setup_ui()
+    runner.is_drawn = True
+
+
+def parts_of(runner: Any) -> dict[str, Any]:
+    """A tab's scripts by the ids of their parts."""
+    from pathlib import Path
+
+    found: dict[str, Any] = {}
+    folders = importlib.import_module("modules.gesso").side.folders
+    for script in runner.scripts:
+        folder, file = folders.get(script.extension, Path(script.filename)), Path(script.filename)
+        id = part_id(folder, file)
+        if id in found:
+            id = part_id(folder, file, type(script).__name__)
+        found[id] = script
+    return found
+
+
+def default_of(control: Any) -> Any:
+    """What a control hands to its script when nobody touched it."""
+    value = getattr(control, "value", None)
+    try:
+        return control.preprocess(value)
+    except Exception:  # noqa: BLE001 - a control that can't read its own value hands it on
+        return value
