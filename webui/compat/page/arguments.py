@@ -13,6 +13,9 @@ from typing import Any, Final
 import gradio as gr
 from gradio.blocks import Blocks
 
+CLOSED_CLASS: Final = "gesso-old-closed"
+"""On accordions that are drawn open and closed by the bridge: what lies in a closed one is not
+there for old JavaScript."""
 LEGACY_CLASS: Final = "gesso-old"
 """On every component that an old script made: styles, the bridge and lenient lists go by it."""
 
@@ -43,6 +46,8 @@ def component_arguments(cls: type, given: Mapping[str, Any], known: Collection[s
             told[name] = list(told[name])
     _fix_types(cls, told)
     _fix_look(told, known)
+    if issubclass(cls, gr.Accordion) and told.get("open", True) is False:
+        told |= {"open": True, "elem_classes": [*told["elem_classes"], CLOSED_CLASS]}
     dropped = _OF_THE_LAUNCH if issubclass(cls, Blocks) else ()
     return {n: value for n, value in told.items() if n in known and n not in dropped}
 

@@ -121,9 +121,11 @@ class Host:
 
     def draw(self, mode: Mode, form: Controls) -> None:
         """The scripts' groups and their list in a picture tab."""
+        runner = self._runners.get(mode)
+        if runner is None:
+            return
         if isinstance(form, Form):
             pasting.fill_fields(mode, form)
-        runner = self._runners[mode]
         module("scripts").scripts_current = runner
         self._drawn[Mode(mode)] = draw_scripts(mode, form, runner, self._within_tab, self._keep)
         if isinstance(form, Form):

@@ -90,9 +90,7 @@ def _add_own(host: Host, app: FastAPI) -> None:
     app.add_api_route(f"{PREFIX}/{{name}}", _own_asset)
     for path in ("/file={asked:path}", "/file/{asked:path}"):
         app.router.routes.append(Route(path, _file(host), methods=["GET", "HEAD"]))
-    app.add_api_route("/internal/ping", _ping)
     app.add_api_route("/internal/sysinfo", _sysinfo)
-    app.add_api_route("/internal/progress", _progress(host), methods=["POST"])
 
 
 def _page(host: Host) -> Callable[[Request], Any]:
@@ -151,30 +149,6 @@ def _served(path: Path) -> Response:
     return FileResponse(path, media_type=media_type, headers={"cache-control": "no-cache"})
 
 
-@needs(Access.PERSON)
-def _ping() -> dict[str, Any]:
-    return {}
-
-
 @needs(Access.OWNER)
 def _sysinfo() -> dict[str, Any]:
     return {"Version": module("ui").versions_html(), "Extensions": sorted(side().folders)}
-
-
-def _progress(host: Host) -> Callable[[], dict[str, Any]]:
-    @needs(Access.ARTIST)
-    def progress() -> dict[str, Any]:
-        """What A1111's page asks twice a second; ours follows events."""
-        is_busy = any(status.state.value == "busy" for status in host.studio.statuses())
-        return {
-            "active": is_busy,
-            "queued": False,
-            "completed": not is_busy,
-            "progress": None,
-            "eta": None,
-            "live_preview": None,
-            "id_live_preview": -1,
-            "textinfo": "",
-        }
-
-    return progress
