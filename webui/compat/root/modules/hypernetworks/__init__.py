@@ -1,0 +1,1 @@
+"""Hypernetworks are not supported; there are none in any list."""

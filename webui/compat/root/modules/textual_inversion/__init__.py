@@ -1,0 +1,1 @@
+"""Embeddings. Training is not built in."""
