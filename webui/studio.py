@@ -46,6 +46,7 @@ from webui.jobs.queue import Queue
 from webui.jobs.store import JobStore, Terms
 from webui.people.people import People
 from webui.plans.doors import Doors
+from webui.plans.extension_axes import plot_axes
 from webui.plans.plans import Plans
 from webui.prompting.styles import StyleBook
 from webui.resolver.joined import HeldModel, Joined
@@ -111,7 +112,11 @@ class Studio:
             self.jobs, self.dispatcher, roles=self._role, disk_bytes=self.gallery.disk_use.of
         )
         self.plans: Final = Plans(
-            data / "plans.sqlite", self._doors(), gallery=self.gallery, bus=self.bus
+            data / "plans.sqlite",
+            self._doors(),
+            gallery=self.gallery,
+            bus=self.bus,
+            axes=plot_axes(self.extensions),
         )
         shelf = CatalogShelf(self.catalog, self.families)
         self.downloads: Final = open_downloads(lambda: settings.current, shelf, self.bus.publish)
@@ -272,7 +277,7 @@ class Studio:
         now = self.settings.current
         return Extensions(
             Places(shipped=SHIPPED, folder=now.extensions, data=now.data / "extensions"),
-            Safety(is_safe_mode=now.safe_mode, only=_ids(now.ext_only), off=_ids(now.ext_off)),
+            Safety.of(is_safe_mode=now.safe_mode, only=now.ext_only, off=now.ext_off),
             legacy_of(self),
         )
 
@@ -443,7 +448,3 @@ class Studio:
             "prompt" if file.kind in (ModelKind.LORA, ModelKind.EMBEDDING) else file.kind.value,
             f"The {file.kind.value} “{file.name}” is not on this server any more. Put it back.",
         )
-
-
-def _ids(text: str) -> frozenset[str]:
-    return frozenset(filter(None, map(str.strip, text.split(","))))

@@ -50,6 +50,11 @@ class Safety:
     only: frozenset[str] = frozenset()
     off: frozenset[str] = frozenset()
 
+    @classmethod
+    def of(cls, *, is_safe_mode: bool, only: str, off: str) -> Safety:
+        """As settings have it: ids with commas between."""
+        return cls(is_safe_mode=is_safe_mode, only=_ids(only), off=_ids(off))
+
     def holds(self, id: str) -> str:
         """Why one is kept off; empty when it is not."""
         if self.is_safe_mode:
@@ -365,6 +370,10 @@ class Running:
     def _switch_off(self, id: str, reason: str) -> None:
         log.warning("Extension %s: %s", id, reason)
         self.memory.note(id, enabled=False, reasons=reason)
+
+
+def _ids(text: str) -> frozenset[str]:
+    return frozenset(filter(None, map(str.strip, text.split(","))))
 
 
 def _load_fault(found: Found, error: BaseException) -> Fault:

@@ -6,7 +6,7 @@ merging, FP8 weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 from types import MappingProxyType
@@ -253,6 +253,8 @@ MODELS: Final = (
 )
 
 
-def load_axes() -> Registry[Axis]:
-    """All axes, in the order in which the page offers them."""
-    return Registry((*SPECIAL, *SEEDS, *SAMPLING, *GUIDANCE, *HIRES, *SOURCE, *MODELS))
+def load_axes(more: Iterable[Axis] = ()) -> Registry[Axis]:
+    """All axes, in the order in which the page offers them; those of extensions last."""
+    axes = Registry((*SPECIAL, *SEEDS, *SAMPLING, *GUIDANCE, *HIRES, *SOURCE, *MODELS))
+    axes.join(more)
+    return axes

@@ -8,11 +8,18 @@ from enum import StrEnum
 from typing import Any, Final
 
 from webui.core.errors import InvalidRequest
+from webui.core.registry import Registry
 from webui.core.request import GenerationRequest
 from webui.plans.values import numbers, whole_numbers, words
 
 Put = Callable[[GenerationRequest, Any, Sequence[Any]], GenerationRequest]
 """The request with one value in it; all values of the axis are given too."""
+
+Axes = Callable[[], "Registry[Axis]"]
+"""All axes that there are now."""
+
+PREFIX: Final = "extensions."
+"""How the ids of axes begin that extensions add."""
 
 PARENTS: Final = (
     ("hires", "Turn on the second pass (hires fix)"),

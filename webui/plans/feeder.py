@@ -15,12 +15,12 @@ from typing import Final
 from webui.core.codec import decode
 from webui.core.errors import DiskFull, GessoError, LimitReached, NotFound
 from webui.core.job import JobId, JobState
+from webui.core.registry import Registry
 from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
 from webui.gallery.gallery import Gallery
 from webui.plans.doors import Doors
-from webui.plans.kind import Layout
-from webui.plans.kinds import load_kinds
+from webui.plans.kind import Kind, Layout
 from webui.plans.plan import Cell, CellState, Line, Plan, PlanRequest, PlanState
 from webui.plans.store import PlanStore
 
@@ -160,9 +160,9 @@ class _Sources:
         return self.doors.told_by(image)
 
 
-def layout_of(asked: PlanRequest) -> Layout:
+def layout_of(asked: PlanRequest, kinds: Registry[Kind]) -> Layout:
     """The cells of a settled plan."""
-    kind = load_kinds()[asked.kind]
+    kind = kinds[asked.kind]
     return kind.lay_out(asked.request, decode(kind.options, asked.options))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,11 @@ from PIL import Image
 
 from webui.core.errors import NotFound
 from webui.core.job import Job, JobId, JobState
+from webui.core.registry import Registry
 from webui.core.result import Picture
 from webui.gallery.gallery import Gallery
-from webui.plans.axes import NOTHING, load_axes
+from webui.plans.axes import NOTHING
+from webui.plans.axis import Axis
 from webui.plans.contact_sheet import Tile, draw_grid
 from webui.plans.kind import Grid, Layout
 from webui.plans.kinds import load_kinds
@@ -27,7 +29,13 @@ DELETED: Final = "deleted"
 AXES: Final = ("x", "y", "z")
 
 
-def save_grids(plan: Plan, layout: Layout, store: PlanStore, gallery: Gallery) -> list[Picture]:
+def save_grids(
+    plan: Plan,
+    layout: Layout,
+    store: PlanStore,
+    gallery: Gallery,
+    axes: Registry[Axis],
+) -> list[Picture]:
     """The whole grid, and one for each sheet if that was asked for; none when there is nothing
     to show. A second call for the same round gives the same pictures. Raises DiskFull."""
     grid = layout.grid
@@ -37,7 +45,8 @@ def save_grids(plan: Plan, layout: Layout, store: PlanStore, gallery: Gallery) -
     tiles, first = _tiles(plan, layout, store, gallery, pictures)
     if first is None:
         return []
-    saved = [_save(plan, 0, grid, tiles, first, gallery)]
+    facts = _script(plan, axes)
+    saved = [_save(plan, 0, grid, tiles, first, gallery, facts)]
     for sheet, title in enumerate(grid.sheets if grid.has_sub_grids else ()):
         own = [
             replace(tile, place=replace(tile.place, sheet=0))
@@ -45,7 +54,7 @@ def save_grids(plan: Plan, layout: Layout, store: PlanStore, gallery: Gallery) -
             if tile.place.sheet == sheet
         ]
         part = replace(grid, sheets=(title,))
-        saved.append(_save(plan, sheet + 1, part, own, first, gallery))
+        saved.append(_save(plan, sheet + 1, part, own, first, gallery, facts))
     return saved
 
 
@@ -80,7 +89,13 @@ def _open(path: Path) -> Image.Image:
 
 
 def _save(
-    plan: Plan, number: int, grid: Grid, tiles: Sequence[Tile], first: Picture, gallery: Gallery
+    plan: Plan,
+    number: int,
+    grid: Grid,
+    tiles: Sequence[Tile],
+    first: Picture,
+    gallery: Gallery,
+    script: Mapping[str, str],
 ) -> Picture:
     """The grid with the recipe of its first picture, under a job of its own that never ran."""
     sheet = Job(
@@ -93,7 +108,7 @@ def _save(
         finished_at=time.time(),
     )
     image = draw_grid(grid, tiles, (first.width, first.height))
-    facts = {"plan": plan.id, "grid": _words(plan, grid), **_script(plan)}
+    facts = {"plan": plan.id, "grid": _words(plan, grid), **script}
     return gallery.save(sheet, 0, image, facts, is_grid=True)
 
 
@@ -105,9 +120,9 @@ def _words(plan: Plan, grid: Grid) -> str:
     return f"{label}{cancelled}; " + " × ".join(" | ".join(side) for side in sides)
 
 
-def _script(plan: Plan) -> dict[str, str]:
+def _script(plan: Plan, axes: Registry[Axis]) -> dict[str, str]:
     """What A1111 writes into a grid: the script, and the axes with their values."""
-    told, axes = {"Script": load_kinds()[plan.asked.kind].label}, load_axes()
+    told = {"Script": load_kinds()[plan.asked.kind].label}
     for letter in AXES:
         choice = plan.asked.options.get(letter) or {}
         axis = axes.get(choice.get("axis", ""))

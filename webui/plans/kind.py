@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 from webui.core.errors import InvalidRequest
 from webui.core.request import MAX_SEED, GenerationRequest, InputId, Mode
+from webui.plans.axis import Axes
 
 Draw = Callable[[], int]
 """A random seed."""
@@ -130,6 +131,8 @@ class Kind:
     lay_out: Callable[[GenerationRequest, Any], Layout]
     is_complete: bool = True
     """Whether the request itself can be made, before anything is varied."""
+    with_axes: Callable[[Axes], Kind] | None = None
+    """The same kind with other axes than those that come with the program, where it has any."""
 
 
 def fixed(request: GenerationRequest, draw: Draw) -> GenerationRequest:

@@ -18,6 +18,8 @@ from webui.core.request import MAX_SEED
 from webui.core.result import Picture
 from webui.gallery.gallery import Gallery
 from webui.jobs.bus import EventBus
+from webui.plans.axes import load_axes
+from webui.plans.axis import Axes
 from webui.plans.doors import Doors
 from webui.plans.feeder import Feeder, layout_of
 from webui.plans.grids import save_grids
@@ -50,11 +52,13 @@ class Plans:
         gallery: Gallery,
         bus: EventBus,
         *,
+        axes: Axes = load_axes,
         retry_s: float = RETRY_S,
         draw: Draw = _random_seed,
     ) -> None:
-        """Opens the file at `path`; nothing moves before `start`."""
-        self.kinds: Final = load_kinds()
+        """Opens the file at `path`; nothing moves before `start`. `axes`: those of plots."""
+        self.axes: Final = axes
+        self.kinds: Final = load_kinds(axes)
         self._store: Final = PlanStore(path)
         self._doors: Final = doors
         self._gallery: Final = gallery
@@ -233,7 +237,7 @@ class Plans:
         with self._turn:
             plan = self._feeder.turn(self._store.get(plan.id), layout)
         if plan.state.is_over and not self._store.counts(plan.id).sent:
-            grids = save_grids(plan, layout, self._store, self._gallery)
+            grids = save_grids(plan, layout, self._store, self._gallery, self.axes())
             self._store.settle(plan.id, [picture.id for picture in grids])
             self._layouts.pop(plan.id, None)
             log.info("Plan %s: %s, %d cells.", plan.id, plan.state.value, plan.cells)
@@ -242,7 +246,7 @@ class Plans:
         """Kept while the plan is open."""
         layout = self._layouts.get(plan.id)
         if layout is None:
-            layout = layout_of(plan.asked)
+            layout = layout_of(plan.asked, self.kinds)
             if not plan.is_settled:
                 self._layouts[plan.id] = layout
         return layout

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Annotated, Any, Final
 
 from annotated_types import Ge, Le, MaxLen
 
 from webui.core.errors import InvalidRequest
+from webui.core.registry import Registry
 from webui.core.request import GenerationRequest
 from webui.plans.axes import NOTHING, load_axes
-from webui.plans.axis import Axis
+from webui.plans.axis import PREFIX, Axes, Axis
 from webui.plans.kind import (
     MAX_CELLS,
     PAINTING,
@@ -159,9 +160,10 @@ class XyzLayout(Independent):
         return places[0], places[1], places[2]
 
 
-def lay_out(base: GenerationRequest, options: XyzOptions) -> XyzLayout:
+def lay_out(base: GenerationRequest, options: XyzOptions, axes: Axes = load_axes) -> XyzLayout:
     """The cells of a plot. Raises InvalidRequest that names the axis."""
-    sides = [_side(letter, getattr(options, letter)) for letter in LETTERS]
+    known = axes()
+    sides = [_side(letter, getattr(options, letter), known) for letter in LETTERS]
     ids = [side.axis.id for side in sides if side.axis.id != NOTHING.id]
     if not ids:
         raise InvalidRequest("x.axis", "All axes are “Nothing”. Choose what varies along one.")
@@ -176,14 +178,15 @@ def lay_out(base: GenerationRequest, options: XyzOptions) -> XyzLayout:
 
 
 def settle(
-    base: GenerationRequest, options: XyzOptions, draw: Draw
+    base: GenerationRequest, options: XyzOptions, draw: Draw, axes: Axes = load_axes
 ) -> tuple[GenerationRequest, XyzOptions]:
     """Draws the seeds that were left to chance, in the request and for -1 on an axis."""
+    known = axes()
     options = replace(
         options,
-        x=_drawn("x", options.x, draw),
-        y=_drawn("y", options.y, draw),
-        z=_drawn("z", options.z, draw),
+        x=_drawn("x", options.x, draw, known),
+        y=_drawn("y", options.y, draw, known),
+        z=_drawn("z", options.z, draw, known),
     )
     noise = base.noise
     if noise.variation_seed is None:
@@ -192,20 +195,21 @@ def settle(
     return fixed(replace(base, noise=noise), draw), options
 
 
-def _drawn(letter: str, choice: AxisChoice, draw: Draw) -> AxisChoice:
-    axis = load_axes().get(choice.axis)
+def _drawn(letter: str, choice: AxisChoice, draw: Draw, axes: Registry[Axis]) -> AxisChoice:
+    axis = axes.get(choice.axis)
     if axis is None or not axis.is_random:
         return choice
-    seeds = [draw() if value == -1 else value for value in _side(letter, choice).values]
+    seeds = [draw() if value == -1 else value for value in _side(letter, choice, axes).values]
     return replace(choice, values=csv_line([str(seed) for seed in seeds]))
 
 
-def _side(letter: str, choice: AxisChoice) -> Side:
-    axis = load_axes().get(choice.axis)
+def _side(letter: str, choice: AxisChoice, axes: Registry[Axis]) -> Side:
+    axis = axes.get(choice.axis)
     if axis is None:
-        known = ", ".join(axis.id for axis in load_axes())
+        known = ", ".join(axis.id for axis in axes)
+        off = " Its extension is not on: switch it on." if choice.axis.startswith(PREFIX) else ""
         raise InvalidRequest(
-            f"{letter}.axis", f"There is no axis “{choice.axis}”. Choose one of: {known}."
+            f"{letter}.axis", f"There is no axis “{choice.axis}”.{off} Choose one of: {known}."
         )
     if axis.id == NOTHING.id:
         return Side(letter=letter, axis=axis, values=("",))
@@ -223,11 +227,17 @@ def _side(letter: str, choice: AxisChoice) -> Side:
     return Side(letter=letter, axis=axis, values=values)
 
 
-KIND: Final = Kind(
-    id="xyz",
-    label="X/Y/Z plot",
-    modes=PAINTING,
-    options=XyzOptions,
-    settle=settle,
-    lay_out=lay_out,
-)
+def plot(axes: Axes) -> Kind:
+    """The kind with these axes."""
+    return Kind(
+        id="xyz",
+        label="X/Y/Z plot",
+        modes=PAINTING,
+        options=XyzOptions,
+        settle=partial(settle, axes=axes),
+        lay_out=partial(lay_out, axes=axes),
+        with_axes=plot,
+    )
+
+
+KIND: Final = plot(load_axes)

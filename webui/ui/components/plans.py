@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,7 +15,7 @@ from gradio.components import Component
 from webui.core.errors import InvalidRequest
 from webui.core.model import ModelKind
 from webui.core.request import GenerationRequest, Mode
-from webui.plans.axes import NOTHING, load_axes
+from webui.plans.axes import NOTHING
 from webui.plans.axis import Choices
 from webui.plans.kinds.folder import TOLD
 from webui.plans.kinds.loopback import CURVES
@@ -193,7 +194,7 @@ def _xyz(studio: Studio, prefix: str) -> dict[str, Component]:
 
 
 def _axis(studio: Studio, letter: str, first: str, prefix: str) -> dict[str, Component]:
-    axes = load_axes()
+    axes = studio.plans.axes()
     axis = gr.Dropdown(
         [(axis.label, axis.id) for axis in axes],
         value=first,
@@ -219,14 +220,14 @@ def _axis(studio: Studio, letter: str, first: str, prefix: str) -> dict[str, Com
             scale=0,
             visible=False,
         )
-    axis.change(_follow_axis, [axis], [values, fill], **QUIET)
+    axis.change(partial(_follow_axis, studio), [axis], [values, fill], **QUIET)
     fill.click(lambda id, text: _all_names(studio, id) or text, [axis, values], [values], **QUIET)
     return {f"{letter}.axis": axis, f"{letter}.values": values}
 
 
-def _follow_axis(id: str) -> tuple[gr.Textbox, gr.Button]:
+def _follow_axis(studio: Studio, id: str) -> tuple[gr.Textbox, gr.Button]:
     """The values as the axis wants them, and All where there is a list to choose from."""
-    axis = load_axes()[id]
+    axis = studio.plans.axes().get(id) or NOTHING
     has_list = bool(axis.names or axis.choices)
     values = gr.Textbox(placeholder=axis.example, visible=axis.id != NOTHING.id)
     return values, gr.Button(visible=has_list)
@@ -333,7 +334,7 @@ def _margin(prefix: str) -> Number:
 
 def _all_names(studio: Studio, axis_id: str) -> str:
     """Everything that can be chosen on an axis; "" when it has no list."""
-    axis = load_axes()[axis_id]
+    axis = studio.plans.axes().get(axis_id) or NOTHING
     names = list(axis.names)
     match axis.choices:
         case Choices.SAMPLERS:
