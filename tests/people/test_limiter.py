@@ -113,5 +113,28 @@ def test_addresses_of_one_customer_are_one(
 def test_memory_stays_bounded(clock: Clock) -> None:
     limiter = Limiter(clock, most_windows=100)
     for number in range(1000):
+        clock.seconds += 1
         limiter.admit(f"10.0.{number // 250}.{number % 250}", "ada")
     assert len(limiter) == 100
+
+
+def test_a_flood_from_many_addresses_leaves_room_for_others_and_for_those_known(
+    clock: Clock,
+) -> None:
+    limiter = Limiter(clock)
+    limiter.welcome(limiter.admit("10.0.0.1", "ada"))
+    for number in range(40):
+        limiter.admit(f"10.0.1.{number}", "ada")
+    with pytest.raises(TooManyTries) as refused:
+        limiter.admit("10.0.0.2", "bob")
+    assert limiter.admit("10.0.0.1", "ada")
+    assert refused.value.wait_s <= 20
+    clock.seconds += refused.value.wait_s
+    assert limiter.admit("10.0.0.2", "bob")
+
+
+def test_any_number_of_people_come_in_at_the_same_time(clock: Clock) -> None:
+    limiter = Limiter(clock)
+    for number in range(200):
+        limiter.welcome(limiter.admit(f"10.0.1.{number}", "ada"))
+    assert limiter.admit("10.0.0.2", "bob")

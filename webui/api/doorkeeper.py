@@ -5,7 +5,6 @@ It stands above the gate and the accounts, which don't know each other.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from http import HTTPStatus
@@ -22,10 +21,6 @@ from webui.people.faults import TooManyTries, WrongPassword
 from webui.people.names import fold
 from webui.people.people import People
 from webui.people.tokens import KEY_PREFIX
-
-TARRY_S: Final = 2.0
-"""How long the answer to a password tarries that was not looked at. The gate bounds how many
-connections one address has, so this bounds how many such answers it gets."""
 
 
 class PeopleDoorkeeper:
@@ -75,7 +70,7 @@ class PeopleDoorkeeper:
         except WrongPassword:
             return None
         except TooManyTries as error:
-            await asyncio.sleep(TARRY_S)
+            await self._people.tarrying.wait()
             return Refusal(
                 status=HTTPStatus.TOO_MANY_REQUESTS,
                 message=str(error),

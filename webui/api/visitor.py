@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,7 +10,7 @@ from typing import TypeVar
 from fastapi import HTTPException, Request
 
 from webui.api.context import the_caller
-from webui.api.doorkeeper import TARRY_S, client_address
+from webui.api.doorkeeper import client_address
 from webui.core.errors import NotPermitted
 from webui.core.person import Caller, Via
 from webui.people.account import Where
@@ -58,11 +57,11 @@ async def at_desk(people: People, work: Callable[[], T]) -> T:
         raise not_let_in(error) from error
 
 
-async def turned_away(error: WrongPassword | TooManyTries) -> HTTPException:
+async def turned_away(people: People, error: WrongPassword | TooManyTries) -> HTTPException:
     """The answer to somebody whose password was wrong, or was not looked at: that one comes a
     little late, so that a flood waits for itself instead of for the studio."""
     if isinstance(error, TooManyTries):
-        await asyncio.sleep(TARRY_S)
+        await people.tarrying.wait()
     return not_let_in(error)
 
 

@@ -29,6 +29,7 @@ from webui.people.names import clean_name, fold
 from webui.people.passwords import Desk, Passwords, check_password
 from webui.people.roster import Roster, has_owner_in, name_taken
 from webui.people.sessions import Sessions, SignedIn
+from webui.people.tarrying import Tarrying
 from webui.people.tokens import new_id
 
 log = logging.getLogger(__name__)
@@ -46,12 +47,14 @@ class People:
         *,
         passwords: Passwords | None = None,
         limiter: Limiter | None = None,
+        tarrying: Tarrying | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Opens or makes the file at `path`. `now` gives seconds since 1970."""
         self._book: Final = Book(path, now)
         self._passwords: Final = passwords or Passwords()
         self.limiter: Final = limiter or Limiter()
+        self.tarrying: Final = tarrying or Tarrying()
         self.desk: Final = Desk()
         self.roster: Final = Roster(self._book)
         self.sessions: Final = Sessions(self._book)
@@ -140,7 +143,7 @@ class People:
             raise
         if person is None:
             raise WrongPassword
-        self.limiter.forgive(admitted)
+        self.limiter.welcome(admitted)
         return person
 
     def join(self, token: str, name: str, password: str, where: Where) -> SignedIn:

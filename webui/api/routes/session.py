@@ -55,7 +55,7 @@ async def sign_in(request: Request, response: Response, asked: SignIn, body: Raw
     try:
         person = await people.check(asked.name, asked.password, where.address)
     except (WrongPassword, TooManyTries) as error:
-        raise await turned_away(error) from error
+        raise await turned_away(people, error) from error
     signed_in = await run_in_threadpool(people.sessions.begin, person, where)
     return await let_in(signed_in, request, response)
 
@@ -104,7 +104,7 @@ async def change_password(request: Request, asked: NewPassword, body: RawBody) -
     except WrongPassword as error:
         raise InvalidRequest("current", "This is not your password now. Type it again.") from error
     except TooManyTries as error:
-        raise await turned_away(error) from error
+        raise await turned_away(people, error) from error
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
