@@ -101,7 +101,7 @@ class Switchboard:
 
     def data(self, id: str) -> Path:
         """The folder of an extension's own data."""
-        return self.extensions.places.data / id
+        return self.extensions.data(id)
 
 
 def _fault(extension: Extension) -> str:
