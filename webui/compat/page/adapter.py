@@ -141,6 +141,8 @@ class Patches:
             self._replace(module, "update", _update(gradio.helpers.update))
         self._replace(gradio.component_meta.ComponentMeta, "__call__", _maker())
         self._replace(gradio.component_meta, "create_or_modify_pyi", _stubs())
+        self._replace(Block, "get_config", _config())
+        self._replace(Block, "get_block_class", _class_name())
         for cls in (gr.Dropdown, gr.Radio, gr.CheckboxGroup):
             self._replace(cls, "preprocess", _lenient(cls))
         for owner, name, value in removed_names():
@@ -267,12 +269,45 @@ def _stubs() -> Function:
     return write
 
 
+def _config() -> Function:
+    read = Block.get_config
+
+    @wraps(read)
+    def get_config(self: Block, cls: type[Block] | None = None) -> dict[str, Any]:
+        # Gradio tells a part's properties by its constructor's arguments, and those of classes
+        # that scripts derive are often only *args and **kwargs.
+        return read(self, cls or (_own_kind(self) if is_old(self) else None))
+
+    return get_config
+
+
+def _class_name() -> Function:
+    read = Block.get_block_class
+
+    @wraps(read)
+    def get_block_class(self: Block) -> str:
+        return _own_kind(self).__name__.lower() if is_old(self) else read(self)
+
+    return get_block_class
+
+
+def is_old(part: Block) -> bool:
+    """Whether an old script made it."""
+    return LEGACY_CLASS in getattr(part, "elem_classes", ())
+
+
+def _own_kind(part: Block) -> type[Block]:
+    """The kind of Gradio's that a script's class was derived from."""
+    kinds = (each for each in type(part).__mro__ if each.__module__.startswith("gradio."))
+    return next(kind for kind in kinds if issubclass(kind, Block) and "__init__" in vars(kind))
+
+
 def _lenient(cls: type) -> Function:
     read: Function = vars(cls)["preprocess"]
 
     @wraps(read)
     def preprocess(self: Any, payload: Any) -> Any:
-        if LEGACY_CLASS not in self.elem_classes:
+        if not is_old(self):
             return read(self, payload)
         values = [value for _, value in self.choices]
         if self.type != "index":
