@@ -22,6 +22,7 @@ from webui.core.result import Picture
 from webui.engine.fake import FakeEngine
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
+from webui.jobs.doors import JobDoors
 from webui.jobs.store import JobStore
 
 T = TypeVar("T")
@@ -75,8 +76,16 @@ class TinyAlbum:
         self.saves_may_go_on = threading.Event()
         self.saves_may_go_on.set()
         self._lock = threading.Lock()
+        self._saved: dict[tuple[JobId, int], Picture] = {}
 
-    def save(self, job: Job, index: int, image: Image.Image, facts: Mapping[str, str]) -> Picture:
+    def save(
+        self,
+        job: Job,
+        index: int,
+        image: Image.Image,
+        facts: Mapping[str, str],
+        recipe: Recipe | None = None,
+    ) -> Picture:
         assert self.saves_may_go_on.wait(20)
         path = self.folder / f"{job.id}-{index}.png"
         if job.id == self.refused:
@@ -86,18 +95,23 @@ class TinyAlbum:
                 self.check_room()
                 self.room -= 1
                 image.save(path)
-        return Picture(
-            id=path.stem,
-            job_id=job.id,
-            index=index,
-            owner=job.owner,
-            path=path,
-            width=image.width,
-            height=image.height,
-            recipe=job.recipe.at(index),
-            created_at=0.0,
-            facts=facts,
-        )
+            picture = Picture(
+                id=path.stem,
+                job_id=job.id,
+                index=index,
+                owner=job.owner,
+                path=path,
+                width=image.width,
+                height=image.height,
+                recipe=recipe or job.recipe.at(index),
+                created_at=0.0,
+                facts=facts,
+            )
+            return self._saved.setdefault((job.id, index), picture)
+
+    def of_job(self, job_id: JobId) -> list[Picture]:
+        with self._lock:
+            return [self._saved[key] for key in sorted(self._saved) if key[0] == job_id]
 
     def indices(self, job_id: JobId) -> frozenset[int]:
         names = [path.stem for path in self.folder.glob(f"{job_id}-*.png")]
@@ -116,7 +130,14 @@ class TinyAlbum:
 class Rig:
     """All parts of a queue below one folder. `restart` is the same folder's next server."""
 
-    def __init__(self, folder: Path, *engines: Engine, room: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *engines: Engine,
+        room: int = 1_000_000,
+        prepare: Callable[[Job, Sequence[int]], Work] = batch,
+        doors: JobDoors | None = None,
+    ) -> None:
         self.folder = folder
         self.engines = engines or (FakeEngine(),)
         self.album = TinyAlbum(folder, room)
@@ -125,7 +146,7 @@ class Rig:
         self.messages: list[Message] = []
         self.bus.subscribe(self.messages.append)
         self.dispatcher = Dispatcher(
-            self.store, self.bus, self.engines, self.album, batch, retry_s=0.05
+            self.store, self.bus, self.engines, self.album, prepare, retry_s=0.05, doors=doors
         )
 
     def submit(

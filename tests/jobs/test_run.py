@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 
 from tests.jobs.rig import RECIPE, REQUEST
-from webui.core.events import ImageReady, Loading, Preview, Progress
+from webui.core.events import Loading, Preview, Progress
 from webui.core.job import LOCAL, Job, JobId, JobState
 from webui.jobs.eta import Timing, effort
+from webui.jobs.made import Made
 from webui.jobs.run import Live, Outcome, Run
 
 
@@ -123,5 +124,6 @@ def test_what_was_given_up_for_want_of_memory_is_kept() -> None:
     at_work = run()
     at_work.begin_batch(1)
     at_work.advance(Progress(step=0, steps=4))
-    at_work.take(ImageReady(index=0, image=Image.new("RGB", (8, 8)), facts={"memory": "tiles"}))
+    image = Image.new("RGB", (8, 8))
+    at_work.take(Made(index=0, image=image, recipe=RECIPE, facts={"memory": "tiles"}))
     assert at_work.end_batch(is_whole=True).memory == "tiles"

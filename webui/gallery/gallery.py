@@ -33,6 +33,7 @@ from webui.core.codec import to_json
 from webui.core.errors import DiskFull, GessoError, NotFound
 from webui.core.files import sweep_temps, write_temp
 from webui.core.job import Job, JobId, PersonId
+from webui.core.recipe import Recipe
 from webui.core.request import Mode
 from webui.core.result import Picture
 from webui.gallery.disk_use import DiskUse
@@ -128,11 +129,13 @@ class Gallery:
         index: int,
         image: Image.Image,
         facts: Mapping[str, str] | None = None,
+        recipe: Recipe | None = None,
         *,
         is_grid: bool = False,
     ) -> Picture:
-        """The picture, on disk. A second save of the same picture of a job gives the first. A
-        grid, put together from other pictures, lies in a folder for grids.
+        """The picture, on disk. A second save of the same picture of a job gives the first.
+        `recipe` is recorded, by default the job's for this picture. A grid, put together from
+        other pictures, lies in a folder for grids.
 
         Raises DiskFull; then nothing is left behind and the save may be tried again.
         """
@@ -143,7 +146,8 @@ class Gallery:
                     self._settle(leftover)
             if (entry := self._index.find(job.id, index)) is not None:
                 return self._picture(entry)
-            entry = self._save_new(job, index, image, dict(facts or {}), is_grid)
+            recipe = recipe or job.recipe.at(index)
+            entry = self._save_new(job, index, image, dict(facts or {}), recipe, is_grid)
         self._make_thumbnail(id, image)
         return self._picture(entry)
 
@@ -230,10 +234,15 @@ class Gallery:
             self._settle_trashed(entry)
 
     def _save_new(
-        self, job: Job, index: int, image: Image.Image, facts: dict[str, str], is_grid: bool
+        self,
+        job: Job,
+        index: int,
+        image: Image.Image,
+        facts: dict[str, str],
+        recipe: Recipe,
+        is_grid: bool,
     ) -> Entry:
         now, settings = self._clock(), self._settings()
-        recipe = job.recipe.at(index)
         record = PictureRecord(
             recipe=recipe,
             job_id=job.id,
@@ -245,7 +254,7 @@ class Gallery:
         format = PictureFormat(name=settings.picture_format, quality=settings.picture_quality)
         encoded = encode_picture(image, record, self._labels, format)
         self._room.check(len(encoded.data))
-        name = replace(self._name(job, index, image, now), is_grid=is_grid)
+        name = replace(self._name(job, index, image, now, recipe), is_grid=is_grid)
         draft = Entry(
             id=picture_id(job.id, index),
             job_id=job.id,
@@ -265,7 +274,9 @@ class Gallery:
         )
         return self._place(draft, name, encoded)
 
-    def _name(self, job: Job, index: int, image: Image.Image, now: float) -> PictureName:
+    def _name(
+        self, job: Job, index: int, image: Image.Image, now: float, recipe: Recipe
+    ) -> PictureName:
         settings = self._settings()
         patterns = settings.folder_pattern, settings.filename_pattern
         pixels = hashlib.sha256(image.tobytes()).hexdigest() if needs_image_hash(*patterns) else ""
@@ -273,7 +284,7 @@ class Gallery:
         return PictureName(
             folder_pattern=patterns[0],
             file_pattern=patterns[1],
-            facts=name_facts(job, index, moment, self._labels, pixels),
+            facts=replace(name_facts(job, index, moment, self._labels, pixels), recipe=recipe),
         )
 
     def _place(self, draft: Entry, name: PictureName, encoded: Encoded) -> Entry:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from webui.core.errors import NotFound
 from webui.core.job import Job, JobId
+from webui.core.recipe import Recipe
 from webui.core.result import Picture
 from webui.gallery.gallery import Gallery
 
@@ -24,10 +25,17 @@ class VerifyingAlbum:
         self._gallery: Final = gallery
         self._remarks: Final[dict[JobId, str]] = {}
 
-    def save(self, job: Job, index: int, image: Image.Image, facts: Mapping[str, str]) -> Picture:
+    def save(
+        self,
+        job: Job,
+        index: int,
+        image: Image.Image,
+        facts: Mapping[str, str],
+        recipe: Recipe | None = None,
+    ) -> Picture:
         """The saved picture, or the one that `image` was compared with. Raises DiskFull."""
         if job.request.verifies is None:
-            return self._gallery.save(job, index, image, facts)
+            return self._gallery.save(job, index, image, facts, recipe)
         picture = self._gallery.get(job.request.verifies)
         try:
             saved = self._gallery.reopen(picture, image)
@@ -35,6 +43,10 @@ class VerifyingAlbum:
             raise NotFound("file of the picture", picture.path.name) from error
         self._remarks[job.id] = verdict(*saved, then=picture.facts, now=facts)
         return picture
+
+    def of_job(self, job_id: JobId) -> list[Picture]:
+        """The pictures of a job by index; a comparison leaves none."""
+        return self._gallery.of_job(job_id)
 
     def indices(self, job_id: JobId) -> frozenset[int]:
         """Which pictures of a job are saved; a comparison leaves none."""

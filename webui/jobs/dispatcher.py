@@ -13,23 +13,17 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import groupby
 from typing import Final
 
 from webui.core.engine import Engine, EngineState, EngineStatus, Work
-from webui.core.errors import DiskFull, EngineError, GessoError, OutOfMemory
+from webui.core.errors import DiskFull
 from webui.core.events import (
     Cancelled,
     EngineChanged,
-    EngineEvent,
-    ImageReady,
     JobEvent,
     JobProgress,
-    Loading,
     PictureSaved,
-    Preview,
     PreviewReady,
-    Progress,
     QueueChanged,
     Queued,
     Started,
@@ -40,12 +34,16 @@ from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
 from webui.jobs.album import Album
 from webui.jobs.bus import EventBus
-from webui.jobs.ending import GAVE_UP, TROUBLE, in_a_line, record
+from webui.jobs.doors import JobDoors
+from webui.jobs.ending import TROUBLE, in_a_line, record, tell_end
 from webui.jobs.eta import Timing
 from webui.jobs.hold import RETRY_S, Hold, Stopped
 from webui.jobs.line import NEAR, AtWork, Line, LineKeeper, Scene
-from webui.jobs.run import Live, Outcome, Run
-from webui.jobs.store import MAX_ATTEMPTS, JobStore, Terms
+from webui.jobs.made import Made, is_extra, is_open_ended
+from webui.jobs.making import Maker, Surroundings
+from webui.jobs.run import Live, Run
+from webui.jobs.saving import Saver
+from webui.jobs.store import JobStore, Terms
 from webui.jobs.turns import Affinity, Bounds
 from webui.jobs.usage import REMEMBERED
 
@@ -71,14 +69,15 @@ class Dispatcher:
         prepare: Callable[[Job, Sequence[int]], Work],
         retry_s: float = RETRY_S,
         bounds: Bounds | None = None,
+        doors: JobDoors | None = None,
     ) -> None:
         """`prepare` gives the batch for some pictures of a job; `retry_s` is how long a full disk
-        is left alone; `bounds` are those of keeping to a loaded model."""
+        is left alone; `bounds` are those of keeping to a loaded model; through `doors` extensions
+        take part."""
         self._store: Final = store
         self._bus: Final = bus
         self._engines: Final = tuple(engines)
         self._album: Final = album
-        self._prepare: Final = prepare
         self._hold: Final = Hold(lambda reason: self._publish(Waiting(reason=reason)), retry_s)
         self._turn: Final = threading.RLock()
         """Held for each change of a job's state, so that none is seen half done."""
@@ -88,6 +87,17 @@ class Dispatcher:
         self._line: Final = LineKeeper(self.scene)
         self._is_recovered = False
         self._savers: Final = ThreadPoolExecutor(SAVERS, thread_name_prefix="save")
+        self._saver: Final = Saver(album=album, store=store, hold=self._hold, publish=self._publish)
+        self._around: Final = Surroundings(
+            album=album,
+            prepare=prepare,
+            doors=doors or JobDoors(),
+            hold=self._hold,
+            publish=self._publish,
+            wait_for_room=self._wait_for_room,
+            keep=self._keep,
+            book=self._book,
+        )
         self._threads: Final = [
             threading.Thread(
                 target=self._serve, args=(engine,), name=f"jobs-{engine.id}", daemon=True
@@ -230,12 +240,19 @@ class Dispatcher:
             if self._is_recovered:
                 return
             for job in self._store.interrupted():
-                if len(self._album.indices(job.id)) >= job.picture_count:
+                if self._is_all_there(job):
                     self._store.finish(job.id, seconds=0.0)
             for job in self._store.recover():
                 log.info("Job %s was interrupted; it is %s.", job.id, job.state.value)
             self._timings.extend(self._store.usage.timings())
             self._is_recovered = True
+
+    def _is_all_there(self, job: Job) -> bool:
+        """Whether its pictures are saved; nobody knows where extensions make as many as they like:
+        those are made again, and what is there stays."""
+        saved = self._album.indices(job.id)
+        wanted = sum(not is_extra(index, job.picture_count) for index in saved)
+        return wanted >= job.picture_count and not is_open_ended(job.recipe)
 
     def _serve(self, engine: Engine) -> None:
         """One engine's thread: job after job until the server closes."""
@@ -269,7 +286,7 @@ class Dispatcher:
         run = self._hold.until_room(partial(self._claim, engine, pick))
         if run is None:
             return False
-        run.outcome = self._make(engine, run)
+        run.outcome = Maker(self._around, engine, run).make()
         self._settle_if_saved(run)
         return True
 
@@ -283,87 +300,19 @@ class Dispatcher:
             self._publish(event, job)
             return run
 
-    def _make(self, engine: Engine, run: Run) -> Outcome:
-        """Make a job's pictures and hand them to the savers. The border where a job's error ends:
-        whatever it was, the queue goes on."""
-        try:
-            return self._make_batches(engine, run)
-        except Stopped:
-            return Outcome.STOPPED
-        except EngineError as error:
-            return self._after_engine_error(run, error)
-        except GessoError as error:
-            run.reason = str(error)
-        except Exception as error:
-            log.exception("Job %s failed.", run.job.id)
-            run.reason = f"{TROUBLE} {in_a_line(error)}"
-        return Outcome.FAILED
+    def _keep(self, run: Run, made: Made) -> None:
+        """Hand a picture that is made to the savers."""
+        with self._turn:
+            run.take(made)
+        self._savers.submit(self._save, run, made)
 
-    def _make_batches(self, engine: Engine, run: Run) -> Outcome:
-        saved = self._hold.until_room(partial(self._album.indices, run.job.id))
-        run.begin(len(saved))
-        for indices in _batches(run.job, saved):
-            self._wait_for_room(run)
-            if not run.is_wanted:
-                break
-            self._make_batch(engine, run, indices)
-        if run.is_complete:
-            return Outcome.MADE
-        return Outcome.FAILED if run.reason else Outcome.CANCELLED
-
-    def _make_batch(self, engine: Engine, run: Run, indices: Sequence[int]) -> None:
-        work = self._prepare(run.job, indices)
-        run.begin_batch(len(indices))
-        is_whole = is_out = False
-        try:
-            with contextlib.closing(engine.generate(work)) as events:
-                for event in events:
-                    self._receive(run, indices, event)
-                    if self._hold.is_closed:
-                        raise Stopped
-                    if not run.is_wanted:
-                        return
-            is_whole = True
-        except OutOfMemory:
-            is_out = True
-            raise
-        finally:
-            self._book(run, is_whole=is_whole, is_out=is_out)
-
-    def _book(self, run: Run, *, is_whole: bool, is_out: bool) -> None:
+    def _book(self, run: Run, is_whole: bool, is_out: bool) -> None:
         """Keep what a batch took of its engine, however it ended."""
         spent = run.end_batch(is_whole=is_whole, is_out=is_out)
         with contextlib.suppress(DiskFull), self._turn:  # the pictures matter more
             timing = self._store.usage.spend(run.job, spent)
             if timing.effort or timing.is_out:
                 self._timings.append(timing)
-
-    def _receive(self, run: Run, indices: Sequence[int], event: EngineEvent) -> None:
-        match event:
-            case Progress() | Loading():
-                self._publish(run.advance(event), run.job)
-            case Preview(index=0):
-                self._publish(PreviewReady(version=run.show(event)), run.job)
-            case ImageReady():
-                with self._turn:
-                    run.take(event)
-                self._savers.submit(self._save, run, indices[event.index], event)
-            case _:
-                pass
-
-    def _after_engine_error(self, run: Run, error: EngineError) -> Outcome:
-        """An engine that died or hung gets one more try. One that ran out of memory does not: it
-        has given up all that it could by then, and would do the same again."""
-        if self._hold.is_closed:
-            return Outcome.STOPPED
-        log.warning("Job %s, attempt %s: %s", run.job.id, run.job.attempts, error)
-        if isinstance(error, OutOfMemory):
-            run.reason = str(error)
-        elif run.job.attempts < MAX_ATTEMPTS:
-            return Outcome.RETRY
-        else:
-            run.reason = f"{GAVE_UP} {error}"
-        return Outcome.FAILED
 
     def _wait_for_room(self, run: Run | None = None) -> None:
         """Until the disk has room and the savers keep up, or nobody wants the job any more."""
@@ -383,22 +332,9 @@ class Dispatcher:
         with self._turn:
             return sum(run.unsaved for run in self._runs.values())
 
-    def _save(self, run: Run, index: int, event: ImageReady) -> None:
-        """One picture, in a saver's thread. On a full disk it stays in memory and is tried again.
-        Another border: an error fails the job, not the saver."""
-        job = run.job
-        try:
-            save = partial(self._album.save, job, index, event.image, event.facts)
-            picture = self._hold.until_room(save)
-            saved = PictureSaved(picture_id=picture.id, index=index)
-            with contextlib.suppress(DiskFull):  # the picture itself tells that it is there
-                self._store.note(job.id, saved)
-            self._publish(saved, job)
-        except Stopped:
-            run.is_cut_short = True
-        except Exception as error:
-            log.exception("Picture %s of job %s could not be saved.", index, job.id)
-            run.reason = f"The picture could not be saved: {in_a_line(error)}"
+    def _save(self, run: Run, made: Made) -> None:
+        """One picture, in a saver's thread."""
+        self._saver.save(run, made)
         with self._turn:
             run.unsaved -= 1
         self._settle_if_saved(run)
@@ -421,18 +357,14 @@ class Dispatcher:
 
     def _settle(self, run: Run) -> None:
         with self._turn:
-            if self._runs.get(run.job.id) is run:
+            is_first = self._runs.get(run.job.id) is run
+            if is_first:
                 job, event = record(run, self._store, self._album)
                 del self._runs[job.id]
                 self._publish(event, job)
         self.wake()
-
-
-def _batches(job: Job, saved: frozenset[int]) -> Iterator[list[int]]:
-    """The pictures of each batch that are not there yet."""
-    for _, batch in groupby(range(job.picture_count), lambda i: i // job.request.batch_size):
-        if missing := [index for index in batch if index not in saved]:
-            yield missing
+        if is_first and job.state.is_over:
+            tell_end(run, job, self._album)
 
 
 def _at_work(run: Run) -> AtWork:

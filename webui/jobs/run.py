@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from webui.core.events import ImageReady, JobProgress, Loading, Preview, Progress
+from webui.core.events import JobProgress, Loading, Preview, Progress
 from webui.core.job import Job
+from webui.extend.job_hooks import JobHooks
+from webui.jobs.doors import no_hooks
 from webui.jobs.eta import Timing, expected_seconds, load_of
+from webui.jobs.made import Made
 from webui.jobs.usage import Spent
 
 MEMORY_FACT: Final = "memory"
@@ -51,6 +55,13 @@ class Run:
         """Pictures that exist, be it in memory."""
         self.unsaved = 0
         """Those of them that are not yet on disk."""
+        self.hooks = no_hooks(job, lambda fraction, note: None, lambda: False)
+        """Those of the job's extensions; each call while `hooks_turn` is held."""
+        self.hooks_turn: Final = threading.RLock()
+        self.is_open_ended = False
+        """Whether an extension has taken it over: it has as many pictures as that makes."""
+        self.is_ended = False
+        """Whether that extension made all that it wanted."""
         self.is_cut_short = False
         """Whether a picture was lost to the end of the server; it will be made again."""
         self._timings: Final = tuple(timings)
@@ -76,7 +87,7 @@ class Run:
     @property
     def is_complete(self) -> bool:
         """Whether all its pictures are made."""
-        return self.made == self.job.picture_count
+        return self.is_ended if self.is_open_ended else self.made == self.job.picture_count
 
     def verdict(self) -> Outcome:
         """How it ended, all told: once its pictures are made, saving them decides."""
@@ -87,6 +98,20 @@ class Run:
         if self.outcome is Outcome.MADE and self.reason:
             return Outcome.FAILED
         return self.outcome or Outcome.STOPPED
+
+    def join(self, hooks: JobHooks) -> None:
+        """Let extensions take part."""
+        self.hooks = hooks
+
+    def leave_out(self, extension: str, hook: str) -> None:
+        """An extension failed in the engine: it takes no further part."""
+        with self.hooks_turn:
+            self.hooks.note(extension, hook)
+
+    def open_end(self) -> None:
+        """An extension takes over, from the first picture on."""
+        self.is_open_ended = True
+        self.begin(0)
 
     def begin(self, done: int) -> None:
         """So many of its pictures exist from an earlier attempt."""
@@ -125,7 +150,9 @@ class Run:
             self._is_loading = True
         else:
             step, steps, note = event.step, event.steps, event.note
-        made = self._done + self._batch * step / steps
+        total = max(total, self.made + 1) if self.is_open_ended else total
+        done = self.made if self.is_open_ended else self._done
+        made = min(done + (1 if self.is_open_ended else self._batch) * step / max(1, steps), total)
         if isinstance(event, Progress):
             self._batch_began = self._batch_began or time.monotonic()
             self._pace = self._pace or _Pace(made, time.monotonic())
@@ -133,7 +160,7 @@ class Run:
             fraction=made / total,
             step=step,
             steps=steps,
-            picture=min(self._done + 1, total),
+            picture=min(done + 1, total),
             pictures=total,
             seconds_left=self._seconds_left(made),
             note=note,
@@ -141,11 +168,21 @@ class Run:
         self.live = replace(self.live, progress=progress)
         return progress
 
-    def take(self, image: ImageReady) -> None:
+    def remark(self, fraction: float, note: str) -> JobProgress:
+        """The progress of the job, with what an extension says of its own."""
+        total = max(1, self.job.picture_count)
+        now = self.live.progress or JobProgress(
+            fraction=0.0, step=0, steps=0, picture=1, pictures=total, seconds_left=None
+        )
+        progress = replace(now, note=f"{note} {min(max(fraction, 0.0), 1.0):.0%}".strip())
+        self.live = replace(self.live, progress=progress)
+        return progress
+
+    def take(self, made: Made) -> None:
         """A picture is made; what the engine says of it."""
         self.made += 1
         self.unsaved += 1
-        self._memory = image.facts.get(MEMORY_FACT, "")
+        self._memory = made.facts.get(MEMORY_FACT, "")
 
     def show(self, preview: Preview) -> int:
         """Keep a preview; its version."""
