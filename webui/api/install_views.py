@@ -115,6 +115,7 @@ class ChoicesView:
 
     groups: Sequence[str]
     left_out: Sequence[str]
+    is_lenient: bool
     runs_script: bool
 
 
@@ -207,6 +208,7 @@ def task_view(task: Task) -> TaskView:
         choices=ChoicesView(
             groups=task.choices.groups,
             left_out=task.choices.left_out,
+            is_lenient=task.choices.is_lenient,
             runs_script=task.choices.runs_script,
         ),
         review=_review_view(task.review) if task.review else None,

@@ -4,10 +4,12 @@ beside it. Nothing of it is run."""
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import shlex
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,7 @@ from typing import Final
 from packaging.requirements import InvalidRequirement, Requirement
 
 MOST_TEXT_BYTES: Final = 2**20
+MOST_TEXTS: Final = 200
 _TAKES_VALUE: Final = frozenset(
     {"-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--prefer-binary-of"}
     | {"-c", "--constraint", "--platform", "--python-version", "-t", "--target", "--no-binary"}
@@ -79,79 +82,121 @@ def _from_script(source: str) -> tuple[list[str], list[str]]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError) as error:
         return [], [f"install.py can't be read: {error}"]
-    constants = _constants(tree)
+    known = Known(tree)
     texts: list[str] = []
     unread: list[str] = []
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
-        known, given = _asks_pip(node, constants)
-        if known and given is None:
+        asked = _asked_of_pip(node, known)
+        if asked is None:
             unread.append(f"install.py line {node.lineno}: {ast.unparse(node)[:150]}")
-        elif given:
-            texts += _arguments(given)
+        for arguments in asked or ():
+            texts += _arguments(arguments)
     texts += [f"-r {name}" for name in _named_files(tree)]
     return texts, unread
 
 
-def _asks_pip(call: ast.Call, constants: Mapping[str, str]) -> tuple[bool, str | None]:
-    """Whether a call runs pip, and what follows "install"; None when it can't be told."""
+def _asked_of_pip(call: ast.Call, known: Known) -> list[str] | None:
+    """What follows "install" where a call runs pip, empty for other calls; None when it can't be
+    told."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     first = call.args[0] if call.args else None
-    if name == "run_pip":
-        text = _text(first, constants)
-        return True, None if text is None else re.sub(r"^\s*install\s+", "", text)
-    if name == "run_pip_install" or name == "pip_install":
-        return True, _text(first, constants)
+    if name in ("run_pip", "pip_install", "run_pip_install"):
+        found = known.texts(first)
+        return None if found is None else [re.sub(r"^\s*install\s+", "", text) for text in found]
     if isinstance(first, ast.List | ast.Tuple):
-        words = [_text(part, constants) for part in first.elts]
-        if "install" in words and any(word and re.fullmatch(r"pip3?", word) for word in words):
-            rest = words[words.index("install") + 1 :]
-            return True, None if None in rest else " ".join(shlex.quote(w) for w in rest if w)
-        return False, None
-    text = _text(first, constants) or ""
-    found = _PIP.search(text)
-    return (True, found[1]) if found else (False, "")
+        return _asked_in_words(first.elts, known)
+    commands = known.texts(first) or known.end_of(first)
+    return [match[1] for text in commands if (match := _PIP.search(text))]
 
 
-def _text(node: ast.AST | None, constants: Mapping[str, str]) -> str | None:
-    """The text that an expression stands for, as far as it is written out."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.Name):
-        return constants.get(node.id)
-    if isinstance(node, ast.FormattedValue):
-        return _text(node.value, constants)
-    if isinstance(node, ast.JoinedStr):
-        return _joined(node, constants)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _text(node.left, constants), _text(node.right, constants)
-        return None if left is None or right is None else left + right
-    return None
-
-
-def _joined(node: ast.JoinedStr, constants: Mapping[str, str]) -> str | None:
-    """An f-string; an unknown Python program at its start does no harm."""
-    parts = [_text(part, constants) for part in node.values]
-    known = [part or "" for part in parts]
-    is_command = _PIP.search("".join(known)) is not None
-    behind = parts[next((i for i, p in enumerate(parts) if p and "install" in p), 0) :]
-    if None in behind or (None in parts and not is_command):
+def _asked_in_words(nodes: Sequence[ast.expr], known: Known) -> list[str] | None:
+    """The same for ["python", "-m", "pip", "install", ...]."""
+    words = [known.texts(node) or [""] for node in nodes]
+    at = next((i for i, each in enumerate(words) if each == ["install"]), None)
+    if at is None or not any(re.fullmatch(r"pip3?", word) for each in words[:at] for word in each):
+        return []
+    if any(known.texts(node) is None for node in nodes[at + 1 :]):
         return None
-    return "".join(known)
+    rows = itertools.islice(itertools.product(*words[at + 1 :]), MOST_TEXTS)
+    return [shlex.join(row) for row in rows]
 
 
-def _constants(tree: ast.AST) -> dict[str, str]:
-    """Names that are given one text, once."""
-    found: dict[str, list[str | None]] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = node.targets[0]
-            if isinstance(target, ast.Name):
-                found.setdefault(target.id, []).append(_text(node.value, {}))
-        elif isinstance(node, ast.For) and isinstance(node.target, ast.Name):
-            found.setdefault(node.target.id, []).append(None)
-    return {name: texts[0] for name, texts in found.items() if len(texts) == 1 and texts[0]}
+class Known:
+    """What the names of a script stand for, as far as that is written out. A name may have
+    several texts: one that runs through a list."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        self._texts: Final[dict[str, list[str] | None]] = {}
+        self._lists: Final[dict[str, ast.expr]] = {}
+        nodes = list(ast.walk(tree))
+        for node in nodes:
+            if isinstance(node, ast.Assign) and len(node.targets) == 1:
+                self._assigned(node.targets[0], node.value)
+        for node in nodes:
+            if isinstance(node, ast.For | ast.comprehension):
+                self._looped(node.target, node.iter)
+
+    def texts(self, node: ast.AST | None) -> list[str] | None:
+        """All texts that an expression may be; None when that can't be told."""
+        if isinstance(node, ast.Constant):
+            return [node.value] if isinstance(node.value, str) else None
+        if isinstance(node, ast.Name):
+            return self._texts.get(node.id)
+        if isinstance(node, ast.FormattedValue):
+            return self.texts(node.value)
+        if isinstance(node, ast.JoinedStr):
+            return _joined([self.texts(part) for part in node.values])
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return _joined([self.texts(node.left), self.texts(node.right)])
+        return None
+
+    def end_of(self, node: ast.AST | None) -> list[str]:
+        """The texts of an f-string whose beginning, the name of a program, is not known."""
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        known = list(
+            itertools.takewhile(lambda part: part is not None, map(self.texts, parts[::-1]))
+        )
+        return _joined(known[::-1]) or []
+
+    def _assigned(self, target: ast.expr, value: ast.expr) -> None:
+        if not isinstance(target, ast.Name):
+            return
+        if isinstance(value, ast.List | ast.Tuple | ast.Set | ast.Dict):
+            self._lists[target.id] = value
+        is_first = target.id not in self._texts
+        self._texts[target.id] = self.texts(value) if is_first else None
+
+    def _looped(self, target: ast.expr, over: ast.expr) -> None:
+        is_items = isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute)
+        if isinstance(over, ast.Call) and isinstance(over.func, ast.Attribute):
+            over = over.func.value
+        if isinstance(over, ast.Name):
+            over = self._lists.get(over.id, over)
+        keys = over.keys if isinstance(over, ast.Dict) else getattr(over, "elts", None)
+        values = over.values if isinstance(over, ast.Dict) else None
+        if isinstance(target, ast.Name):
+            self._runs_through(target.id, keys)
+        elif is_items and isinstance(target, ast.Tuple) and len(target.elts) == 2:
+            for name, listed in zip(target.elts, (keys, values), strict=True):
+                if isinstance(name, ast.Name):
+                    self._runs_through(name.id, listed)
+
+    def _runs_through(self, name: str, nodes: Sequence[ast.AST | None] | None) -> None:
+        found = [self.texts(node) for node in nodes or ()]
+        if not found or None in found:
+            self._texts[name] = None
+            return
+        self._texts[name] = [text for texts in found for text in texts or ()]
+
+
+def _joined(parts: Sequence[list[str] | None]) -> list[str] | None:
+    """All ways to put parts together, one text of each."""
+    if not parts or None in parts:
+        return None
+    rows = itertools.product(*(part or [] for part in parts))
+    return ["".join(row) for row in itertools.islice(rows, MOST_TEXTS)]
 
 
 def _named_files(tree: ast.AST) -> Iterator[str]:
@@ -164,6 +209,7 @@ def _named_files(tree: ast.AST) -> Iterator[str]:
 
 def _arguments(text: str) -> Iterator[str]:
     """The requirements, and "-r file", among pip's arguments."""
+    text = re.sub(r"\s*@\s*(?=\w+:)", "@", text)
     try:
         words = iter(shlex.split(text))
     except ValueError:
@@ -190,6 +236,8 @@ def _sorted_out(texts: Sequence[str]) -> tuple[list[str], list[str]]:
             continue
         if wanted.url:
             bad.append(f"“{text[:150]}” names an address; only the index of packages is used")
+        elif wanted.name.replace("-", "_") in sys.stdlib_module_names:
+            continue  # Python has it
         elif wanted.marker is None or wanted.marker.evaluate():
             good.setdefault(str(wanted))
     return list(good), bad

@@ -95,7 +95,11 @@ class Installing:
         wish = _wish(review, wanted, choices.left_out)
         others = self.wishes(without=review.id)
         line.tell(0.2, "Finding packages that go together")
-        resolved = self._packages.resolve(wish, others, line)
+        if choices.is_lenient:
+            wish, resolved, said = self._packages.resolve_leniently(wish, others, line)
+            choices = replace(choices, left_out=wish.left_out)
+        else:
+            resolved, said = self._packages.resolve(wish, others, line), ()
         line.tell(0.4, "Fetching packages" if resolved.pins else "No packages are missing")
         folder = self._packages.build(resolved, line)
         line.tell(0.6, "Trying it out")
@@ -104,7 +108,12 @@ class Installing:
         remove_tree(trial.parent)
         self._plans[task.id] = Plan(tree=tree, wish=wish, others=others, resolved=resolved)
         return replace(
-            task, state=TaskState.EXAMINED, packages=resolved.pins, verdict=verdict, note=""
+            task,
+            state=TaskState.EXAMINED,
+            choices=choices,
+            packages=resolved.pins,
+            verdict=verdict,
+            note=" ".join(said),
         )
 
     def install(self, task: Task, fingerprint: str, is_enabled: bool, line: Line) -> Task:

@@ -95,6 +95,7 @@ def name_of(source: Source) -> str:
         last = re.split(r"[/\\]", source.address.rstrip("/\\"))[-1]
     for end in (".git", ".zip", ".py"):
         last = last.removesuffix(end)
+    last = re.sub(r"-(main|master|[0-9a-f]{40})$", "", last)  # as forges call their zips
     return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-. ")[:64] or "extension"
 
 

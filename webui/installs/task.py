@@ -54,11 +54,12 @@ class TaskState(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Choices:
     """What the owner decides before an extension is tried out. `groups`: optional packages to
-    have; `left_out`: packages or extras to do without; `runs_script`: whether its install.py may
-    run."""
+    have; `left_out`: packages or extras to do without; `is_lenient`: leave out by itself what does
+    not go with the rest; `runs_script`: whether its install.py may run."""
 
     groups: Annotated[tuple[Annotated[str, MaxLen(200)], ...], MaxLen(100)] = ()
     left_out: Annotated[tuple[Annotated[str, MaxLen(200)], ...], MaxLen(200)] = ()
+    is_lenient: bool = False
     runs_script: bool = False
 
 

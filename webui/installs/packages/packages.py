@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from webui.core.errors import InvalidRequest
 from webui.extend.packages import announce_packages, use_packages
 from webui.installs.known_bad import KnownBad
 from webui.installs.line import Line
-from webui.installs.packages.conflict import Conflict
+from webui.installs.packages.conflict import Conflict, WayOut
 from webui.installs.packages.explain import Explainer
 from webui.installs.packages.host import Host
 from webui.installs.packages.overlay import Overlay
 from webui.installs.packages.resolve import Resolved, Resolver, Unsatisfiable, Wish
 from webui.installs.packages.uv import Uv
+
+MOST_LEFT_OUT: Final = 30
 
 
 class Disagreement(InvalidRequest):
@@ -54,6 +57,23 @@ class Packages:
             raise Disagreement(explainer.explain(new, others, error.said, line)) from error
         self._refuse_bad(resolved)
         return resolved
+
+    def resolve_leniently(
+        self, new: Wish, others: Sequence[Wish], line: Line
+    ) -> tuple[Wish, Resolved, tuple[str, ...]]:
+        """What all need together when the new one does without what does not go: its wish less
+        that, and a sentence for each. Raises as `resolve` when there is no such way out."""
+        said: list[str] = []
+        for _ in range(MOST_LEFT_OUT):
+            try:
+                return new, self.resolve(new, others, line), tuple(said)
+            except Disagreement as error:
+                ways = [w.subject for w in error.conflict.ways if w.way is WayOut.LEAVE_OUT]
+                if not ways or ways[0] in new.left_out:
+                    raise
+                said.append(error.conflict.sentence.partition(" Ways out:")[0])
+                new = replace(new, left_out=(*new.left_out, ways[0]))
+        return new, self.resolve(new, others, line), tuple(said)
 
     def build(self, resolved: Resolved, line: Line) -> Path | None:
         """The folder that holds them; see Overlay.build."""
