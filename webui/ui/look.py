@@ -82,6 +82,7 @@ def head(settings: Settings) -> str:
         f'<link rel="stylesheet" href="/assets/downloads.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/png_info.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/team.css?v={__version__}">\n'
+        f'<link rel="stylesheet" href="/assets/extensions.css?v={__version__}">\n'
         f'<link rel="stylesheet" href="/assets/extras.css?v={__version__}">\n'
         f'<script type="module" src="/assets/main.js?v={__version__}"></script>\n'
     )

@@ -7,6 +7,7 @@ import "./history.js";
 import "./cards.js";
 import "./lightbox.js";
 import "./models.js";
+import "./extensions.js";
 import "./person.js";
 import "./png_info.js";
 import "./team.js";
