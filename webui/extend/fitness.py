@@ -42,13 +42,19 @@ def unfit(manifest: Manifest, api: str, app: str = __version__) -> str:
     return ""
 
 
-def misfit(manifest: Manifest, on: AbstractSet[str], known: Mapping[str, Manifest]) -> str:
-    """Why it can't be on beside those that are; empty when it can."""
+def misfit(
+    manifest: Manifest,
+    on: AbstractSet[str],
+    coming: AbstractSet[str],
+    known: Mapping[str, Manifest],
+) -> str:
+    """Why it can't be on beside those that are, and those that come before it; empty when it
+    can."""
     for id in manifest.requires:
         if id not in on:
             state = "is not on. Switch it on first" if id in known else "is not here. Add it first"
             return f"“{manifest.name}” needs the extension “{_name(id, known)}”, which {state}."
-    for id in on:
+    for id in sorted({*on, *coming}):
         if id in manifest.conflicts or manifest.id in known[id].conflicts:
             return (
                 f"“{manifest.name}” and “{_name(id, known)}” can't be on together. Switch one of "

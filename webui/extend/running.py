@@ -285,7 +285,8 @@ class Running:
         before, on = self._on, dict[str, Loaded]()
         known = {id: found.manifest for id, found in self._found.items()}
         for id in target:
-            if why := misfit(known[id], on.keys(), known):
+            coming = {each for each in target if each not in faults and self._is_older(each, id)}
+            if why := misfit(known[id], on.keys(), coming, known):
                 faults[id] = Fault(state=State.UNFIT, error=why)
             elif id in self._unloadable:
                 faults[id] = self._unloadable[id]
@@ -300,6 +301,12 @@ class Running:
             for loaded in on.values():
                 if loaded.id not in before:
                     self._tell_ready(loaded)
+
+    def _is_older(self, id: str, other: str) -> bool:
+        """Whether one was switched on before another: of two that conflict it stays."""
+        order = [*self.memory.now.enabled]
+        places = [order.index(each) if each in order else -1 for each in (id, other)]
+        return places[0] < places[1]
 
     def _loaded(self, found: Found, faults: dict[str, Fault]) -> Loaded | None:
         name = found.manifest.name
