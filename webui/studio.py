@@ -18,12 +18,12 @@ from webui.catalog.roots import Root, read_roots
 from webui.catalog.shelf import CatalogShelf
 from webui.catalog.table import ModelTable
 from webui.core.codec import check
-from webui.core.engine import Engine, EngineState, EngineStatus, UsedFile, Work
+from webui.core.engine import Engine, EngineState, EngineStatus
 from webui.core.errors import InvalidRequest, NotFound, NotPermitted, UnreadablePicture
 from webui.core.job import LOCAL, Job, JobId, PersonId
 from webui.core.model import Defaults, ModelInfo, ModelKind
 from webui.core.person import Role
-from webui.core.recipe import FileRef, Recipe
+from webui.core.recipe import Recipe
 from webui.core.registry import Told
 from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
@@ -49,8 +49,8 @@ from webui.plans.doors import Doors
 from webui.plans.extension_axes import plot_axes
 from webui.plans.plans import Plans
 from webui.prompting.styles import StyleBook
+from webui.resolver.batches import Batches
 from webui.resolver.joined import HeldModel, Joined
-from webui.resolver.pictures import PICTURE_GONE, named_pictures, pictures_of
 from webui.resolver.reading import PictureReader, PictureReading
 from webui.resolver.resolver import Resolver, settle
 from webui.resolver.words import Filler
@@ -96,6 +96,7 @@ class Studio:
         self.styles: Final = StyleBook(data / "styles.csv")
         self.wildcards: Final = data / "wildcards"
         self._resolver: Final = self._make_resolver()
+        self._batches: Final = self._make_batches()
         self._reader: Final = PictureReader(
             self._lookups(), self.catalog, self.inputs, self.extensions
         )
@@ -294,6 +295,16 @@ class Studio:
             chosen=lambda: self.settings.current.checkpoint,
         )
 
+    def _make_batches(self) -> Batches:
+        return Batches(
+            resolver=self._resolver,
+            catalog=self.catalog,
+            inputs=self.inputs,
+            extensions=self.extensions,
+            settings=lambda: self.settings.current,
+            role=self._role,
+        )
+
     def _follow_extensions(self) -> None:
         """Have in the tables what extensions add, and tell them of the engines' models."""
         joined = Joined(
@@ -321,7 +332,8 @@ class Studio:
             self.bus,
             self.engines,
             album=VerifyingAlbum(self.gallery),
-            prepare=self._prepare,
+            prepare=self._batches.of,
+            doors=self._batches.doors(),
         )
 
     def _lookups(self) -> Lookups:
@@ -395,9 +407,7 @@ class Studio:
     def _check_own(self, request: GenerationRequest, person: PersonId) -> None:
         """Raises InvalidRequest when a request names pictures of somebody else, in the words for
         those that are gone: who asks must not learn that they exist."""
-        for field, id in named_pictures(request):
-            if not self.inputs.is_of(id, person):
-                raise InvalidRequest(field, PICTURE_GONE)
+        self._batches.check_own(request, person)
         if request.verifies is not None:
             self.own_picture(request.verifies, person)
 
@@ -415,36 +425,3 @@ class Studio:
 
     def _known_upscaler(self, name: str) -> str | None:
         return self.upscalers.find(name) or self._known_file(ModelKind.UPSCALER, name)
-
-    def _prepare(self, job: Job, indices: Sequence[int]) -> Work:
-        """The batch of these pictures of a job, with the files it needs."""
-        recipe, settings, legacy = job.recipe, self.settings.current, self.extensions.legacy
-        return Work(
-            recipes=tuple(recipe.at(index) for index in indices),
-            model=self._resolver.model(recipe.model.id),
-            inputs={id: self.inputs.path(id) for id in pictures_of(recipe)},
-            files=(*map(self._used, recipe.files), *self._preview_decoder(recipe)),
-            preview_every_s=settings.preview_interval_s if settings.show_previews else 0,
-            is_exact=settings.exact_batches,
-            extensions=self.extensions.used_in_engine(recipe),
-            legacy=legacy.work(job.request, recipe, job.owner) if legacy else None,
-            job=job.id,
-            role=self._role(job.owner),
-        )
-
-    def _preview_decoder(self, recipe: Recipe) -> list[UsedFile]:
-        """The small decoder for previews of this recipe's family, if there is one."""
-        for model in self.catalog.models(ModelKind.PREVIEW):
-            if model.family in ("", recipe.model.family):
-                return [UsedFile(kind=ModelKind.PREVIEW, ref=model.id, model=model)]
-        return []
-
-    def _used(self, file: FileRef) -> UsedFile:
-        """A file of a recipe where it is now: under its id, or moved and known by its hash."""
-        model = self.catalog.look_up(file.kind, file.id, file.hash, file.name)
-        if model is not None:
-            return UsedFile(kind=file.kind, ref=file.ref, model=model)
-        raise InvalidRequest(
-            "prompt" if file.kind in (ModelKind.LORA, ModelKind.EMBEDDING) else file.kind.value,
-            f"The {file.kind.value} “{file.name}” is not on this server any more. Put it back.",
-        )
