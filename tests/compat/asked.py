@@ -50,7 +50,7 @@ class Outcome:
 def work_of(studio: Studio, request: GenerationRequest) -> Work:
     """The work of a request, as the studio would hand it to an engine."""
     recipe = studio.resolve(request)
-    named = [part.image for part in (recipe.source, recipe.mask) if part is not None]
+    named = [part.image for part in (recipe.source, recipe.mask, recipe.extras) if part is not None]
     return Work(
         recipes=tuple(recipe.at(index) for index in range(request.picture_count)),
         model=studio.current_model(),

@@ -1,4 +1,4 @@
-"""The controls of all scripts without a page: drawn out of sight, to know their order and defaults."""
+"""The controls of all scripts without a page: drawn out of sight, to know their order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def runner_of(*, is_img2img: bool) -> Any:
 
 
 def _draw(runner: Any, *, is_img2img: bool) -> None:
+    """The imports stand here because the page's drawing asks this module for `parts_of`."""
     import gradio as gr
+
+    from webui.compat.page.unseen import tell_stand_ins
 
     if not runner.scripts:
         with adapting():
@@ -27,6 +30,7 @@ def _draw(runner: Any, *, is_img2img: bool) -> None:
     with adapting():
         importlib.import_module("modules.script_callbacks").before_ui_callback()
     with gr.Blocks(), adapting():
+        tell_stand_ins(runner, "img2img" if is_img2img else "txt2img")
         runner.prepare_ui()
         runner.setup_ui()
     runner.is_drawn = True

@@ -30,7 +30,7 @@ from webui.core.engine import Legacy, Work
 from webui.core.errors import EngineDied, OutOfMemory
 from webui.core.events import Called, ImageReady
 from webui.core.recipe import Recipe
-from webui.core.request import GenerationRequest
+from webui.core.request import Extras, GenerationRequest
 from webui.engine.asking import Events, Paint
 from webui.extend.manifest import id_from
 from webui.imaging.infotext import IN_TEXT
@@ -109,6 +109,14 @@ class LegacyJob:
         requests = requests_of(request, p, _singles(p, origin), pictures)
         hooks = importlib.import_module("webui.compat.sampling").participants(p)
         return self._bridge.paint(Order(requests=requests, pictures=pictures.files, others=hooks))
+
+    def enlarged(self, image: Image.Image, upscaler: str, scale: float) -> Image.Image:
+        """A picture so many times as large, by one of the studio's upscalers."""
+        pictures = Pictures()
+        extras = Extras(image=pictures.keep(image), upscaler=upscaler, scale=max(1.0, scale))
+        request = GenerationRequest(extras=extras, is_settled=True)
+        (made,) = self._bridge.paint(Order(requests=[request], pictures=pictures.files))
+        return made.image
 
     def settle(self, p: Any) -> None:
         """Take back what scripts did to the prompts of a picture that is made again: they did it

@@ -88,6 +88,7 @@ def _begin(told: Mapping[str, Any]) -> None:
     _add_package("scripts", [str(ROOT / "scripts")])
     _add_package("extensions", [scripts.extensions_dir])
     importlib.import_module("modules.scripts")
+    importlib.import_module("modules.modelloader").load_upscalers()
 
 
 def _make_places() -> None:
@@ -101,14 +102,18 @@ def _make_places() -> None:
 
 
 def _tell_of_start() -> None:
-    """Fill the lists that scripts look into, and let them add their options."""
-    side = _side()
-    if not importlib.import_module("modules.shared").sd_upscalers:
-        with _guarded(""), suppress(ModuleNotFoundError):
-            importlib.import_module("modules.modelloader").load_upscalers()
-    side.errors.pop("", None)
+    """Make the scripts, as some register their callbacks then, and let them add their options."""
+    calls: list[Any] = []
+    _side().heard.append(calls.append)
+    scripts = importlib.import_module("modules.scripts")
     with adapting():
+        scripts.scripts_txt2img.initialize_scripts(False)
+        scripts.scripts_img2img.initialize_scripts(True)
         importlib.import_module("modules.script_callbacks").ui_settings_callback()
+    _side().heard.remove(calls.append)
+    for call in calls:
+        if call.error:
+            _side().errors.setdefault(call.extension, call.error)
 
 
 def _add_package(name: str, path: list[str]) -> None:

@@ -26,7 +26,7 @@ class Names:
 
 
 def job_of(work: Work, legacy: Legacy, names: Names) -> Any:
-    """The object of the job: its blanks filled as the recipe says, its prompts as they were typed."""
+    """The object of the job: blanks filled as the recipe says, prompts as they were typed."""
     processing = importlib.import_module("modules.processing")
     request, recipe = legacy.request, work.recipes[0]
     common = _common(request, recipe, names)

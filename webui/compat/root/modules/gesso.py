@@ -31,6 +31,8 @@ class Side:
         """core.model.ModelInfo of the checkpoint in use."""
         self.engine: Any = None
         """What makes pictures, in the engine's process, see sd_models; None on the fake engine."""
+        self.asked: list[str] = []
+        """What scripts wanted installed or fetched, in words, for the doctor."""
         self.studio: Any = None
         """The Studio, in the server's process only."""
 
