@@ -240,6 +240,7 @@ def _maker() -> Function:
         reading = _reading.get(_NEW)
         if reading.is_old:
             cls = stand_in(cls, more)
+            values, more = _named(cls, values, more)
         if reading.watcher is None:
             return type.__call__(cls, *values, **more)
         part = cls.__new__(cls)
@@ -249,6 +250,22 @@ def _maker() -> Function:
         return part
 
     return make
+
+
+def _named(
+    cls: type, values: tuple[Any, ...], more: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments of a class that a script derived with a constructor of *args, by name: what
+    Gradio puts around constructors loses the others."""
+    if not values or cls.__module__.startswith("gradio."):
+        return values, more
+    parameters = inspect.signature(cls.__init__).parameters.values()
+    if not any(each.kind is each.VAR_POSITIONAL for each in parameters):
+        return values, more
+    kind = next(each for each in cls.__mro__ if each.__module__.startswith("gradio."))
+    own = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD][1:]
+    names = [*own, *(name for name in inspect.signature(kind).parameters if name not in own)]
+    return (), {**dict(zip(names, values, strict=False)), **more}
 
 
 def stand_in(cls: type, arguments: dict[str, Any]) -> type:

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from webui.studio import Studio
 
 
+LOOK_S: Final = 2.0
+"""So long a look through the folders of models is waited for."""
+
+
 def open_host(studio: Studio) -> Host:
     """The host of a studio."""
     return Host(studio)
@@ -53,13 +57,15 @@ class Host:
         self._runners: dict[str, Any] = {}
         self._drawn: dict[Mode, tuple[Drawn, ...]] = {}
         self._parts: tuple[LegacyPart, ...] | None = None
-        self._is_loaded = False
+        self._holds = False
 
     def load(self, folders: Mapping[str, Path]) -> Mapping[str, str]:
         """Load these extensions; tracebacks of those that failed."""
-        if not self._is_loaded:
+        if not self._holds:
             PATCHES.take()
-            self._is_loaded = True
+            self._holds = True
+        if not self.studio.catalog.models():  # at the start; scripts list what they find now
+            self.studio.catalog.refresh_soon(LOOK_S)
         with self._drawing, adapting():
             failed = loading.load(folders, told_in(self._told()))
             side().studio = self.studio
@@ -70,9 +76,9 @@ class Host:
 
     def unload(self) -> None:
         """Forget what was loaded."""
-        if not self._is_loaded:
+        if not self._holds:
             return
-        self._is_loaded = False
+        self._holds = False
         with self._drawing, adapting():
             loading.unload()
         self._runners, self._drawn, self._parts = {}, {}, None
@@ -80,6 +86,8 @@ class Host:
 
     def parts(self) -> Sequence[LegacyPart]:
         """All scripts, as the page has them; before there is one, as they draw themselves."""
+        if not loading.is_loaded():
+            return ()
         if self._parts is None:
             with self._drawing, quiet_calls():
                 self._parts = parts_of(unseen(self._within_tab))
@@ -109,6 +117,9 @@ class Host:
     @contextmanager
     def building(self) -> Iterator[None]:
         """Around the drawing of the whole page."""
+        if not loading.is_loaded():
+            yield
+            return
         with ExitStack() as stack:
             stack.enter_context(self._drawing)
             self._begin()
@@ -133,21 +144,23 @@ class Host:
 
     def tabs(self) -> Sequence[LegacyTab]:
         """Their tabs."""
-        return made_tabs(self._within, self.store.role)
+        return made_tabs(self._within, self.store.role) if loading.is_loaded() else ()
 
     def draw_settings(self) -> None:
         """The options that they added."""
-        with self._within(""):
-            self.options.draw()
+        if loading.is_loaded():
+            with self._within(""):
+                self.options.draw()
 
     def head(self) -> str:
         """Tags that load the bridge and their styles."""
-        return head_of(side().folders)
+        return head_of(side().folders) if loading.is_loaded() else ""
 
     def attach(self, app: Any, blocks: Any) -> None:
         """Their routes, and ours for them."""
-        with adapting():
-            attach(self, app, blocks)
+        if loading.is_loaded():
+            with adapting():
+                attach(self, app, blocks)
 
     def _heard(self, call: Any) -> None:
         """A script's function was called: booked with its extension."""
