@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from webui.core.errors import NotFound
 from webui.core.model import ModelInfo, ModelKind
 from webui.studio import Studio
 
@@ -19,7 +20,6 @@ def told_by(studio: Studio, extensions: Path) -> dict[str, Any]:
     """Folders, and the models that scripts list. `extensions` is the folder they lie in."""
     now, catalog = studio.settings.current, studio.catalog
     script = now.data / "a1111"
-    current = studio.current_model()
     return {
         "folders": {
             "data": str(script),
@@ -30,7 +30,7 @@ def told_by(studio: Studio, extensions: Path) -> dict[str, Any]:
             "styles": str(now.data / "styles.csv"),
         },
         "checkpoints": [_model(studio, model) for model in catalog.models()],
-        "checkpoint": current.id,
+        "checkpoint": _current(studio),
         "vaes": [_model(studio, model) for model in catalog.models(ModelKind.VAE)],
         "loras": [_model(studio, model) for model in catalog.models(ModelKind.LORA)],
         "embeddings": [_model(studio, model) for model in catalog.models(ModelKind.EMBEDDING)],
@@ -49,6 +49,13 @@ def told_in(options: Mapping[str, Any]) -> dict[str, Any]:
     told = dict(options.get(TOLD) or {})
     told["options"] = {key: value for key, value in options.items() if key != TOLD}
     return told
+
+
+def _current(studio: Studio) -> str:
+    try:
+        return studio.current_model().id
+    except NotFound:  # the folders have not been looked through yet, or hold none
+        return ""
 
 
 def _built_in(studio: Studio) -> list[Any]:
