@@ -290,7 +290,11 @@ class Studio:
             schedules=self.schedules,
             upscalers=self.upscalers,
             inputs=self.inputs,
-            words=Filler(self.styles, self.wildcards),
+            words=Filler(
+                self.styles,
+                self.wildcards,
+                leaves=lambda: self.extensions.legacy is not None,
+            ),
             extensions=self.extensions,
             chosen=lambda: self.settings.current.checkpoint,
         )
@@ -402,7 +406,7 @@ class Studio:
             raise InvalidRequest(
                 "", f"This picture needs what is not here: {', '.join(missing)}. Put it back."
             )
-        return request
+        return replace(request, is_settled=True)  # so that no extension joins that was not there
 
     def _check_own(self, request: GenerationRequest, person: PersonId) -> None:
         """Raises InvalidRequest when a request names pictures of somebody else, in the words for

@@ -9,6 +9,7 @@ from typing import Final
 from webui.core.recipe import PromptPair
 from webui.core.request import MAX_SEED, GenerationRequest
 from webui.extend.data import Words
+from webui.prompting.faults import NEGATIVE_PROMPT, PROMPT, WrongPrompt
 from webui.prompting.styles import StyleBook, Styled
 from webui.prompting.wildcards import expand
 
@@ -26,10 +27,14 @@ def unedited(words: Words) -> Words:
 class Filler:
     """Fills prompts in, with the styles and the wildcards of this studio."""
 
-    def __init__(self, styles: StyleBook, wildcards: Path) -> None:
-        """`wildcards` is a folder of text files, one choice a line."""
+    def __init__(
+        self, styles: StyleBook, wildcards: Path, leaves: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`wildcards` is a folder of text files, one choice a line. `leaves`: whether prompts that
+        can't be filled in stay as they are, because old scripts may fill them later."""
         self.styles: Final = styles
         self.wildcards: Final = wildcards
+        self._leaves: Final = leaves
 
     def fill(
         self, request: GenerationRequest, edit: Edit = unedited
@@ -60,11 +65,17 @@ class Filler:
 
     def _drawn(self, template: PromptPair, seed: int) -> PromptPair:
         return PromptPair(
-            prompt=expand(template.prompt, seed, self.wildcards),
-            negative_prompt=expand(
-                template.negative_prompt, seed, self.wildcards, "negative_prompt"
-            ),
+            prompt=self._expanded(template.prompt, seed, PROMPT),
+            negative_prompt=self._expanded(template.negative_prompt, seed, NEGATIVE_PROMPT),
         )
+
+    def _expanded(self, text: str, seed: int, field: str) -> str:
+        try:
+            return expand(text, seed, self.wildcards, field)
+        except WrongPrompt:
+            if self._leaves():
+                return text
+            raise
 
 
 def _edited(pair: PromptPair, edit: Edit, seed: int, index: int) -> PromptPair:
