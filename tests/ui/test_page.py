@@ -47,6 +47,7 @@ def test_tabs_are_found_in_their_order() -> None:
         "history",
         "pnginfo",
         "models",
+        "extensions",
         "team",
         "settings",
     ]

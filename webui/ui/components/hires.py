@@ -10,7 +10,6 @@ from webui.ui.components.group import At, group, plain
 from webui.ui.components.slider import element_id, off_slider, own_slider
 from webui.ui.form import Form
 from webui.ui.page import Choices, Page
-from webui.upscalers import load_upscalers
 
 
 def hires_controls(page: Page, form: Form) -> None:
@@ -49,7 +48,7 @@ def upscaler_choices(page: Page) -> Choices:
     """Latent modes, what needs no file, then files."""
     files = page.studio.catalog.models(kind=ModelKind.UPSCALER)
     return [
-        *((upscaler.label, upscaler.id) for upscaler in load_upscalers()),
+        *((upscaler.label, upscaler.id) for upscaler in page.studio.upscalers),
         *((model.name, model.id) for model in files),
     ]
 

@@ -23,7 +23,6 @@ from webui.ui.components.workspace import wire_generate
 from webui.ui.form import Form, Values
 from webui.ui.live import live
 from webui.ui.page import Choices, Page, Tab
-from webui.upscalers import load_upscalers
 
 IMAGE: Final = "extras.image"
 IMAGES: Final = "options.images"
@@ -91,7 +90,7 @@ def upscaler_choices(page: Page) -> Choices:
     """What needs no file, then files. Latent modes need a model that paints."""
     files = page.studio.catalog.models(kind=ModelKind.UPSCALER)
     return [
-        *((upscaler.label, upscaler.id) for upscaler in load_upscalers() if not upscaler.is_latent),
+        *((each.label, each.id) for each in page.studio.upscalers if not each.is_latent),
         *((model.name, model.id) for model in files),
     ]
 
