@@ -98,6 +98,8 @@ def _fix_types(cls: type, told: Arguments) -> None:
         told["type"] = _FILE_TYPES[told["type"]]
     if issubclass(cls, gr.Image) and told.get("type") == "file":
         told["type"] = "filepath"
+    if issubclass(cls, gr.Slider):
+        told.setdefault("buttons", [])
     if issubclass(cls, gr.HTML):
         told.setdefault("js_on_load", None)  # it would be compiled anew for each of them
     if "scale" in told and isinstance(told["scale"], float):
