@@ -36,3 +36,16 @@ def make(work: Work, paint: Paint) -> Events:
 def _extra(work: Work, paint: Paint) -> Events:
     for event in paint(work):
         yield replace(event, is_extra=True) if isinstance(event, ImageReady) else event
+
+
+def make_one(work: Work, paint: Paint) -> Events:
+    """The first picture alone, however many were asked for."""
+    yield from paint(replace(work, legacy=None, recipes=work.recipes[:1]))
+
+
+def make_other(work: Work, paint: Paint) -> Events:
+    """The pictures with words of its own, which are told."""
+    recipes = tuple(replace(recipe, prompt="other words") for recipe in work.recipes)
+    for event in paint(replace(work, legacy=None, recipes=recipes)):
+        is_picture = isinstance(event, ImageReady)
+        yield replace(event, recipe=recipes[event.index]) if is_picture else event
