@@ -10,9 +10,14 @@ from webui.compat.parts import part_id
 
 
 def runner_of(*, is_img2img: bool) -> Any:
-    """The tab's modules.scripts.ScriptRunner, its controls drawn now if they never were."""
+    """The tab's modules.scripts.ScriptRunner, its controls drawn now if they never were. Where the
+    page draws scripts in this very process, jobs have their own."""
     scripts = importlib.import_module("modules.scripts")
-    runner = scripts.scripts_img2img if is_img2img else scripts.scripts_txt2img
+    side = importlib.import_module("modules.gesso").side
+    if side.studio is not None:
+        runner = side.runners.setdefault(is_img2img, scripts.ScriptRunner())
+    else:
+        runner = scripts.scripts_img2img if is_img2img else scripts.scripts_txt2img
     if not getattr(runner, "is_drawn", False):
         _draw(runner, is_img2img=is_img2img)
     return runner

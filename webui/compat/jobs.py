@@ -242,7 +242,21 @@ class LegacyJob:
         values = dict(whole.extensions)
         if self._legacy.script is not None:
             values.pop(self._legacy.script, None)
-        return replace(known.made.recipe, extensions=values, script=None)
+        made, typed = known.made.recipe, self._legacy.request
+        return replace(
+            made,
+            extensions=values,
+            script=None,
+            template=_template(typed.prompt, made.prompt, whole.template),
+            negative_template=_template(
+                typed.negative_prompt, made.negative_prompt, whole.negative_template
+            ),
+        )
+
+
+def _template(typed: str, painted: str, known: str) -> str:
+    """The prompt as it was typed, where the painted one is another."""
+    return known or (typed if typed != painted else "")
 
 
 def _facts(known: Known | None, processed: Any) -> Mapping[str, str]:

@@ -25,6 +25,8 @@ class Side:
         """What calls of scripts must not hold up."""
         self.heard: list[Any] = []
         """Functions that are told of each call of a script's function (gesso_calls.Call)."""
+        self.runners: dict[bool, Any] = {}
+        """Of jobs, by is_img2img, where the page has drawn those of modules.scripts."""
         self.told: dict[str, Any] = {}
         """What the server says of itself, see webui.compat.told."""
         self.model: Any = None
