@@ -1,0 +1,154 @@
+"""What the button of img2img does, for scripts that press it by themselves. Works within jobs."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from modules import gesso_buttons, images, processing, scripts, shared
+from modules.util import walk_files
+from webui.compat.missing import unprovided
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".avif")
+
+
+def process_batch(
+    p: Any,
+    input: Any,
+    output_dir: str,
+    inpaint_mask_dir: str | None = None,
+    args: Any = (),
+    to_scale: bool = False,
+    scale_by: float = 1.0,
+    use_png_info: bool = False,
+    png_info_props: Any = None,
+    png_info_dir: str | None = None,
+) -> Any:
+    """Make the job once for each picture of a folder or list; saved in `output_dir`."""
+    paths = list(input) if isinstance(input, list | tuple) else _in_folder(str(input))
+    masks = _in_folder(inpaint_mask_dir) if inpaint_mask_dir else []
+    shared.state.job_count = len(paths) * p.n_iter
+    processed = None
+    for number, path in enumerate(paths):
+        if shared.state.interrupted or shared.state.stopping_generation:
+            break
+        image = images.read(path) if hasattr(images, "read") else _opened(path)
+        if to_scale:
+            p.width, p.height = int(image.width * scale_by), int(image.height * scale_by)
+        p.init_images = [image] * p.batch_size
+        if masks:
+            p.image_mask = _opened(masks[min(number, len(masks) - 1)])
+        runner = scripts.scripts_img2img
+        processed = runner.run(p, *args) if runner is not None and args else None
+        processed = processed or processing.process_images(p)
+        _saved(processed, output_dir, path)
+    return processed
+
+
+def _in_folder(folder: str) -> list[str]:
+    return list(walk_files(folder, PICTURES))
+
+
+def _opened(path: Any) -> Any:
+    from PIL import Image, ImageOps
+
+    with Image.open(getattr(path, "name", path)) as image:
+        return ImageOps.exif_transpose(image).convert("RGB")
+
+
+def _saved(processed: Any, output_dir: str, path: Any) -> None:
+    if not output_dir:
+        return
+    os.makedirs(output_dir, exist_ok=True)
+    stem = os.path.splitext(os.path.basename(str(getattr(path, "name", path))))[0]
+    for number, image in enumerate(processed.images[processed.index_of_first_image :]):
+        name = stem if not number else f"{stem}-{number}"
+        image.save(os.path.join(output_dir, f"{name}.png"))
+
+
+def img2img(
+    id_task: str,
+    request: Any,
+    mode: int,
+    prompt: str,
+    negative_prompt: str,
+    prompt_styles: Any,
+    init_img: Any,
+    sketch: Any,
+    init_img_with_mask: Any,
+    inpaint_color_sketch: Any,
+    inpaint_color_sketch_orig: Any,
+    init_img_inpaint: Any,
+    init_mask_inpaint: Any,
+    mask_blur: int,
+    mask_alpha: float,
+    inpainting_fill: int,
+    n_iter: int,
+    batch_size: int,
+    cfg_scale: float,
+    image_cfg_scale: float,
+    denoising_strength: float,
+    selected_scale_tab: int,
+    height: int,
+    width: int,
+    scale_by: float,
+    resize_mode: int,
+    inpaint_full_res: bool,
+    inpaint_full_res_padding: int,
+    inpainting_mask_invert: int,
+    img2img_batch_input_dir: str = "",
+    img2img_batch_output_dir: str = "",
+    img2img_batch_inpaint_mask_dir: str = "",
+    override_settings_texts: Any = None,
+    *args: Any,
+) -> Any:
+    """Pictures, their texts, and words about them; the values in the order of A1111's button."""
+    image, mask = _source(
+        mode, (init_img, sketch, init_img_with_mask, init_img_inpaint), init_mask_inpaint
+    )
+    if selected_scale_tab == 1 and image is not None:
+        width, height = int(image.width * scale_by), int(image.height * scale_by)
+    p = processing.StableDiffusionProcessingImg2Img(
+        sd_model=shared.sd_model,
+        outpath_samples=shared.opts.outdir_samples or shared.opts.outdir_img2img_samples,
+        outpath_grids=shared.opts.outdir_grids or shared.opts.outdir_img2img_grids,
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        styles=prompt_styles,
+        batch_size=batch_size,
+        n_iter=n_iter,
+        cfg_scale=cfg_scale,
+        width=width,
+        height=height,
+        init_images=[image],
+        mask=mask,
+        mask_blur=mask_blur,
+        inpainting_fill=inpainting_fill,
+        resize_mode=resize_mode,
+        denoising_strength=denoising_strength,
+        image_cfg_scale=image_cfg_scale,
+        inpaint_full_res=inpaint_full_res,
+        inpaint_full_res_padding=inpaint_full_res_padding,
+        inpainting_mask_invert=inpainting_mask_invert,
+        override_settings=gesso_buttons.overrides(override_settings_texts),
+    )
+    p.scripts, p.script_args = scripts.scripts_img2img, args
+    return gesso_buttons.pressed(p, scripts.scripts_img2img)
+
+
+img2img_function = img2img
+
+
+def _source(mode: int, pictures: tuple[Any, Any, Any, Any], mask: Any) -> tuple[Any, Any]:
+    """The picture and mask that a mode of A1111's tab uses."""
+    plain, sketch, drawn, uploaded = pictures
+    if mode == 1:
+        return sketch, None
+    if mode == 2 and isinstance(drawn, dict):
+        return drawn["image"], drawn["mask"]
+    if mode in (2, 3):
+        return drawn, mask
+    return (uploaded, mask) if mode == 4 else (plain, None)
+
+
+__getattr__ = unprovided(__name__)
