@@ -23,7 +23,7 @@ from webui.launcher.stamp import Stamp, read_stamp, why_set_up
 from webui.launcher.venv import remove
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-COMMANDS: Final = ("owner", "test", "check", "doctor")
+COMMANDS: Final = ("owner", "ext", "test", "check", "doctor")
 HELP: Final = """\
 Sets Gesso up on the first start, and starts it.
 
@@ -31,6 +31,7 @@ python launch.py [flags]         start; the server's flags are below
 python launch.py --lan           start, and let others in your network in: docs/team.md
 python launch.py owner NAME      make the owner of the studio, or give an owner a new password
                                  (--password-file FILE: not asked for, but read)
+python launch.py ext --help      work on extensions: new, check, test, doctor, dev, pack
 python launch.py doctor          print a report to add to a bug report (--record: as a recording
                                  of what the machine's tools say)
 python launch.py check           run formatter, linter, type checker and import rules
@@ -62,6 +63,12 @@ class Request:
     data_dir: str
     rest: tuple[str, ...]
     """What the server, pytest or the doctor gets."""
+
+    @property
+    def needs_tests(self) -> bool:
+        """Whether the tools for tests are needed beside the program's own libraries."""
+        is_authors = self.command == "ext" and self.rest[:1] == ("test",)
+        return is_authors or self.command in ("test", "check")
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -141,7 +148,7 @@ def _run(request: Request) -> int:
         probe=HostProbe(),
         choice=request.choice,
         system=system_name(),
-        has_tests=request.command in ("test", "check"),
+        has_tests=request.needs_tests,
     )
     if request.command == "doctor":
         return _doctor(installer, request)
@@ -156,6 +163,8 @@ def _run(request: Request) -> int:
         return checks.run_checks(installer.venv, ROOT)
     if request.command == "test":
         return _test(installer, request)
+    if request.command == "ext":
+        return _extensions(installer, request)
     return _serve(installer, request)
 
 
@@ -191,6 +200,12 @@ def _test(installer: Installer, request: Request) -> int:
         environment[browser.VARIABLE] = found
     failed = 0 if tests.is_quick else checks.run_checks(installer.venv, ROOT)
     return checks.run_tests(installer.venv, ROOT, tests, environment) or failed
+
+
+def _extensions(installer: Installer, request: Request) -> int:
+    stamp: Stamp = installer.ensure()
+    command = server_command(installer.venv, ROOT, ["ext", *request.rest])
+    return become(command, server_environment(os.environ, stamp.environment))
 
 
 def _doctor(installer: Installer, request: Request) -> int:
