@@ -204,7 +204,8 @@ def _event(wired: Function) -> Function:
             return wired(*values, **more)
         given = {**dict(zip(known, values, strict=False)), **more}
         if callable(given.get("fn")):
-            given["fn"] = translated(reading.handler(given["fn"]), adapting)
+            fn = reading.handler(given["fn"])
+            given["fn"] = translated(fn, adapting, given.get("outputs"))
         return wired(**event_arguments(given, known))
 
     return wire

@@ -19,6 +19,10 @@ there for old JavaScript."""
 LEGACY_CLASS: Final = "gesso-old"
 """On every component that an old script made: styles, the bridge and lenient lists go by it."""
 
+HIDDEN_CLASS: Final = "gesso-old-hidden"
+"""On rows and columns that are hidden: those Gradio draws or leaves out, nothing in between."""
+_BY_CLASS: Final = (gr.Row, gr.Column)
+
 _SOURCES: Final = ("upload", "webcam", "clipboard", "microphone")
 _FILE_TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {"bytes": "binary", "file": "filepath", "file_obj": "filepath", "tempfile": "filepath"}
@@ -45,17 +49,22 @@ def component_arguments(cls: type, given: Mapping[str, Any], known: Collection[s
         if name in told and not isinstance(told[name], list) and told[name] is not None:
             told[name] = list(told[name])
     _fix_types(cls, told)
-    _fix_look(told, known)
+    _fix_look(cls, told, known)
     if issubclass(cls, gr.Accordion) and told.get("open", True) is False:
         told |= {"open": True, "elem_classes": [*told["elem_classes"], CLOSED_CLASS]}
     dropped = _OF_THE_LAUNCH if issubclass(cls, Blocks) else ()
     return {n: value for n, value in told.items() if n in known and n not in dropped}
 
 
-def update_arguments(given: Mapping[str, Any]) -> Arguments:
-    """What a control is changed with by `gr.update` or by a component's own `update`."""
+def update_arguments(given: Mapping[str, Any], part: Any = None) -> Arguments:
+    """What a control is changed with by `gr.update` or by a component's own `update`; `part` is
+    the one that it is for, where that is known."""
     told = {name: value for name, value in given.items() if name != "__type__"}
-    if told.get("visible") is False:
+    if isinstance(part, _BY_CLASS) and told.get("visible") is not None:
+        is_seen = told.pop("visible") is True
+        own = [name for name in part.elem_classes if name != HIDDEN_CLASS]
+        told |= {"visible": True, "elem_classes": own if is_seen else [*own, HIDDEN_CLASS]}
+    elif told.get("visible") is False and not isinstance(part, gr.Tab):
         told["visible"] = "hidden"
     if isinstance(told.get("choices"), Iterable) and not isinstance(told["choices"], list):
         told["choices"] = list(told["choices"])
@@ -114,8 +123,10 @@ def _variants(cls: type) -> tuple[str, ...]:
     return ("default", "panel", "compact")
 
 
-def _fix_look(told: Arguments, known: Collection[str]) -> None:
-    if told.get("visible") is False:
+def _fix_look(cls: type, told: Arguments, known: Collection[str]) -> None:
+    if told.get("visible") is False and issubclass(cls, _BY_CLASS):
+        told |= {"visible": True, "elem_classes": [*_classes(told), HIDDEN_CLASS]}
+    elif told.get("visible") is False and not issubclass(cls, gr.Tab):
         told["visible"] = "hidden"  # old JavaScript finds what is hidden
     if "elem_classes" in known and LEGACY_CLASS not in _classes(told):
         told["elem_classes"] = [*_classes(told), LEGACY_CLASS]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager
-from functools import wraps
+from functools import partial, wraps
+from itertools import zip_longest
 from typing import Any
 
 from gradio.blocks import Block
@@ -16,42 +17,56 @@ Function = Callable[..., Any]
 Within = Callable[[], AbstractContextManager[None]]
 
 
-def translated(fn: Function, within: Within) -> Function:
-    """A handler that runs `within`, and whose updates are understood. It keeps its signature, by
-    which Gradio tells what it wants."""
+def translated(fn: Function, within: Within, outputs: Any = None) -> Function:
+    """A handler that runs `within`, and whose updates of `outputs` are understood. It keeps its
+    signature, by which Gradio tells what it wants."""
+    read = partial(understood, parts=_listed(outputs))
     if inspect.isgeneratorfunction(fn):
-        return _generator(fn, within)
+        return _generator(fn, within, read)
     if inspect.isasyncgenfunction(fn):
-        return _async_generator(fn, within)
+        return _async_generator(fn, within, read)
     if inspect.iscoroutinefunction(fn):
-        return _coroutine(fn, within)
+        return _coroutine(fn, within, read)
 
     @wraps(fn)
     def handle(*values: Any, **more: Any) -> Any:
         with within():
-            return understood(fn(*values, **more))
+            return read(fn(*values, **more))
 
     return handle
 
 
-def understood(answer: Any) -> Any:
-    """An answer of a handler with the updates in it translated."""
-    if isinstance(answer, tuple):
-        return tuple(map(understood, answer))
-    if isinstance(answer, list):
-        return [understood(each) if _is_update(each) else each for each in answer]
-    if _is_update(answer):
-        return {**update_arguments(answer), "__type__": "update"}
+def understood(answer: Any, parts: Sequence[Any] = ()) -> Any:
+    """An answer of a handler for these parts, with the updates in it translated."""
+    if len(parts) == 1 and not isinstance(answer, dict):
+        return answer
+    if isinstance(answer, tuple | list):
+        told = [_one(*pair) for pair in zip_longest(answer, parts[: len(answer)])]
+        return told if isinstance(answer, list) else tuple(told)
     if isinstance(answer, dict) and answer and all(isinstance(key, Block) for key in answer):
-        return {part: understood(each) for part, each in answer.items()}
-    return answer
+        return {part: _one(each, part) for part, each in answer.items()}
+    return _one(answer, parts[0] if parts else None)
+
+
+def _one(answer: Any, part: Any) -> Any:
+    if not _is_update(answer):
+        return answer
+    return {**update_arguments(answer, part), "__type__": "update"}
+
+
+def _listed(outputs: Any) -> Sequence[Any]:
+    if isinstance(outputs, Set):
+        return sorted(outputs, key=lambda part: part._id)
+    if isinstance(outputs, Sequence):
+        return list(outputs)
+    return [] if outputs is None else [outputs]
 
 
 def _is_update(answer: Any) -> bool:
     return isinstance(answer, dict) and answer.get("__type__") == "update"
 
 
-def _generator(fn: Function, within: Within) -> Function:
+def _generator(fn: Function, within: Within, read: Function) -> Function:
     @wraps(fn)
     def handle(*values: Any, **more: Any) -> Iterator[Any]:
         with within():
@@ -59,7 +74,7 @@ def _generator(fn: Function, within: Within) -> Function:
         while True:
             with within():
                 try:
-                    answer = understood(next(answers))
+                    answer = read(next(answers))
                 except StopIteration:
                     return
             yield answer
@@ -67,23 +82,23 @@ def _generator(fn: Function, within: Within) -> Function:
     return handle
 
 
-def _coroutine(fn: Function, within: Within) -> Function:
+def _coroutine(fn: Function, within: Within, read: Function) -> Function:
     @wraps(fn)
     async def handle(*values: Any, **more: Any) -> Any:
         with within():
-            return understood(await fn(*values, **more))
+            return read(await fn(*values, **more))
 
     return handle
 
 
-def _async_generator(fn: Function, within: Within) -> Function:
+def _async_generator(fn: Function, within: Within, read: Function) -> Function:
     @wraps(fn)
     async def handle(*values: Any, **more: Any) -> AsyncIterator[Any]:
         answers = fn(*values, **more)
         while True:
             with within():
                 try:
-                    answer = understood(await anext(answers))
+                    answer = read(await anext(answers))
                 except StopAsyncIteration:
                     return
             yield answer
