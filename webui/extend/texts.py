@@ -28,7 +28,7 @@ class Texts:
         written: dict[str, str] = {}
         for key, (id, each) in self._keys().items():
             value = values.get(id, {}).get(each.id)
-            if value is None or (value == each.default and value in (False, "")):
+            if value is None or (value == each.default and (value is False or value == "")):
                 continue
             written[key] = _plain(value)
         return written
