@@ -87,13 +87,15 @@ def _keep_log(data: Path) -> None:
 
 
 def _serve(store: SettingsStore) -> None:
+    from webui.extend.watch import Watch
     from webui.gate.server import page_address, protect, run
-    from webui.studio import Studio
+    from webui.studio import SHIPPED, Studio
     from webui.team.opening import Opening
 
     opening = Opening(store.current)
     studio = Studio(store, [_engine(store.current)])
     sockets = _open_sockets(store, opening, has_owner=studio.people.has_owner())
+    Watch([store.current.extensions, SHIPPED], studio.installs.saw).begin()
     studio.start()
     try:
         from webui.api.build import ASSETS, build_api

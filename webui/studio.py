@@ -37,7 +37,7 @@ from webui.gallery.thumbnails import Thumbnails
 from webui.gallery.verify import VerifyingAlbum
 from webui.imaging.infotext import Labels, read_infotext, write_infotext
 from webui.imaging.restore import Lookups
-from webui.installs.opening import open_installs
+from webui.installs.opening import held_back, open_installs
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.line import Place
@@ -278,7 +278,11 @@ class Studio:
         now = self.settings.current
         return Extensions(
             Places(shipped=SHIPPED, folder=now.extensions, data=now.data / "extensions"),
-            Safety.of(is_safe_mode=now.safe_mode, only=now.ext_only, off=now.ext_off),
+            Safety.of(
+                is_safe_mode=now.safe_mode,
+                only=now.ext_only,
+                off=",".join([now.ext_off, *held_back(now)]),
+            ),
             legacy_of(self),
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from webui.extend.manifest import Kind, Permission
+from webui.extend.watch import Sighting
 from webui.installs.doctor import Outcome
 from webui.installs.lockfile import Entry, Version
 from webui.installs.packages.conflict import Conflict, WayOut
@@ -154,6 +155,15 @@ class VersionView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SightingView:
+    """What an extension did without having declared it: `what` is "network" or "subprocess",
+    `detail` the host or the program."""
+
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class InstalledView:
     """An installed extension. `previous` is what a rollback brings back; null when there is none.
     `newest_commit` is what its source had when it was last asked (`checked_at`)."""
@@ -168,6 +178,7 @@ class InstalledView:
     newest_commit: str
     checked_at: float | None
     known_bad: Sequence[str]
+    sightings: Sequence[SightingView]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +230,9 @@ def task_view(task: Task) -> TaskView:
     )
 
 
-def installed_view(entry: Entry, known_bad: Sequence[str]) -> InstalledView:
+def installed_view(
+    entry: Entry, known_bad: Sequence[str], sightings: Sequence[Sighting]
+) -> InstalledView:
     """An installed extension as the API shows it."""
     has_previous = entry.previous is not None and bool(entry.previous.kept)
     return InstalledView(
@@ -233,6 +246,7 @@ def installed_view(entry: Entry, known_bad: Sequence[str]) -> InstalledView:
         newest_commit=entry.newest_commit,
         checked_at=entry.checked_at,
         known_bad=known_bad,
+        sightings=[SightingView(what=each.what, detail=each.detail) for each in sightings],
     )
 
 

@@ -26,6 +26,7 @@ from webui.core.frames import Frame, FrameWriter, read_frames
 from webui.engine.asking import Answer, resumed
 from webui.engine.inprocess import InProcessEngine
 from webui.engine.wire import pack_error, pack_event, unpack_answer
+from webui.extend.watch import watch_as_told
 
 HEARTBEAT_S: Final = 1.0
 ENDING_WAITS: Final = ("answer", "cancel", "close")
@@ -40,6 +41,7 @@ def main() -> None:
         signal.signal(sign, signal.SIG_IGN)  # to end before it asks would cost the job an attempt
     _die_with_parent()
     faulthandler.enable()
+    watch_as_told(os.environ)
     inward, outward = _take_pipes()
     worker = Worker(FrameWriter(outward))
     _forward_logs(worker.writer)

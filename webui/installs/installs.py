@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from webui.core.errors import InvalidRequest, NotFound
+from webui.extend.watch import Sighting
 from webui.installs.board import Board, Step
 from webui.installs.doctor import Doctor
 from webui.installs.index import Indexes
@@ -31,6 +33,7 @@ from webui.installs.updates import Updates
 
 log = logging.getLogger(__name__)
 
+MOST_SIGHTINGS: Final = 1000
 UPLOADS: Final = (".zip", ".py")
 
 
@@ -60,6 +63,7 @@ class Installs:
             fetcher=around.fetching.fetcher,
             address=around.index_address,
         )
+        self._sightings: Final[deque[Sighting]] = deque(maxlen=MOST_SIGHTINGS)
         self._updates: Final = Updates(lock=self.lock, fetching=around.fetching)
 
     def start(self) -> None:
@@ -88,6 +92,14 @@ class Installs:
         for entry in self.lock.now.entries:
             found += [(entry.id, reason) for reason in bad.in_source(entry.now.source)]
         return found
+
+    def saw(self, sighting: Sighting) -> None:
+        """Keep what an extension did undeclared."""
+        self._sightings.append(sighting)
+
+    def sightings(self, id: str) -> list[Sighting]:
+        """What an extension did undeclared since the server started."""
+        return [each for each in list(self._sightings) if each.extension == id]
 
     def tasks(self) -> list[Task]:
         """What is on its way, and what was lately; the oldest first."""

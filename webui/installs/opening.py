@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from webui.installs.fetching import Fetching
 from webui.installs.git import Git
 from webui.installs.installs import Installs
 from webui.installs.known_bad import read_known_bad
+from webui.installs.lockfile import LockFile
 from webui.installs.packages.host import read_host
 from webui.installs.packages.uv import personal_uv
 from webui.installs.places import Places
@@ -24,6 +26,8 @@ from webui.installs.task import Task
 from webui.net.fetch import Fetcher
 from webui.net.guard import Guard
 from webui.settings import Settings
+
+log = logging.getLogger(__name__)
 
 SCRIPT_ROOTS: Final = (Path(__file__).resolve().parent.parent / "compat" / "root",)
 
@@ -57,6 +61,16 @@ def open_installs(
             index_address=settings.extension_index,
         )
     )
+
+
+def held_back(settings: Settings) -> frozenset[str]:
+    """The ids of installed extensions that turned out to do harm: they stay off."""
+    lock, bad = LockFile(settings.data / "extensions").now, read_known_bad()
+    found = {entry.id: bad.in_source(entry.now.source) for entry in lock.entries}
+    for id, reasons in found.items():
+        for reason in reasons:
+            log.error("“%s” stays off. %s", id, reason)
+    return frozenset(id for id, reasons in found.items() if reasons)
 
 
 def changed(task: Task) -> InstallChanged:

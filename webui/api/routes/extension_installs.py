@@ -3,13 +3,14 @@ from others only if whoever started the server allowed it (`lan_installs`)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from annotated_types import MaxLen
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.routing import APIRoute
 
 from webui.api.context import RawBody, the_studio
 from webui.api.install_views import (
@@ -33,11 +34,37 @@ from webui.installs.lockfile import Entry
 from webui.installs.source import Asked
 from webui.installs.task import Choices
 
-ROUTER = APIRouter(prefix="/api/v1/extensions/installs", tags=["extension installs"])
 MOST_LISTED: Final = 500
 NOT_HERE: Final = (
     "Extensions are installed on the studio's own machine: open http://localhost with the studio's "
     "port there. Whoever starts the server may allow it from elsewhere (lan_installs)."
+)
+
+
+class HereOnly(APIRoute):
+    """A route that looks at where a request comes from before anything of it is read."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler with the look before it."""
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            check_place(request)
+            return await handler(request)
+
+        return handle
+
+
+def check_place(request: Request) -> None:
+    """Raises NotPermitted for a request from where extensions can't be installed."""
+    # The name too: a proxy that is not known as one looks like this machine itself.
+    is_here = is_on_this_machine(request) and request.url.hostname in LOOPBACK_HOSTS
+    if not is_here and not the_studio(request).settings.current.lan_installs:
+        raise NotPermitted(NOT_HERE)
+
+
+ROUTER: Final = APIRouter(
+    prefix="/api/v1/extensions/installs", tags=["extension installs"], route_class=HereOnly
 )
 
 
@@ -64,13 +91,8 @@ class SnapshotBody:
 
 
 def the_installs(request: Request) -> Installs:
-    """What installs extensions, for a request from where that is allowed. Raises NotPermitted."""
-    studio = the_studio(request)
-    # The name too: a proxy that is not known as one looks like this machine itself.
-    is_here = is_on_this_machine(request) and request.url.hostname in LOOPBACK_HOSTS
-    if not is_here and not studio.settings.current.lan_installs:
-        raise NotPermitted(NOT_HERE)
-    return studio.installs
+    """What installs extensions."""
+    return the_studio(request).installs
 
 
 @ROUTER.get("")
@@ -247,4 +269,4 @@ def cancel_install(request: Request, id: str) -> None:
 
 def _installed(installs: Installs, entry: Entry) -> InstalledView:
     bad = [reason for id, reason in installs.known_bad() if id in ("", entry.id)]
-    return installed_view(entry, bad)
+    return installed_view(entry, bad, installs.sightings(entry.id))

@@ -20,6 +20,7 @@ from webui.core.engine import UsedExtension, Work
 from webui.engine.extensions.calls import Calls, Hook, IsFatal, Participant, is_memory_short
 from webui.extend.data import Context
 from webui.extend.hookspecs import PROJECT, EngineHooks, WebHooks
+from webui.extend.packages import use_packages
 
 PREFIX: Final = "gesso_engine_"
 """Of modules' names: apart from those that the server gives them, should it be this process."""
@@ -51,6 +52,7 @@ class Loader:
         if known is not None and known.stamp == used.stamp:
             return known
         self._loaded.pop(used.id, None)
+        use_packages()
         loaded = self._loaded[used.id] = _load(used)
         return loaded
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +19,8 @@ from webui.installs.packages.host import Host
 from webui.installs.packages.overlay import Overlay
 from webui.installs.packages.resolve import Resolved, Resolver, Unsatisfiable, Wish
 from webui.installs.packages.uv import Uv
+
+log = logging.getLogger(__name__)
 
 MOST_LEFT_OUT: Final = 30
 
@@ -40,9 +43,14 @@ class Packages:
     known_bad: KnownBad
 
     def start(self) -> None:
-        """Clear what a kill left, and let this process and its children find the set in use."""
+        """Clear what a kill left, and let this process and its children find the set in use; one
+        that turned out to do harm is not used."""
         self._overlay.start()
-        announce_packages(self.folder)
+        bad = self.known_bad.in_packages(self.pins())
+        for reason in bad:
+            log.error("%s Packages of extensions are not used until it is gone.", reason)
+        if not bad:
+            announce_packages(self.folder)
 
     def resolve(self, new: Wish, others: Sequence[Wish], line: Line) -> Resolved:
         """What all need together. Raises Disagreement, InvalidRequest for what is known to do
