@@ -163,6 +163,14 @@ class Running:
             is_other = self._apply()
         self.changed(is_page=is_other)
 
+    def refuse(self, id: str, reason: str) -> None:
+        """Switch one off that can't be let in. Raises NotFound."""
+        self._known(id)
+        with self._turn:
+            self._switch_off(id, reason)
+            is_other = self._apply()
+        self.changed(is_page=is_other)
+
     def reload(self, id: str) -> None:
         """Read one anew, manifest and code. Raises NotFound."""
         self._known(id)
@@ -367,7 +375,7 @@ class Running:
             self._switch_off(
                 loaded.id,
                 f"“{loaded.name}” failed {len(failures)} times, last at {failure.hook}: "
-                f"{failure.message}. It was switched off. Switch it on to try again.",
+                f"{failure.message.rstrip('.')}. It was switched off. Switch it on to try again.",
             )
             # in a thread of its own: somebody else may be loading, and a job waits for this
             in_thread(f"{loaded.id} goes off", self._go_off)

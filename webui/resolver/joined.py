@@ -28,8 +28,10 @@ class Joined:
     families: Families
     refresh: Callable[[], object]
 
-    def update(self, is_page: bool = True) -> None:
-        """Have in the tables what the extensions that are on add."""
+    def update(self, is_page: bool) -> None:
+        """Have in the tables what the extensions that are on add; nothing when they stayed."""
+        if not is_page:
+            return
         added = self.extensions
         self._join("register_samplers", self.samplers, added.samplers())
         self._join("register_schedules", self.schedules, added.schedules())
