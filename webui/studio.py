@@ -380,6 +380,7 @@ class Studio:
             check=self._check,
             keep=self.inputs.add,
             told_by=self._told_by,
+            hooks=self.extensions.everyone,
         )
 
     def _role(self, person: PersonId) -> Role:

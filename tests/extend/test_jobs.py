@@ -15,6 +15,7 @@ from webui.core.errors import InvalidRequest
 from webui.core.job import Job, JobState
 from webui.core.request import Extras, GenerationRequest, Sampling
 from webui.core.result import Picture
+from webui.plans.plan import PlanRequest
 from webui.studio import Studio
 
 APPLE = GenerationRequest(
@@ -283,3 +284,30 @@ def test_comparing_a_picture_sees_what_extensions_do(workshop: Workshop, tmp_pat
     job = finished(studio, studio.verify(picture.id).id)
     assert job.reason == "Identical: every pixel is the same."
     assert studio.gallery.of_job(job.id) == []
+
+
+GRID_OF_TWO = PlanRequest(
+    kind="xyz",
+    request=APPLE,
+    options={"x": {"axis": "seed", "values": "7, 8"}, "has_legend": False},
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_changed"),
+    [
+        ("return replace(grid, images=[Image.new('RGB', (64, 64), 'red')] * 2)", True),
+        ("assert grid.columns == 2; return replace(grid, images=grid.images[:1])", False),
+        ("raise KeyError('oh')", False),
+        ("raise StopJob('No.')", False),
+    ],
+)
+def test_the_pictures_of_a_grid_go_through_its_hook(
+    workshop: Workshop, body: str, is_changed: bool
+) -> None:
+    workshop.write("sheet", hooked("grid", "grid", body))
+    studio = workshop.studio("sheet")
+    id = studio.plans.begin(GRID_OF_TWO).id
+    plan = until(lambda: ((plan := studio.plans.get(id)).is_settled and plan) or None)
+    (grid,) = studio.plans.grids(plan)
+    assert bool((pixels(grid) == (255, 0, 0)).all()) == is_changed

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from webui.core.job import Job, JobId, PersonId
 from webui.core.request import GenerationRequest, InputId
+from webui.extend.job_hooks import JobHooks
+from webui.plans.grid_hooks import no_hooks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +26,5 @@ class Doors:
     """Keeps a picture as an input of a person."""
     told_by: Callable[[InputId], GenerationRequest | None]
     """What an input says of how it was made; None when it says nothing."""
+    hooks: Callable[[], JobHooks] = no_hooks
+    """Those of extensions that see grids."""

@@ -15,10 +15,12 @@ from webui.core.errors import NotFound
 from webui.core.job import Job, JobId, JobState
 from webui.core.registry import Registry
 from webui.core.result import Picture
+from webui.extend.job_hooks import JobHooks
 from webui.gallery.gallery import Gallery
 from webui.plans.axes import NOTHING
 from webui.plans.axis import Axis
 from webui.plans.contact_sheet import Tile, draw_grid
+from webui.plans.grid_hooks import edited
 from webui.plans.kind import Grid, Layout
 from webui.plans.kinds import load_kinds
 from webui.plans.plan import CellState, Plan, PlanState
@@ -35,9 +37,11 @@ def save_grids(
     store: PlanStore,
     gallery: Gallery,
     axes: Registry[Axis],
+    hooks: JobHooks,
 ) -> list[Picture]:
     """The whole grid, and one for each sheet if that was asked for; none when there is nothing
-    to show. A second call for the same round gives the same pictures. Raises DiskFull."""
+    to show. Extensions' `hooks` see the pictures of each. A second call for the same round gives
+    the same pictures. Raises DiskFull."""
     grid = layout.grid
     pictures = store.first_pictures(plan.id)
     if grid is None or not pictures or layout.count < 2:
@@ -45,8 +49,9 @@ def save_grids(
     tiles, first = _tiles(plan, layout, store, gallery, pictures)
     if first is None:
         return []
-    facts = _script(plan, axes)
-    saved = [_save(plan, 0, grid, tiles, first, gallery, facts)]
+    script = _script(plan, axes)
+    shown = edited(tiles, grid, hooks)
+    saved = [_save(plan, 0, grid, shown, first, gallery, {**script, **hooks.facts})]
     for sheet, title in enumerate(grid.sheets if grid.has_sub_grids else ()):
         own = [
             replace(tile, place=replace(tile.place, sheet=0))
@@ -54,7 +59,9 @@ def save_grids(
             if tile.place.sheet == sheet
         ]
         part = replace(grid, sheets=(title,))
-        saved.append(_save(plan, sheet + 1, part, own, first, gallery, facts))
+        shown = edited(own, part, hooks)
+        facts = {**script, **hooks.facts}
+        saved.append(_save(plan, sheet + 1, part, shown, first, gallery, facts))
     return saved
 
 

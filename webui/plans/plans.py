@@ -237,7 +237,8 @@ class Plans:
         with self._turn:
             plan = self._feeder.turn(self._store.get(plan.id), layout)
         if plan.state.is_over and not self._store.counts(plan.id).sent:
-            grids = save_grids(plan, layout, self._store, self._gallery, self.axes())
+            hooks = self._doors.hooks()
+            grids = save_grids(plan, layout, self._store, self._gallery, self.axes(), hooks)
             self._store.settle(plan.id, [picture.id for picture in grids])
             self._layouts.pop(plan.id, None)
             log.info("Plan %s: %s, %d cells.", plan.id, plan.state.value, plan.cells)
