@@ -118,6 +118,11 @@ class Extensions(Additions):
         self._running.switch(id, is_on=False)
         return self.get(id)
 
+    def refuse(self, id: str, reason: str) -> None:
+        """Switch one off that the studio can't let in; the sentence is shown with it. Raises
+        NotFound."""
+        self._running.refuse(id, reason)
+
     def reload(self, id: str) -> Extension:
         """Read one's manifest and code anew. Raises NotFound."""
         self._running.reload(id)

@@ -131,7 +131,10 @@ class PageKeeper:
         """The routes of A1111's extensions, which have addresses of their own."""
         own = audit(Router(list(self._api_routes)), {})
         app = bare_app()
-        legacy.attach(app, blocks)
+        try:
+            legacy.attach(app, blocks)
+        except Exception:
+            log.exception("Not all routes of A1111 extensions are there.")
         addition, left_out = add_app(LEGACY, app, Table((*own, *page)))
         for why in left_out:
             log.warning("%s", why)
@@ -148,9 +151,7 @@ class PageKeeper:
             try:
                 added.append(add_router(id, routers))
             except RefusedRoute as error:
-                log.warning("%s It is switched off.", error)
-                extensions.report(id, "api_routes", str(error), 0.0)
-                extensions.disable(id)
+                extensions.refuse(id, f"{error} It was switched off.")
         return added
 
     def _route_failed(self, id: str, error: Exception) -> None:

@@ -11,6 +11,7 @@ from gradio.context import Context
 
 from webui.core.errors import GessoError
 from webui.core.person import Role
+from webui.extend.legacy import LegacyTab
 from webui.extend.registered import Attachment, Tab
 from webui.ui.extension_page import ExtensionPage
 from webui.ui.page import Page
@@ -25,8 +26,7 @@ def extension_tabs(page: Page) -> None:
         page.guard.draw(id, "register_tabs", _drawing(page, id, tab, number), _role(tab))
     legacy = page.studio.extensions.legacy
     for each in legacy.tabs() if legacy is not None else ():
-        with gr.Tab(each.title, id=each.id, elem_id=f"tab_{each.id}"):
-            each.build(ExtensionPage(page, each.extension))
+        page.guard.draw(each.extension, "on_ui_tabs", _old_drawing(page, each), _role(each))
 
 
 def attachments(page: Page) -> None:
@@ -46,6 +46,14 @@ def _drawing(page: Page, id: str, tab: Tab, number: int) -> Callable[[], None]:
     def draw() -> None:
         with gr.Tab(str(tab.title), id=name, elem_id=f"tab_{name}"):
             tab.build(ExtensionPage(page, id))
+
+    return draw
+
+
+def _old_drawing(page: Page, tab: LegacyTab) -> Callable[[], None]:
+    def draw() -> None:
+        with gr.Tab(tab.title, id=tab.id, elem_id=f"tab_{tab.id}"):
+            tab.build(ExtensionPage(page, tab.extension))
 
     return draw
 

@@ -22,6 +22,7 @@ from webui.ui.input_control import control_of
 from webui.ui.page import Page
 
 NONE: Final = ""
+A1111: Final = "A1111 extensions"
 ENABLED: Final = "enabled"
 MOST_NAMED: Final = 3
 """So many values are named in a title."""
@@ -45,7 +46,9 @@ def extension_controls(page: Page, form: Form) -> None:
         else:
             _group(page, form, extension, inputs)
     if (legacy := page.studio.extensions.legacy) is not None:
-        legacy.draw(mode, form)
+        before = form.paths
+        if not page.guard.draw(A1111, "ui", lambda: legacy.draw(mode, form), Role.ARTIST):
+            form.forget_all_but(before)
 
 
 def inputs_in(extension: Extension, mode: Mode) -> list[Input]:

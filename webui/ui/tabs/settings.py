@@ -17,6 +17,7 @@ from webui.core.errors import InvalidRequest, NotPermitted
 from webui.core.person import Role
 from webui.settings import Settings, SettingsStore, is_startup
 from webui.ui.caller import must_be, who_asks
+from webui.ui.components.extensions import A1111
 from webui.ui.controls import Number
 from webui.ui.fields import range_in
 from webui.ui.live import live
@@ -42,7 +43,7 @@ def build(page: Page) -> None:
         answer = gr.Textbox(visible="hidden", elem_id="settings_answer", label="Answer")
         facts = _startup()
         if (legacy := page.studio.extensions.legacy) is not None:
-            legacy.draw_settings()
+            page.guard.draw(A1111, "on_ui_settings", legacy.draw_settings, Role.OWNER)
     _wire(page, store, controls, Buttons(save=save, answer=answer, facts=facts))
 
 
