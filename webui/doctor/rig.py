@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -25,6 +26,7 @@ from webui.core.request import (
 from webui.extend.extension import Extension
 from webui.extend.finding import look_at, look_at_file
 from webui.extend.legacy import LegacyPart
+from webui.extend.packages import VARIABLE, use_packages
 from webui.settings import SettingsStore
 from webui.studio import Studio
 
@@ -59,7 +61,11 @@ class Rig:
             "show_previews": False,
             "ext_only": self.found.id,
         }
+        packages = os.environ.get(VARIABLE)
         self.studio: Final = Studio(SettingsStore(settings), [engine])
+        if packages is not None:  # those of whoever asks for the trial, not of its empty studio
+            os.environ[VARIABLE] = packages
+            use_packages()
 
     @property
     def extension(self) -> Extension:
