@@ -88,14 +88,17 @@ class JobHooks:
             for each in items:
                 result = None
                 if member.loaded.id not in self._out:
-                    result = self._call(member, hook, {"item": each}, _accepting(each))
+                    result = self._call(member, hook, {"item": _own_copy(each)}, _accepting(each))
                 made.extend([each] if result is None else result)
             items = made
         return items
 
     def before_saving(self, item: ImageItem) -> ImageItem:
         """The picture and its facts after the last look."""
-        return self.fold("image_save_before", "item", item, _of(ImageItem))
+        for member in self._with("image_save_before"):
+            given = {"item": _own_copy(item)}
+            item = self._call(member, "image_save_before", given, _of(ImageItem)) or item
+        return item
 
     def tell(self, hook: str, **given: Any) -> None:
         """Let all know of something."""
@@ -155,6 +158,11 @@ class JobHooks:
 
 def _own(member: Member) -> dict[str, Any]:
     return {"inputs": member.inputs, "ctx": member.ctx}
+
+
+def _own_copy(item: ImageItem) -> ImageItem:
+    """For one who may paint into it and then fail: the picture must stay as it was."""
+    return replace(item, image=item.image.copy())
 
 
 def _of(kind: type[T]) -> Callable[[Any], T]:
