@@ -153,6 +153,10 @@ class Settings:
     ext_only: str = _setting(
         "", "Start with these extensions only: their ids, with commas between."
     )
+    ext_input: str = _setting(
+        "",
+        "First values of what extensions declare: extension.input=value, with semicolons between.",
+    )
     ext_off: str = _setting("", "Start without these extensions: their ids, with commas between.")
 
     checkpoint: str = _setting(

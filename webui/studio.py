@@ -29,6 +29,7 @@ from webui.core.request import GenerationRequest, InputId
 from webui.core.result import Picture
 from webui.downloads.opening import open_downloads
 from webui.extend.extensions import Extensions, Places, Safety
+from webui.extend.given import read_given
 from webui.extend.legacy import legacy_of
 from webui.families import load_families
 from webui.gallery.gallery import Gallery
@@ -284,6 +285,7 @@ class Studio:
                 off=",".join([now.ext_off, *held_back(now)]),
             ),
             legacy_of(self),
+            given=read_given(now.ext_input),
         )
 
     def _make_resolver(self) -> Resolver:

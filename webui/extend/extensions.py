@@ -28,6 +28,7 @@ from webui.extend.calls import told_failure
 from webui.extend.draft import Draft
 from webui.extend.extension import Extension, State
 from webui.extend.finding import Places
+from webui.extend.given import Given
 from webui.extend.hookspecs import ENGINE_HOOKS
 from webui.extend.inputs import checked, named
 from webui.extend.job_hooks import JobHooks, Member
@@ -54,11 +55,12 @@ class Extensions(Additions):
         open_legacy: Callable[[], LegacyHost] | None = None,
         *,
         load_s: float = LOAD_S,
+        given: Given | None = None,
     ) -> None:
         """`open_legacy` makes the host of A1111's scripts when the first of them is on. Loading
-        one extension may take `load_s`."""
+        one extension may take `load_s`. `given` are first values of declared inputs."""
         self.places: Final = places
-        super().__init__(Running(places, safety or Safety(), open_legacy, load_s))
+        super().__init__(Running(places, safety or Safety(), open_legacy, load_s, given))
         self._values: Final = RequestValues(self._running)
         self._texts: Final = Texts(self._running)
         self._remarks: Final[OrderedDict[str, tuple[str, ...]]] = OrderedDict()

@@ -25,6 +25,7 @@ from webui.extend.data import Context
 from webui.extend.extension import Failure, Origin, State
 from webui.extend.finding import Found, Places, find
 from webui.extend.fitness import in_order, misfit, unfit
+from webui.extend.given import Given, with_given
 from webui.extend.inputs import Input, checked
 from webui.extend.legacy import LegacyHost
 from webui.extend.loaded import Loaded, load, unload
@@ -82,7 +83,9 @@ class Running:
         safety: Safety,
         open_legacy: Callable[[], LegacyHost] | None,
         load_s: float = LOAD_S,
+        given: Given | None = None,
     ) -> None:
+        self._given: Final = given or {}
         self.places: Final = places
         self.memory: Final = Memory(places.data / "state.json")
         self.calls: Final = Calls(self._book)
@@ -321,6 +324,8 @@ class Running:
         try:
             with self._boot.loading(found.id):
                 loaded = in_time(lambda: load(found, self._space), self._load_s, name)
+                given = self._given.get(found.id, {})
+                loaded.inputs = with_given(loaded.inputs, given, found.id)
                 self._on = MappingProxyType({**self._on, found.id: loaded})
                 loaded.registered = in_time(
                     lambda: collect(loaded, self.calls, self.context(loaded)), self._load_s, name
