@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from webui.extend import ImageItem, Mode, Page, Slider, Tab, Toggle, hook
+from webui.extend import ImageItem, Mode, Page, Preprocessor, Slider, Tab, Toggle, hook
 
 TABS = (Mode.TXT2IMG, Mode.IMG2IMG, Mode.INPAINT, Mode.EXTRAS)
 INPUTS = [
@@ -35,6 +36,19 @@ def extras_op(item: ImageItem, inputs: SimpleNamespace) -> Image.Image:
 def register_tabs(register: Callable[[Tab], None]) -> None:
     """A place to try it on any picture."""
     register(Tab(title="Film look", build=_draw))
+
+
+@hook
+def register_preprocessors(register: Callable[[Preprocessor], None]) -> None:
+    """A start for img2img without the colours of the source."""
+    inputs = [Slider("contrast", "Contrast", 1.0, low=0.5, high=2.0)]
+    register(Preprocessor(id="monochrome", label="Black and white", run=monochrome, inputs=inputs))
+
+
+def monochrome(image: Image.Image, inputs: Mapping[str, Any]) -> Image.Image:
+    """Without colours, the tones stretched over the whole range."""
+    grey = ImageOps.autocontrast(image.convert("L"))
+    return ImageEnhance.Contrast(grey).enhance(inputs["contrast"])
 
 
 def developed(
