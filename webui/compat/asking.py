@@ -195,7 +195,7 @@ def _changed(base: Any, before: Any, after: Any) -> Any:
 def _sampling(p: Any, options: Mapping[str, Any]) -> Sampling:
     clip_skip = int(options.get("CLIP_stop_at_last_layers") or 1)
     return Sampling(
-        sampler=_named(p.sampler_name),
+        sampler=_named(getattr(p, "gesso_sampler", None) or p.sampler_name),
         schedule=_named(p.scheduler),
         steps=max(1, min(int(p.steps), MOST_STEPS)),
         guidance_scale=max(1.0, min(float(p.cfg_scale), LARGEST_SCALE)),

@@ -6,12 +6,13 @@ scripts run in a thread of their own, and what they want painted is handed to th
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -67,6 +68,11 @@ class Bridge:
         self._done = 0
         self.is_cancelled = False
 
+    @property
+    def painter(self) -> Paint:
+        """The engine's own way to make a batch."""
+        return self._paint
+
     def paint(self, order: Order) -> list[Made]:
         """The pictures; fewer when the scripts' state says that the job is interrupted. Raises
         what the engine raises, and JobCancelled."""
@@ -106,7 +112,7 @@ class Bridge:
 
     def _run(self, scripts: Callable[[], None]) -> None:
         try:
-            with _inference():
+            with _inference(), _loop():
                 scripts()
         except JobCancelled:
             self._out.put(None)
@@ -194,6 +200,18 @@ def _together(works: Sequence[Work]) -> Work:
         files=tuple(files.values()),
         legacy=None,
     )
+
+
+@contextmanager
+def _loop() -> Iterator[None]:
+    """A loop of events for this thread: Gradio wants one where its parts are made."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def _inference() -> AbstractContextManager[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -90,6 +91,7 @@ class LegacyJob:
         side.passing = PASSING
         side.model = self._work.model
         side.job = self
+        side.engine = self._engine()
         side.heard.append(self._hear)
         self._set_options(shared)
         shared.state.begin("task")
@@ -97,7 +99,7 @@ class LegacyJob:
             self._make(shared)
         finally:
             side.heard.remove(self._hear)
-            side.job = None
+            side.job = side.engine = None
             shared.state.end()
 
     def painted(self, p: Any) -> list[Made]:
@@ -105,9 +107,9 @@ class LegacyJob:
         self._bridge.check()
         around, pictures = self._around(), Pictures()
         origin = getattr(p, "gesso_origin", None) or self._origin
+        hooks = importlib.import_module("webui.compat.sampling").participants(p)
         request = merged(origin, translated(p, around, pictures))
         requests = requests_of(request, p, _singles(p, origin), pictures)
-        hooks = importlib.import_module("webui.compat.sampling").participants(p)
         return self._bridge.paint(Order(requests=requests, pictures=pictures.files, others=hooks))
 
     def enlarged(self, image: Image.Image, upscaler: str, scale: float) -> Image.Image:
@@ -133,6 +135,13 @@ class LegacyJob:
         self._known[id(image)] = Known(image=image, made=made, p=p, index=index)
         if getattr(p, "gesso_is_direct", False):
             self._give(image)
+
+    def _engine(self) -> Any:
+        """What scripts see of the engine's models; None where it has no real ones, and no torch."""
+        if "torch" not in sys.modules:
+            return None
+        side = importlib.import_module("webui.compat.engine_side")
+        return side.open_engine(self._bridge.painter, self._work)
 
     def _load(self) -> None:
         folders = {id_from(_name(folder)): folder for folder in self._legacy.folders}

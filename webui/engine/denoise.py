@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Final, Protocol
@@ -21,7 +21,8 @@ from webui.engine.caching.choice import FIELD, Caches
 from webui.engine.caching.question import Question, Row
 from webui.engine.caching.reuse import Reuse
 from webui.engine.conditioning import Conditioning
-from webui.engine.extensions.steps import StepHooks
+from webui.engine.extensions.steps import Asker, StepHooks
+from webui.engine.extensions.steps import Question as Asking
 from webui.engine.graphs.runner import Runner
 from webui.engine.guidance import load_features
 from webui.engine.guidance.feature import Answer, Effect, Moment, Round, changes_network, looks_on
@@ -95,7 +96,11 @@ class Denoiser:
         network = asked.components.diffusion_model
         begun = [feature.begin(guidance, network) for feature in load_features()]
         self._effects: Final[Sequence[Effect]] = [effect for effect in begun if effect is not None]
-        self._is_hooked: Final = asked.is_hooked or any(map(changes_network, self._effects))
+        self._asker: Final[Asker | None] = None if hooks is None else hooks.asker
+        self._questions: Sequence[Asking] = ()
+        is_other = self._asker is not None and self._asker.changes_network
+        is_changed = any(map(changes_network, self._effects))
+        self._is_hooked: Final = asked.is_hooked or is_changed or is_other
         reuse = (asked.caches or Caches(network)).begin(step_cache)
         if reuse is not None:
             _check_onlookers(self._effects)
@@ -108,7 +113,7 @@ class Denoiser:
     def both(self, x: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """The guided guess, and the one without guidance; without a negative prompt that is the
         first positive one's."""
-        call, hooks = self.calls, self._hooks
+        call, hooks, own = self.calls, self._hooks, x
         if hooks is not None:
             x, sigma = hooks.before(x, sigma, call)
         moment = Moment(call=call, calls_total=self._calls_total, sigma=sigma)
@@ -124,11 +129,13 @@ class Denoiser:
                 guess = effect.apply(round, guess)
         if hooks is not None:
             guess = hooks.after(x, sigma, call, guess)
+        if self._asker is not None:
+            guess = self._asker.finished(call, own, sigma, guess)
         return guess, round.base.clean
 
     def _guided(self, round: Round) -> Tensor:
         """The prompts' answers put together, by an extension where one wants to."""
-        guess, moment = round.guided(round.scale), round.moment
+        guess, moment = self._combined(round), round.moment
         if self._hooks is None or not self._hooks.guides:
             return guess
         first, *others = round.positives
@@ -137,6 +144,13 @@ class Denoiser:
         guesses = (cond, uncond, guess)
         return self._hooks.combined(round.x, moment.sigma, moment.call, round.scale, guesses)
 
+    def _combined(self, round: Round) -> Tensor:
+        guess = round.guided(round.scale)
+        if self._asker is None:
+            return guess
+        clean = [answer.clean for answer in (*round.positives, round.negative) if answer]
+        return self._asker.combined(round.moment.call, self._questions, clean, guess)
+
     def _round(self, x: Tensor, moment: Moment) -> Round:
         """The prompts' answers: cond first, uncond last, as A1111 has them."""
         given = self._plan.at(moment.call)
@@ -144,18 +158,20 @@ class Denoiser:
         is_guided = given.negative is not None and not self._skips(moment)
         if given.negative is not None and is_guided:
             texts.append((given.negative, 1.0))
-        ask = partial(self._network.ask, moment.sigma)
-        with ExitStack() as watches:
-            for effect in self._effects:
-                watches.enter_context(effect.watch())
-            said = [text for text, _ in texts]
-            raws = self._network.answers(
-                moment.sigma, x, said, is_hooked=self._is_hooked, moment=moment
-            )
-        clean = partial(self._network.clean, x, moment.sigma)
+        questions = [
+            Asking(x=x, sigma=moment.sigma, text=text, weight=weight) for text, weight in texts
+        ]
+        if is_guided:
+            questions[-1] = replace(questions[-1], is_negative=True)
+        asked, raws = self._answered(questions, moment)
         answers = [
-            Answer(text=text, weight=weight, raw=raw, clean=clean(raw))
-            for (text, weight), raw in zip(texts, raws, strict=True)
+            Answer(
+                text=each.text,
+                weight=each.weight,
+                raw=raw,
+                clean=self._network.clean(each.x, each.sigma, raw),
+            )
+            for each, raw in zip(asked, raws, strict=True)
         ]
         return Round(
             moment=moment,
@@ -163,9 +179,25 @@ class Denoiser:
             positives=tuple(answers[:-1] if is_guided else answers),
             negative=answers[-1] if is_guided else None,
             scale=self._guidance_scale,
-            ask=ask,
-            clean=clean,
+            ask=partial(self._network.ask, moment.sigma),
+            clean=partial(self._network.clean, x, moment.sigma),
         )
+
+    def _answered(
+        self, questions: list[Asking], moment: Moment
+    ) -> tuple[Sequence[Asking], Sequence[Tensor]]:
+        """What was asked in the end, and what the network said."""
+        call, asker, scale = moment.call, self._asker, self._guidance_scale
+        others = None if asker is None else asker.questions(call, scale, questions)
+        self._questions = questions if others is None else others
+        answers = partial(self._network.answers, is_hooked=self._is_hooked, moment=moment)
+        with ExitStack() as watches:
+            for effect in self._effects:
+                watches.enter_context(effect.watch())
+            if others is None:
+                first = questions[0]
+                return questions, answers(first.sigma, first.x, [each.text for each in questions])
+            return others, [answers(each.sigma, each.x, [each.text])[0] for each in others]
 
     def _seen(self, round: Round) -> Tensor:
         """What seeing the picture changes, without the prompt: Brooks et al. 2023, eq. 3. The rest

@@ -7,21 +7,69 @@ Each extension gets copies: what it does to them in place counts only if it give
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Protocol
 
 from torch import Tensor
 
 from webui.core.recipe import Recipe
+from webui.engine.architectures.text import Text
 from webui.engine.extensions.calls import Calls, Hook
 from webui.extend.steps import Guess, StepState
 
 HOOKS: Final = ("step_before", "guidance", "step_after")
+ASKER: Final = "asker"
+"""The hook of a participant that has an Asker. Not for extensions: old scripts need it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What the network is asked of one text: latents (B, C, h, w) of a noise level."""
+
+    x: Tensor
+    sigma: float
+    text: Text
+    weight: float = 1.0
+    is_negative: bool = False
+
+
+class Asker(Protocol):
+    """Sees the network's questions and answers of one run themselves. Raises nothing."""
+
+    @property
+    def changes_network(self) -> bool:
+        """Whether layers of the network work otherwise than they were made to."""
+        ...
+
+    def questions(
+        self, index: int, scale: float, asked: Sequence[Question]
+    ) -> Sequence[Question] | None:
+        """Other questions of call number `index`, in the same order: the positive ones, then the
+        negative one. None leaves them as they are."""
+        ...
+
+    def combined(
+        self, index: int, asked: Sequence[Question], clean: Sequence[Tensor], guess: Tensor
+    ) -> Tensor:
+        """The guess that counts, of the clean latents of each question."""
+        ...
+
+    def finished(self, index: int, x: Tensor, sigma: float, denoised: Tensor) -> Tensor:
+        """What the sampler gets. `x` is the sampler's own: what happens to it in place counts."""
+        ...
 
 
 def step_hooks(calls: Calls, recipes: Sequence[Recipe], total: int) -> StepHooks | None:
     """The hooks of a run for these pictures; None where nobody has one."""
-    return StepHooks(calls, recipes, total) if calls.has(*HOOKS) else None
+    return StepHooks(calls, recipes, total) if calls.has(*HOOKS, ASKER) else None
+
+
+def _ask_asker(
+    recipes: Sequence[Recipe], total: int, call: Hook, known: Asker | None
+) -> Asker | None:
+    made: Asker | None = call(recipes=recipes, total=total)
+    return known or made
 
 
 class StepHooks:
@@ -31,6 +79,9 @@ class StepHooks:
         self._calls: Final = calls
         self._recipes: Final = tuple(recipes)
         self._total: Final = total
+        nobody: Asker | None = None
+        self.asker: Final = calls.each(ASKER, nobody, partial(_ask_asker, self._recipes, total))
+        """Who puts the questions; None where nobody wants to."""
 
     def before(self, x: Tensor, sigma: float, index: int) -> tuple[Tensor, float]:
         """What the network is asked at this call: latents and their noise level."""

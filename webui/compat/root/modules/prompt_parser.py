@@ -227,6 +227,8 @@ def reconstruct_multicond_batch(c: Any, current_step: int) -> tuple[Any, Any]:
     return indexes, _stacked(rows)
 
 
+gesso_own = {name: value for name, value in list(globals().items()) if callable(value)}
+"""The functions as they are here: scripts may put others in their place. Not a name of A1111's."""
 _refuse: Callable[[str], Any] = unprovided(__name__)
 
 

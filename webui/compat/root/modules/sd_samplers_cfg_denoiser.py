@@ -140,4 +140,7 @@ class CFGDenoiser:
         return self.forward(*arguments, **named)
 
 
+gesso_own = {"combine_denoised": CFGDenoiser.combine_denoised}
+"""As it is here: scripts may put another in its place. Not a name of A1111's."""
+
 __getattr__ = unprovided(__name__)
