@@ -167,3 +167,12 @@ def test_two_studios_of_one_process_keep_apart(workshop: Workshop, tmp_path: Pat
     other.close()
     assert second.all()[0].inputs == ()
     assert first.get("one").inputs[0].default == 0.1
+
+
+@pytest.mark.parametrize("line", ["import torch", "from torch.nn import functional"])
+def test_torch_stays_out_of_the_server(workshop: Workshop, line: str) -> None:
+    workshop.write("one", line)
+    one = workshop.open().enable("one")
+    assert "imports torch at line 4 of __init__.py" in one.error
+    workshop.write("one", f"def paint():\n    {line}")
+    on(workshop.opened[-1].reload("one"))  # type: ignore[union-attr]

@@ -229,11 +229,12 @@ class Extensions(Additions):
             [*self._members(recipe.extensions, context)], self._running.calls, job, notes
         )
 
-    def everyone(self) -> JobHooks:
-        """The hooks of all that are on, outside of jobs: `grid`, for example."""
+    def everyone(self, *hooks: str) -> JobHooks:
+        """The hooks of all that are on, or that have one of these, outside of jobs."""
         members = [
             Member(loaded=one, inputs=named({}), ctx=self._running.context(one))
             for one in self._running.on.values()
+            if not hooks or not one.hooks.keys().isdisjoint(hooks)
         ]
         return JobHooks(members, self._running.calls)
 
@@ -311,15 +312,13 @@ class Extensions(Additions):
 
     def parsed(self, text: str, fields: Mapping[str, str]) -> dict[str, str]:
         """The fields of a picture's text after all `infotext_parse` hooks, and A1111's scripts."""
-        found = self.everyone().fold(
-            "infotext_parse", "fields", dict(fields), _texts_only, text=text
-        )
-        legacy = self._running.legacy
-        return found if legacy is None else legacy.pasted(text, found)
+        hooks = self.everyone("infotext_parse")
+        found = hooks.fold("infotext_parse", "fields", dict(fields), _texts_only, text=text)
+        return self._running.old_scripts.pasted(text, found)
 
     def model_changed(self, before: ModelInfo | None, now: ModelInfo | None) -> None:
         """Tell them that the engine holds another checkpoint; returns at once."""
-        hooks = self.everyone()
+        hooks = self.everyone("model_loaded", "model_unloaded")
         told = [("model_unloaded", before), ("model_loaded", now)]
         calls = [(hook, model) for hook, model in told if model is not None and hooks.has(hook)]
         if calls:

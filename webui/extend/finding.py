@@ -40,7 +40,7 @@ class Found:
     folder: Path
     origin: Origin
     file: Path | None = None
-    """Of a single-file script."""
+    """Of what is a single file."""
     module: str = ""
     """Of a package: what is imported."""
     error: str = ""
@@ -58,8 +58,8 @@ class Found:
     @property
     def engine_file(self) -> Path | None:
         """Where hooks for the engine are; None for kinds that have none."""
-        if self.kind is Kind.SCRIPT:
-            return self.file
+        if self.file is not None:
+            return None if self.kind is Kind.A1111 else self.file
         own = self.folder / ENGINE_FILE
         return own if self.kind is Kind.NATIVE and own.is_file() else None
 
@@ -157,31 +157,38 @@ def _in_packages() -> Iterator[Found]:
         manifest = Manifest(
             id=id_from(point.name), name=name[:100], version=version[:50], entry=point.module
         )
-        folder = _package_folder(point.module)
-        if folder is None:
+        code = _code_of(point.module)
+        if code is None:
             error = f"The package “{name}” names the module “{point.module}”, which is not there."
             yield replace(_found_package(manifest, Path()), error=f"{error} Install it anew.")
             continue
-        if (folder / FILE).exists():
+        about = code.name == "__init__.py" and (code.parent / FILE).exists()
+        if about:
             try:
-                manifest = replace(read_manifest(folder), entry=point.module)
+                manifest = replace(read_manifest(code.parent), entry=point.module)
             except ManifestError as error_:
-                yield replace(_found_package(manifest, folder), error=str(error_))
+                yield replace(_found_package(manifest, code), error=str(error_))
                 continue
-        yield _found_package(manifest, folder)
+        yield _found_package(manifest, code)
 
 
-def _found_package(manifest: Manifest, folder: Path) -> Found:
-    return Found(manifest=manifest, folder=folder, origin=Origin.PACKAGE, module=manifest.entry)
+def _found_package(manifest: Manifest, code: Path) -> Found:
+    return Found(
+        manifest=manifest,
+        folder=code.parent,
+        file=None if code.name in ("", "__init__.py") else code,
+        origin=Origin.PACKAGE,
+        module=manifest.entry,
+    )
 
 
-def _package_folder(module: str) -> Path | None:
-    """Where a module's top package lies; only that is looked for, nothing is imported."""
+def _code_of(module: str) -> Path | None:
+    """The file of a module's top package; only that is looked for, nothing is imported."""
     try:
         spec = util.find_spec(module.partition(".")[0])
     except (ImportError, ValueError):
         return None
-    return Path(spec.origin).parent if spec is not None and spec.origin else None
+    return Path(spec.origin) if spec is not None and spec.origin else None
 
 
 def _unusable(path: Path, kind: Kind, error: str, origin: Origin) -> Found:

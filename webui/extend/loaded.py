@@ -87,6 +87,7 @@ def load(found: Found, space: str) -> Loaded:
             worker=parts.worker,
         )
     use_packages()
+    _check_imports(found)
     if found.module:
         module = load_package(found.module)
     elif found.file is not None:
@@ -120,11 +121,23 @@ def takes_part(loaded: Loaded, mode: Mode) -> bool:
     return bool(names & shaping) or bool(loaded.inputs and names & WATCHING)
 
 
+def _check_imports(found: Found) -> None:
+    """Raises ExtensionFailed for code that would bring torch into the server's process."""
+    entry = found.manifest.entry.replace(".", "/") if not found.module else ""
+    file = found.file or found.folder / f"{entry or '__init__'}.py"
+    if line := told(file).torch:
+        raise ExtensionFailed(
+            found.id,
+            f"“{found.manifest.name}” imports torch at line {line} of {file.name}, and the "
+            "server's process does without. Import it in function bodies, or in engine.py.",
+        )
+
+
 def _in_engine_file(found: Found) -> frozenset[str]:
     """The hooks of engine.py, which only the engine loads: told from its text. Raises
     ExtensionFailed for a misspelt one."""
     if found.file is not None or found.engine_file is None:
-        return frozenset()
+        return frozenset()  # a single file's hooks are known from loading it
     seen = told(found.engine_file)
     if seen.fault:
         raise ExtensionFailed(found.id, f"{seen.fault}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -9,8 +10,10 @@ from typing import Final
 
 from webui.core.errors import ExtensionFailed
 from webui.extend.calls import failure_of
-from webui.extend.legacy import LegacyHost
+from webui.extend.legacy import LegacyHost, LegacyPart
 from webui.extend.memory import BootGuard
+
+log = logging.getLogger(__name__)
 
 NONE: Final[Mapping[str, Path]] = MappingProxyType({})
 
@@ -42,6 +45,26 @@ class OldScripts:
         host, self.host = self.host, None
         if host is not None:
             host.unload()
+
+    def parts(self) -> Mapping[str, LegacyPart]:
+        """All scripts by id; none when the host fails."""
+        if self.host is None:
+            return {}
+        try:
+            return {part.id: part for part in self.host.parts()}
+        except (Exception, SystemExit):
+            log.exception("A1111's scripts can't be told apart.")
+            return {}
+
+    def pasted(self, text: str, fields: dict[str, str]) -> dict[str, str]:
+        """The fields of a picture's text after the scripts looked at them."""
+        if self.host is None:
+            return fields
+        try:
+            return self.host.pasted(text, fields)
+        except (Exception, SystemExit):
+            log.exception("A1111's scripts can't read a picture's text.")
+            return fields
 
     def _loaded(self, folders: Mapping[str, Path]) -> Mapping[str, str]:
         if not folders:

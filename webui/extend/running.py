@@ -90,7 +90,7 @@ class Running:
         self.memory: Final = Memory(places.data / "state.json")
         self.calls: Final = Calls(self._book)
         self._safety: Final = safety
-        self._old_scripts: Final = OldScripts(open_legacy)
+        self.old_scripts: Final = OldScripts(open_legacy)
         self._load_s: Final = load_s
         self._boot: Final = BootGuard(places.data / "booting")
         self._space: Final = f"s{id(self):x}"
@@ -117,7 +117,7 @@ class Running:
     @property
     def legacy(self) -> LegacyHost | None:
         """Who runs A1111's scripts; None when none is on."""
-        return self._old_scripts.host
+        return self.old_scripts.host
 
     def on_change(self, watcher: Callable[[bool], None]) -> None:
         """See Extensions.on_change."""
@@ -147,7 +147,7 @@ class Running:
         with self._turn:
             for loaded in [*self._on.values()][::-1]:
                 self._unload(loaded)
-            contained("the A1111 layer", self._old_scripts.unload)
+            contained("the A1111 layer", self.old_scripts.unload)
             self._on = MappingProxyType({})
 
     def scan(self) -> None:
@@ -349,7 +349,7 @@ class Running:
             for id, loaded in on.items()
             if loaded.found.kind is Kind.A1111
         }
-        for id, text in self._old_scripts.load(folders, self._boot).items():
+        for id, text in self.old_scripts.load(folders, self._boot).items():
             if (loaded := on.pop(id, None)) is not None:
                 error = (
                     f"“{loaded.name}” could not be loaded: {text.strip().rpartition(chr(10))[2]}"

@@ -10,6 +10,7 @@ from typing import Final
 
 OURS: Final = "webui.extend"
 A1111_BASES: Final = ("Script", "ScriptPostprocessing", "ScriptBuiltinUI")
+TORCH: Final = "torch"
 A1111_PACKAGE: Final = "modules"
 MOST_BYTES: Final = 2_000_000
 
@@ -22,6 +23,8 @@ class Told:
     is_ours: bool = False
     is_a1111: bool = False
     hooks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    torch: int = 0
+    """The line where torch is imported with the file; 0 for nowhere, or within functions."""
     first_line: str = ""
     """Of its docstring."""
     fault: str = ""
@@ -40,6 +43,7 @@ def told(path: Path) -> Told:
         is_ours=any(name == OURS or name.startswith(f"{OURS}.") for name in imports),
         is_a1111=_has_script(tree) or any(name.split(".")[0] == A1111_PACKAGE for name in imports),
         hooks=tuple(_hooks(tree)),
+        torch=_torch_line(tree),
         first_line=(ast.get_docstring(tree) or "").partition("\n")[0],
     )
 
@@ -69,6 +73,21 @@ def _hooks(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _is_hook(decorator: ast.expr) -> bool:
     return _last_name(decorator.func if isinstance(decorator, ast.Call) else decorator) == "hook"
+
+
+def _torch_line(tree: ast.Module) -> int:
+    lines = (
+        node.lineno
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else _names(node))
+        if name.partition(".")[0] == TORCH
+    )
+    return next(lines, 0)
+
+
+def _names(node: ast.Import) -> list[str]:
+    return [name.name for name in node.names]
 
 
 def _last_name(node: ast.expr) -> str:

@@ -58,8 +58,7 @@ class Texts:
 
     def _scripts_keys(self) -> dict[str, tuple[str, Input]]:
         """Of A1111's scripts, which write their own texts."""
-        legacy = self._running.legacy
-        parts = legacy.parts() if legacy is not None else ()
+        parts = self._running.old_scripts.parts().values()
         return {each.infotext: (part.id, each) for part in parts for each in _named(part.inputs)}
 
 

@@ -118,8 +118,7 @@ class RequestValues:
                     yield id, changed
 
     def _parts(self) -> Mapping[str, LegacyPart]:
-        legacy = self._running.legacy
-        return {part.id: part for part in legacy.parts()} if legacy is not None else {}
+        return self._running.old_scripts.parts()
 
     def _absent(self, id: str) -> str:
         found = self._running.found.get(id.partition("/")[0])

@@ -73,7 +73,10 @@ class Loader:
         return calls
 
     def _join(self, used: UsedExtension, work: Work, only: Collection[str], calls: Calls) -> None:
-        """A border: code that can't be loaded is booked, and the picture made without it."""
+        """A border: code that can't be loaded is booked, and the picture made without it. Who is
+        there only for a sampler and the like is switched off for this picture."""
+        if used.inputs.get("enabled") is False:
+            return
         try:
             if only and not _names(used.file, only):
                 return
