@@ -87,6 +87,7 @@ def _keep_log(data: Path) -> None:
 
 
 def _serve(store: SettingsStore) -> None:
+    from webui.doctor.at_install import InstallDoctor
     from webui.extend.watch import Watch
     from webui.gate.server import page_address, protect, run
     from webui.studio import SHIPPED, Studio
@@ -96,6 +97,7 @@ def _serve(store: SettingsStore) -> None:
     studio = Studio(store, [_engine(store.current)])
     sockets = _open_sockets(store, opening, has_owner=studio.people.has_owner())
     Watch([store.current.extensions, SHIPPED], studio.installs.saw).begin()
+    studio.installs.use_doctor(InstallDoctor())
     studio.start()
     try:
         from webui.api.build import ASSETS, build_api

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from webui.extend.manifest import Kind, Permission
+from webui.extend.manifest import Kind, Permission, RunMode
 from webui.extend.watch import Sighting
 from webui.installs.doctor import Outcome
 from webui.installs.lockfile import Entry, Version
@@ -62,6 +62,7 @@ class ReviewView:
     name: str
     version: str
     kind: Kind
+    run: RunMode
     description: str
     folder: str
     fingerprint: str
@@ -291,6 +292,7 @@ def _review_view(review: Review) -> ReviewView:
         name=review.name,
         version=review.version,
         kind=review.kind,
+        run=review.run,
         description=review.description,
         folder=review.folder,
         fingerprint=review.fingerprint,

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 import psutil
 
 from webui.doctor.verdict import Step, Verdict
+from webui.extend.packages import VARIABLE
 
 PATIENCE_S: Final = 120.0
 MEMORY_BYTES: Final = 6 * 2**30
@@ -35,6 +36,10 @@ class Limits:
     bytes: int = MEMORY_BYTES
     engine: str = "auto"
     """"fake", "real", or "auto": the real one where code of the extension runs in the engine."""
+    packages: str = ""
+    """The file that names the folder of its packages; empty for those of this studio."""
+    is_unwanted: Callable[[], bool] = lambda: False
+    """Asked now and then; ends the examination when it is true."""
 
 
 def examine(folder: Path, limits: Limits | None = None) -> Verdict:
@@ -58,7 +63,7 @@ def _start(folder: Path, place: Path, log: IO[bytes], limits: Limits) -> subproc
     return subprocess.Popen(
         [sys.executable, "-m", "webui.doctor.child", str(folder.resolve()), str(place)],
         cwd=ROOT,
-        env={**_environment(place), "GESSO_DOCTOR_ENGINE": limits.engine},
+        env=_environment(place, limits),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
@@ -66,10 +71,12 @@ def _start(folder: Path, place: Path, log: IO[bytes], limits: Limits) -> subproc
     )
 
 
-def _environment(place: Path) -> dict[str, str]:
+def _environment(place: Path, limits: Limits) -> dict[str, str]:
     """Offline, and without what points libraries to the person's own files."""
     return {
         **os.environ,
+        **({VARIABLE: limits.packages} if limits.packages else {}),
+        "GESSO_DOCTOR_ENGINE": limits.engine,
         "PYTHONPATH": str(ROOT),
         "HF_HUB_OFFLINE": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
@@ -115,6 +122,8 @@ class _Watch:
             left -= TICK_S
             if left <= 0:
                 self.reason = f"it did not end within {self._limits.seconds:g} seconds"
+            elif self._limits.is_unwanted():
+                self.reason = "it was cancelled"
             elif _memory(process) > self._limits.bytes:
                 self.reason = f"it took more than {self._limits.bytes / 2**30:.1f} GiB of memory"
             if self.reason:

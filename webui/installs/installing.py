@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from webui.core.errors import InvalidRequest
-from webui.extend.manifest import Kind
+from webui.extend.manifest import Kind, RunMode
+from webui.extend.worker.environment import WORKERS
 from webui.installs.consent import run_script
 from webui.installs.doctor import Doctor
 from webui.installs.line import Line
@@ -36,6 +37,8 @@ class Plan:
     wish: Wish
     others: tuple[Wish, ...]
     resolved: Resolved
+    own: Path | None
+    """The environment of a worker."""
 
 
 class Installing:
@@ -102,11 +105,15 @@ class Installing:
             resolved, said = self._packages.resolve(wish, others, line), ()
         line.tell(0.4, "Fetching packages" if resolved.pins else "No packages are missing")
         folder = self._packages.build(resolved, line)
+        home = self.quarantine(task) / "packages"
+        if (own := self._packages.build_own(wish, line, home / WORKERS)) is not None:
+            folder = home / "none"
+            folder.mkdir(exist_ok=True)
         line.tell(0.6, "Trying it out")
         trial = copy_aside(tree, self.quarantine(task) / "trial")
         verdict = self.doctor.examine(trial, folder, line)
         remove_tree(trial.parent)
-        self._plans[task.id] = Plan(tree=tree, wish=wish, others=others, resolved=resolved)
+        self._plans[task.id] = Plan(tree=tree, wish=wish, others=others, resolved=resolved, own=own)
         return replace(
             task,
             state=TaskState.EXAMINED,
@@ -132,6 +139,8 @@ class Installing:
                 self._packages.build(resolved, line)
             line.tell(0.5, "Putting it into its place")
             was_on = review.id in self._around.switches.enabled()
+            if plan.own is not None:
+                self._packages.use_own(plan.own)
             self._place(task, plan, resolved.hash)
             note = self._switch(review.id, was_on=was_on, is_enabled=is_enabled)
         self.drop(task)
@@ -152,6 +161,7 @@ class Installing:
                 name=entry.name,
                 requirements=entry.now.needs.requirements,
                 left_out=entry.now.needs.left_out,
+                is_worker=entry.now.needs.is_worker,
             )
             for entry in self._lock.now.entries
             if entry.id != without
@@ -176,9 +186,13 @@ class Installing:
                 name=entry.name,
                 requirements=version.needs.requirements,
                 left_out=version.needs.left_out,
+                is_worker=version.needs.is_worker,
             )
             resolved = self._packages.resolve(wish, self.wishes(without=entry.id), line)
             self._packages.build(resolved, line)
+            home = self._around.places.quarantine / f"again-{entry.id}"
+            if (own := self._packages.build_own(wish, line, home)) is not None:
+                self._packages.use_own(own)
             was_on = entry.id in self._around.switches.enabled()
             changed = self._change(entry, version, staged, resolved.hash)
             self._placer.put(changed)
@@ -239,7 +253,11 @@ class Installing:
             version=review.version,
             tree_sha256=review.fingerprint,
             installed_at=time.time(),
-            needs=Needs(requirements=plan.wish.requirements, left_out=plan.wish.left_out),
+            needs=Needs(
+                requirements=plan.wish.requirements,
+                left_out=plan.wish.left_out,
+                is_worker=plan.wish.is_worker,
+            ),
             grants=review.grants,
         )
         entry = self._lock.find(review.id) or Entry(
@@ -286,6 +304,7 @@ def _wish(review: Review, requirements: Sequence[str], left_out: Sequence[str]) 
         requirements=tuple(dict.fromkeys(requirements)),
         left_out=tuple(left_out),
         is_native=review.kind is Kind.NATIVE,
+        is_worker=review.run is RunMode.WORKER,
     )
 
 

@@ -203,6 +203,7 @@ class Installs:
                     "now; close what uses them, or restart, and try again.",
                 ) from error
             self.lock.remove(id)
+            self._packages.drop_own(id)
             self._around.switches.scan()
             if with_data and (data := self._around.switches.data(id)).is_dir():
                 remove_tree(data)

@@ -28,6 +28,8 @@ class Needs:
 
     requirements: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    is_worker: bool = False
+    """Whether they are for a process of its own, apart from all others."""
 
 
 @dataclass(frozen=True, kw_only=True)

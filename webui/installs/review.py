@@ -18,6 +18,7 @@ from webui.extend.manifest import (
     Manifest,
     ManifestError,
     Permission,
+    RunMode,
     id_from,
     read_manifest,
 )
@@ -68,6 +69,7 @@ class Review:
     name: str
     version: str
     kind: Kind
+    run: RunMode
     description: str
     folder: str
     """Its name in the extensions folder."""
@@ -116,6 +118,7 @@ def review_of(tree: Path, default_name: str = "") -> Review:
         name=manifest.name,
         version=manifest.version,
         kind=manifest.kind,
+        run=manifest.run,
         description=manifest.description,
         folder=_folder_name(tree, manifest),
         fingerprint=tree_hash(tree),

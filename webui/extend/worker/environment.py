@@ -29,17 +29,21 @@ def python_of(id: str) -> Path | None:
     folder = home()
     if folder is None:
         return None
-    inner = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
-    python = folder.joinpath(id, *inner)
+    python = _inside(folder / id)
     return python if python.is_file() else None
 
 
 def build(
-    id: str, requirements: Sequence[str], more: Sequence[str] = (), uv: str | None = None
+    id: str,
+    requirements: Sequence[str],
+    more: Sequence[str] = (),
+    uv: str | None = None,
+    folder: Path | None = None,
 ) -> Path:
     """Make the environment anew, and put it in the old one's place when it is whole; its Python.
-    `more`: flags for uv, such as a folder to find packages in. Raises ExtensionFailed."""
-    folder = home()
+    `more`: flags for uv, such as a folder to find packages in; `folder`: where it is made, by
+    default where it is used. Raises ExtensionFailed."""
+    folder = folder or home()
     if folder is None:
         raise ExtensionFailed(id, f"There is no folder for the packages of “{id}”.")
     tool = uv or _uv()
@@ -52,9 +56,12 @@ def build(
     old = folder / id
     shutil.rmtree(old, ignore_errors=True)
     new.replace(old)
-    python = python_of(id)
-    assert python is not None
-    return python
+    return _inside(old)
+
+
+def _inside(environment: Path) -> Path:
+    inner = ("Scripts", "python.exe") if sys.platform == "win32" else ("bin", "python")
+    return environment.joinpath(*inner)
 
 
 def remove(id: str) -> None:

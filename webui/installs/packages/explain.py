@@ -138,7 +138,9 @@ def _leave_out(text: str, version: str | None = None) -> Way:
 
 def _last_ways(new: Wish, other: Wish | None = None) -> Iterator[Way]:
     if new.is_native:
-        yield Way(way=WayOut.WORKER, label="Run it in a worker with packages of its own")
+        yield Way(
+            way=WayOut.WORKER, label="Let it run in a worker: its author says so in extension.toml"
+        )
     if other is not None:
         yield Way(way=WayOut.LEAVE_OFF, subject=other.id, label=f"Uninstall “{other.name}” first")
     yield Way(way=WayOut.LEAVE_OFF, subject=new.id, label="Leave it off")

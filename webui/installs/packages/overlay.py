@@ -43,6 +43,8 @@ class Overlay:
         """Remove what a kill left half made."""
         self.folder.mkdir(parents=True, exist_ok=True)
         sweep(self.folder)
+        for pointer in self.folder.glob("trial-*"):
+            pointer.unlink(missing_ok=True)
 
     @property
     def pointer(self) -> Path:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from webui.core.errors import InvalidRequest
+from webui.core.errors import ExtensionFailed, InvalidRequest
 from webui.extend.packages import announce_packages, use_packages
+from webui.extend.worker.environment import WORKERS
+from webui.extend.worker.environment import build as build_environment
 from webui.installs.known_bad import KnownBad
 from webui.installs.line import Line
 from webui.installs.packages.conflict import Conflict, WayOut
@@ -19,6 +22,7 @@ from webui.installs.packages.host import Host
 from webui.installs.packages.overlay import Overlay
 from webui.installs.packages.resolve import Resolved, Resolver, Unsatisfiable, Wish
 from webui.installs.packages.uv import Uv
+from webui.installs.trees import move_tree, remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +59,7 @@ class Packages:
     def resolve(self, new: Wish, others: Sequence[Wish], line: Line) -> Resolved:
         """What all need together. Raises Disagreement, InvalidRequest for what is known to do
         harm, PackagesUnreachable, Stopped."""
-        wishes = [*others, new]
+        wishes = [wish for wish in (*others, new) if not wish.is_worker]
         if not any(wish.wanted for wish in wishes):
             return Resolved(lock="", pins=())
         try:
@@ -82,6 +86,30 @@ class Packages:
                 said.append(error.conflict.sentence.partition(" Ways out:")[0])
                 new = replace(new, left_out=(*new.left_out, ways[0]))
         return new, self.resolve(new, others, line), tuple(said)
+
+    def build_own(self, wish: Wish, line: Line, folder: Path) -> Path | None:
+        """The environment of a worker, made in a folder; None for others. Raises
+        InvalidRequest."""
+        if not wish.is_worker:
+            return None
+        line.check()
+        more = ("--only-binary", ":all:", "--cache-dir", str(self._uv.cache), *self._uv.options)
+        try:
+            build_environment(wish.id, wish.wanted, more, folder=folder)
+        except ExtensionFailed as error:
+            raise InvalidRequest("packages", str(error)) from error
+        return folder / wish.id
+
+    def use_own(self, environment: Path) -> None:
+        """Put a worker's environment where it is used."""
+        target = self.folder / WORKERS / environment.name
+        remove_tree(target)
+        move_tree(environment, target)
+
+    def drop_own(self, id: str) -> None:
+        """Remove a worker's environment, if there is one."""
+        with suppress(OSError):
+            remove_tree(self.folder / WORKERS / id)
 
     def build(self, resolved: Resolved, line: Line) -> Path | None:
         """The folder that holds them; see Overlay.build."""

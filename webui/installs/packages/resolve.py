@@ -31,6 +31,8 @@ class Wish:
     requirements: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     is_native: bool = False
+    is_worker: bool = False
+    """Whether it has a process and packages of its own."""
 
     @property
     def wanted(self) -> tuple[str, ...]:
