@@ -58,8 +58,12 @@ class Texts:
 
     def _scripts_keys(self) -> dict[str, tuple[str, Input]]:
         """Of A1111's scripts, which write their own texts."""
-        parts = self._running.old_scripts.parts().values()
-        return {each.infotext: (part.id, each) for part in parts for each in _named(part.inputs)}
+        parts = [*self._running.old_scripts.parts().values()]
+        return {  # of two with one key the first counts
+            each.infotext: (part.id, each)
+            for part in reversed(parts)
+            for each in _named(part.inputs)
+        }
 
 
 def key_of(name: str, each: Input) -> str:
