@@ -20,6 +20,7 @@ from typing import Any, Final
 from PIL import ImageFont
 
 from webui.compat.blocked import block, unblock
+from webui.compat.drift import DRIFT
 from webui.compat.page.adapter import adapting
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,7 @@ def unload() -> None:
     with suppress(ValueError):
         sys.path.remove(str(ROOT))
     unblock()
+    DRIFT.take()
     importlib.invalidate_caches()
 
 
@@ -84,11 +86,22 @@ def _begin(told: Mapping[str, Any]) -> None:
     _side().told = dict(told)
     _make_places()
     block()
+    DRIFT.give()
     scripts = importlib.import_module("modules.paths_internal")
     _add_package("scripts", [str(ROOT / "scripts")])
     _add_package("extensions", [scripts.extensions_dir])
     importlib.import_module("modules.scripts")
     importlib.import_module("modules.modelloader").load_upscalers()
+    _register_axes()
+
+
+def _register_axes() -> None:
+    """A1111's plot is among its scripts: extensions look for it there, to add axes."""
+    scripts, axes = (
+        importlib.import_module(name) for name in ("modules.scripts", "scripts.xyz_grid")
+    )
+    data = scripts.ScriptClassData(axes.Script, str(axes.__file__), str(ROOT), axes)
+    scripts.register_class(data)
 
 
 def _make_places() -> None:
@@ -223,8 +236,8 @@ def _load_file(file: Path, basedir: str) -> None:
 def _register(module: Any, file: Path, basedir: str) -> None:
     scripts = importlib.import_module("modules.scripts")
     postprocessing = sys.modules.get("modules.scripts_postprocessing")
-    for value in list(vars(module).values()):
-        if not isinstance(value, type) or value.__module__.startswith("modules."):
+    for value in dict.fromkeys(each for each in vars(module).values() if isinstance(each, type)):
+        if value.__module__.startswith("modules."):
             continue
         data = scripts.ScriptClassData(value, str(file), basedir, module)
         if issubclass(value, scripts.Script):

@@ -1,0 +1,1 @@
+"""A little of distutils, which Python has no longer: what old scripts use of it."""
