@@ -158,6 +158,11 @@ class Settings:
         "First values of what extensions declare: extension.input=value, with semicolons between.",
     )
     ext_off: str = _setting("", "Start without these extensions: their ids, with commas between.")
+    a1111_dir: str = _setting(
+        "",
+        "The folder of an AUTOMATIC1111 web UI on this machine: options of its extensions and "
+        "first values of their controls are read from its config.json and ui-config.json.",
+    )
 
     checkpoint: str = _setting(
         "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from webui.compat.page.adapter import adapting
+from webui.compat.gradio3.adapter import adapting
 from webui.compat.parts import part_id
 
 
@@ -27,7 +27,7 @@ def _draw(runner: Any, *, is_img2img: bool) -> None:
     """The imports stand here because the page's drawing asks this module for `parts_of`."""
     import gradio as gr
 
-    from webui.compat.page.unseen import tell_stand_ins
+    from webui.compat.on_page import tell_stand_ins
 
     if not runner.scripts:
         with adapting():

@@ -21,7 +21,7 @@ from PIL import ImageFont
 
 from webui.compat.blocked import block, unblock
 from webui.compat.drift import DRIFT
-from webui.compat.page.adapter import adapting
+from webui.compat.gradio3.adapter import adapting
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
@@ -31,6 +32,15 @@ Keep = Callable[[bytes], InputId]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hand:
+    """How scripts are drawn: `first` are values of controls that a ui-config.json names."""
+
+    within: Within
+    keep: Keep
+    first: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Drawn:
     """A script as it was drawn: its controls by their names, in their order."""
 
@@ -39,25 +49,26 @@ class Drawn:
     controls: Mapping[str, Any]
 
 
-def draw_scripts(
-    mode: str, form: Controls, runner: Any, within: Within, keep: Keep
-) -> tuple[Drawn, ...]:
+def draw_scripts(mode: str, form: Controls, runner: Any, hand: Hand) -> tuple[Drawn, ...]:
     """Draw those of one tab and bind their controls."""
     drawn: list[Drawn] = []
-    with within(""), gr.Group(elem_id=f"{mode}_script_container", elem_classes="gesso-scripts"):
+    with (
+        hand.within(""),
+        gr.Group(elem_id=f"{mode}_script_container", elem_classes="gesso-scripts"),
+    ):
         runner.prepare_ui()
         parts = scripts_of(runner)
-        drawn += [_drawn(mode, runner, id, within) for id, each in parts.items() if each.alwayson]
+        drawn += [_drawn(mode, runner, id, hand) for id, each in parts.items() if each.alwayson]
         offered = {id: each for id, each in parts.items() if not each.alwayson}
         chosen = form.component("script") or _list(mode, runner, offered)
-        drawn += [_drawn(mode, runner, id, within) for id in offered]
+        drawn += [_drawn(mode, runner, id, hand) for id in offered]
         groups = {id: each.group for id, each in offered.items()}
     if chosen is not None:
         _choose(chosen, groups)
         if form.component("script") is None:
             form.bind("script", chosen, read=lambda id: id or None, blank=NONE)
     for one in drawn:
-        _bind(form, one, None if one.script.alwayson else chosen, keep)
+        _bind(form, one, None if one.script.alwayson else chosen, hand.keep)
     return tuple(drawn)
 
 
@@ -77,9 +88,9 @@ def parts_of(drawn: Mapping[Mode, Sequence[Drawn]]) -> tuple[LegacyPart, ...]:
     return tuple(found.values())
 
 
-def _drawn(mode: str, runner: Any, part: str, within: Within) -> Drawn:
+def _drawn(mode: str, runner: Any, part: str, hand: Hand) -> Drawn:
     script = scripts_of(runner)[part]
-    with within(script.extension):
+    with hand.within(script.extension):
         if script.create_group:
             with gr.Group(visible=bool(script.alwayson)) as group:
                 runner.create_script_ui(script)
@@ -87,10 +98,23 @@ def _drawn(mode: str, runner: Any, part: str, within: Within) -> Drawn:
         else:
             runner.create_script_ui(script)
     controls = list(script.controls or ())
+    for control in controls:
+        _set_first(control, f"customscript/{Path(script.filename).name}/{script.tabname}", hand)
     names = input_ids(controls)
     if mode == INPAINT:
         _rename(script.group if script.create_group else None)
     return Drawn(script=script, part=part, controls=dict(zip(names, controls, strict=True)))
+
+
+def _set_first(control: Any, path: str, hand: Hand) -> None:
+    """Its first value from a ui-config.json, where that fits."""
+    now = getattr(control, "value", None)
+    value = hand.first.get(f"{path}/{getattr(control, 'label', None)}/value", now)
+    numbers = (int, float)
+    is_alike = type(value) is type(now) or (type(value) in numbers and type(now) in numbers)
+    choices = getattr(control, "choices", None)
+    if is_alike and (choices is None or value in [own for _, own in choices]):
+        control.value = value
 
 
 def _rename(part: Any) -> None:

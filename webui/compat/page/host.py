@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from webui.compat import loading
+from webui.compat.gradio3.adapter import PATCHES, adapting, watching
 from webui.compat.page import pasting
-from webui.compat.page.adapter import PATCHES, adapting, watching
-from webui.compat.page.drawing import Drawn, draw_scripts, parts_of
+from webui.compat.page.drawing import Drawn, Hand, draw_scripts, parts_of
 from webui.compat.page.guard import for_role
 from webui.compat.page.head import head_of
 from webui.compat.page.old import module, side
 from webui.compat.page.options import Options
+from webui.compat.page.places import first_values, installed_options, make_places
 from webui.compat.page.routes import attach
+from webui.compat.page.runners import Runners
 from webui.compat.page.store import OldStore
 from webui.compat.page.tabs import made_tabs
-from webui.compat.page.telling import INPAINT, Teller
-from webui.compat.page.unseen import PICTURE_TABS, quiet_calls, unseen
+from webui.compat.page.telling import Teller
+from webui.compat.page.unseen import quiet_calls, unseen
 from webui.compat.told import TOLD, told_by, told_in
 from webui.core.engine import Legacy
 from webui.core.errors import UnreadablePicture
@@ -54,7 +56,7 @@ class Host:
         self.store: Final = OldStore(studio.settings.current.data / "extensions")
         self.options: Final = Options(self.store)
         self._drawing: Final = threading.RLock()
-        self._runners: dict[str, Any] = {}
+        self._runners: Final = Runners(self._within)
         self._drawn: dict[Mode, tuple[Drawn, ...]] = {}
         self._parts: tuple[LegacyPart, ...] | None = None
         self._holds = False
@@ -66,11 +68,13 @@ class Host:
             self._holds = True
         if not self.studio.catalog.models():  # at the start; scripts list what they find now
             self.studio.catalog.refresh_soon(LOOK_S)
+        now = self.studio.settings.current
+        make_places(now.data / "a1111", now.a1111_dir)
         with self._drawing, adapting():
             failed = loading.load(folders, told_in(self._told()))
             side().studio = self.studio
-            self._runners, self._drawn, self._parts = {}, {}, None
-            self.options.collect()
+            self._drawn, self._parts = {}, None
+            self.options.collect(installed_options(now.a1111_dir))
             side().heard.append(self._heard)
         return failed
 
@@ -81,7 +85,7 @@ class Host:
         self._holds = False
         with self._drawing, adapting():
             loading.unload()
-        self._runners, self._drawn, self._parts = {}, {}, None
+        self._drawn, self._parts = {}, None
         PATCHES.let_go()
 
     def parts(self) -> Sequence[LegacyPart]:
@@ -138,7 +142,9 @@ class Host:
         if isinstance(form, Form):
             pasting.fill_fields(mode, form)
         module("scripts").scripts_current = runner
-        self._drawn[Mode(mode)] = draw_scripts(mode, form, runner, self._within_tab, self._keep)
+        first = first_values(self.studio.settings.current.data / "a1111")
+        hand = Hand(within=self._within_tab, keep=self._keep, first=first)
+        self._drawn[Mode(mode)] = draw_scripts(mode, form, runner, hand)
         if isinstance(form, Form):
             pasting.add_fields_of(mode, runner)
 
@@ -170,20 +176,14 @@ class Host:
     def _told(self) -> dict[str, Any]:
         """What was set, and what the studio says of itself."""
         extensions = self.studio.extensions.places.folder
-        return {**self.store.options, TOLD: told_by(self.studio, extensions)}
+        return {**self.options.values, TOLD: told_by(self.studio, extensions)}
 
     def _begin(self) -> None:
         """As at the start of a page: everything that was drawn before is forgotten."""
-        scripts = module("scripts")
         module("infotext_utils").reset()
         with self._within(""):
             module("script_callbacks").before_ui_callback()
-            self._runners.clear()
-            for mode in PICTURE_TABS:
-                runner = scripts.ScriptRunner() if mode == INPAINT else _runner(mode)
-                runner.__init__()
-                runner.initialize_scripts(is_img2img=mode != Mode.TXT2IMG)
-                self._runners[mode] = runner
+        self._runners.begin()
         self._drawn.clear()
 
     @contextmanager
@@ -203,8 +203,3 @@ class Host:
             return self.studio.inputs.add(data, who_asks().id)
         except UnreadablePicture:
             return InputId("")
-
-
-def _runner(mode: Mode) -> Any:
-    scripts = module("scripts")
-    return scripts.scripts_txt2img if mode == Mode.TXT2IMG else scripts.scripts_img2img

@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.components import Component
 from gradio.context import Context
 
-from webui.compat.page.adapter import adapting
+from webui.compat.gradio3.adapter import adapting
 from webui.compat.page.old import module, side
 from webui.compat.page.store import OldStore
 from webui.core.person import Role
@@ -34,24 +34,27 @@ class Options:
 
     def __init__(self, store: OldStore) -> None:
         self._store: Final = store
-        self._builtin: frozenset[str] = frozenset()
-        """A1111's own."""
+        self._theirs: Mapping[str, Any] = MappingProxyType({})
 
-    def collect(self) -> None:
-        """Ask all scripts for their options, take what was set, and keep what they will set."""
-        self._builtin = self._builtin or frozenset(module("shared").opts.data_labels)
-        callbacks, guarded = module("script_callbacks"), module("gesso_calls").guarded
-        for each in callbacks.ordered_callbacks("ui_settings"):
-            guarded(each.extension, "on_ui_settings", each.script, each.callback)
+    @property
+    def values(self) -> dict[str, Any]:
+        """What was set, here or in an install of A1111."""
+        return {**self._theirs, **self._store.options}
+
+    def collect(self, installed: Mapping[str, Any]) -> None:
+        """Scripts were asked for their options: take what was set, in an install for those that
+        were not set here, and keep what they will set."""
+        names = {key for key, _ in self.added()}
+        self._theirs = {key: value for key, value in installed.items() if key in names}
         opts = module("shared").opts
-        opts.data.update(self._store.options)
+        opts.data.update(self.values)
         opts.reorder()
         opts.on_save = self._save
 
     def added(self) -> list[tuple[str, Any]]:
         """Names and descriptions of those that scripts added, section by section."""
-        labels = module("shared").opts.data_labels
-        return [(key, info) for key, info in labels.items() if key not in self._builtin]
+        labels, own = module("shared").opts.data_labels, module("shared_options").own_options
+        return [(key, info) for key, info in labels.items() if key not in own]
 
     def told(self, role: Role) -> dict[str, Any]:
         """All options as the page's scripts know them. Secrets are for the owner."""

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from webui.compat.page.files import PREFIX, allowed_file, find_asset, scripts_of
 from webui.compat.page.head import ASSETS
-from webui.compat.page.old import module, side
+from webui.compat.page.old import extension_of, module, side
 from webui.core.person import CALLER, LOCAL_OWNER, Caller, Role
 from webui.gate.access import Access, needs
 
@@ -61,15 +61,16 @@ def attach(host: Host, app: FastAPI, blocks: Any) -> None:
     _add_own(host, app)
     guarded = module("gesso_calls").guarded
     for each in module("script_callbacks").ordered_callbacks("app_started"):
-        old = OldApp(each.extension)
+        extension = extension_of(each)
+        old = OldApp(extension)
         guarded(
-            each.extension,
+            extension,
             "on_app_started",
             each.script,
             lambda each=each, old=old: each.callback(blocks, old),
         )
         for route in old.router.routes:
-            _give_role(route, host.store.role(each.extension))
+            _give_role(route, host.store.role(extension))
             app.router.routes.append(route)
 
 

@@ -63,24 +63,3 @@ class OldStore:
     def _write(self) -> None:
         data = {"options": self._options, "roles": self._roles}
         write_atomic(self._path, json.dumps(data, indent=1, default=str).encode())
-
-
-def read_config(path: str) -> Mapping[str, Any]:
-    """The options in the config.json of an A1111 install; empty when there is none to read."""
-    return _read_json(Path(path) / "config.json") if path else {}
-
-
-def read_ui_config(path: str) -> Mapping[str, Any]:
-    """The first values of controls in its ui-config.json."""
-    return _read_json(Path(path) / "ui-config.json") if path else {}
-
-
-def _read_json(path: Path) -> Mapping[str, Any]:
-    try:
-        data = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        log.exception("%s can't be read and is left out.", path)
-        return {}
-    return data if isinstance(data, dict) else {}

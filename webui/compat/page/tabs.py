@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gradio.context import Context
 
-from webui.compat.page.old import module
+from webui.compat.page.old import extension_of, module
 from webui.core.person import Role
 from webui.extend.legacy import LegacyTab
 
@@ -22,16 +22,17 @@ def made_tabs(within: Within, role: Callable[[str], Role]) -> Sequence[LegacyTab
     found: list[LegacyTab] = []
     guarded = module("gesso_calls").guarded
     for each in module("script_callbacks").ordered_callbacks("ui_tabs"):
-        with outside(), within(each.extension):
-            made = guarded(each.extension, "on_ui_tabs", each.script, each.callback)
+        extension = extension_of(each)
+        with outside(), within(extension):
+            made = guarded(extension, "on_ui_tabs", each.script, each.callback)
         for interface, title, id in made or ():
             found.append(
                 LegacyTab(
                     title=str(title),
                     id=_UNSAFE.sub("_", str(id)),
-                    extension=each.extension,
-                    build=_builder(interface, each.extension, within),
-                    role=role(each.extension),
+                    extension=extension,
+                    build=_builder(interface, extension, within),
+                    role=role(extension),
                 )
             )
     return found

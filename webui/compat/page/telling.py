@@ -9,7 +9,8 @@ from typing import Any, Final
 from gradio.blocks import Block
 from gradio.context import Context
 
-from webui.compat.page.old import module
+from webui.compat.page.old import extension_of, module
+from webui.compat.page.runners import Runners
 
 Within = Callable[[str], AbstractContextManager[None]]
 """How code of an extension (its id) is run while the page is drawn."""
@@ -21,18 +22,18 @@ INPAINT: Final = "inpaint"
 class Teller:
     """Is told by Gradio of each part that is made, and tells the scripts."""
 
-    def __init__(self, runners: Mapping[str, Any], within: Within) -> None:
-        """`runners` are the scripts of each picture tab, by its mode."""
+    def __init__(self, runners: Runners, within: Within) -> None:
+        """`runners` are the scripts of each picture tab."""
         self._runners: Final = runners
         self._within: Final = within
 
     def before(self, part: Block, arguments: Mapping[str, Any]) -> None:
         """A part is about to be made with these arguments."""
         self._call("before_component", part, arguments)
-        if (mode := _mode()) in self._runners:
+        mode = _mode()
+        if (runner := self._runners.get(mode)) is not None:
             with self._within(""):
-                told = _in_words_of(mode, arguments)
-                self._runners[mode].before_component(part, **told)
+                runner.before_component(part, **_in_words_of(mode, arguments))
 
     def after(self, part: Block, arguments: Mapping[str, Any]) -> None:
         """It is made."""
@@ -40,17 +41,18 @@ class Teller:
         if name not in part.elem_classes:
             part.elem_classes = [*part.elem_classes, name]
         self._call("after_component", part, arguments)
-        if (mode := _mode()) in self._runners:
+        mode = _mode()
+        if (runner := self._runners.get(mode)) is not None:
             with self._within(""):
-                told = _in_words_of(mode, arguments)
-                self._runners[mode].after_component(part, **told)
+                runner.after_component(part, **_in_words_of(mode, arguments))
 
     def _call(self, category: str, part: Block, arguments: Mapping[str, Any]) -> None:
         guarded = module("gesso_calls").guarded
         for each in module("script_callbacks").ordered_callbacks(category):
-            with self._within(each.extension):
+            extension = extension_of(each)
+            with self._within(extension):
                 guarded(
-                    each.extension,
+                    extension,
                     f"on_{category}",
                     each.script,
                     lambda each=each: each.callback(part, **arguments),

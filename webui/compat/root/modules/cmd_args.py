@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from typing import Any
 
 from modules.paths_internal import (
     data_path,
@@ -15,7 +16,17 @@ from modules.paths_internal import (
 )
 from webui.compat.missing import unprovided
 
-parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+
+class _Parser(argparse.ArgumentParser):
+    """Scripts ask it for the flags of this program, of which it knows none: it passes over what it
+    doesn't know, and takes a flag that two scripts add."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """The values of all flags."""
+        return self.parse_known_args([] if args is None else args, namespace)[0]
+
+
+parser = _Parser(add_help=False, exit_on_error=False, conflict_handler="resolve")
 
 _OFF = """
     update_all_extensions skip_python_version_check skip_torch_cuda_test reinstall_xformers

@@ -347,6 +347,9 @@ for _section, _options in _SECTIONS.items():
     _infos = {key: OptionInfo(default, key) for key, default in _options.items()}
     options_templates.update(options_section(_section, _infos))
 
+own_options = frozenset(options_templates)
+"""The names of these, without those that scripts add. Not a name of A1111's."""
+
 restricted_opts = {key for key in options_templates if key.startswith("outdir_")} | {
     "samples_filename_pattern",
     "directories_filename_pattern",

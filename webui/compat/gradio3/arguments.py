@@ -1,6 +1,6 @@
 """Arguments of Gradio 3 and 4 in the words of Gradio 6.
 
-Only data and pure functions: `webui.compat.page.adapter` calls them.
+Only data and pure functions: `webui.compat.gradio3.adapter` calls them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 
 from gradio.blocks import Block
 
-from webui.compat.page.arguments import update_arguments
+from webui.compat.gradio3.arguments import update_arguments
 
 Function = Callable[..., Any]
 Within = Callable[[], AbstractContextManager[None]]

@@ -19,7 +19,7 @@ def is_sketch(arguments: Mapping[str, Any]) -> bool:
     return arguments.get("tool") in ("sketch", "color-sketch")
 
 
-class SketchImage(gr.ImageEditor):
+class SketchImage(gr.ImageEditor):  # type: ignore[misc,unused-ignore]
     """Gives {"image": ..., "mask": ...} as the old one did, or the picture painted over."""
 
     def __init__(self, value: Any = None, **arguments: Any) -> None:

@@ -27,14 +27,14 @@ import gradio.events
 import gradio.helpers
 from gradio.blocks import Block, Blocks
 
-from webui.compat.page.arguments import (
+from webui.compat.gradio3.arguments import (
     LEGACY_CLASS,
     component_arguments,
     event_arguments,
     update_arguments,
 )
-from webui.compat.page.handlers import translated
-from webui.compat.page.removed import removed_names
+from webui.compat.gradio3.handlers import translated
+from webui.compat.gradio3.removed import removed_names
 
 Function = Callable[..., Any]
 
@@ -186,10 +186,11 @@ def _constructor(cls: type[Block]) -> Function:
     @wraps(made)
     def construct(self: Block, *values: Any, **more: Any) -> None:
         if not _reading.get(_NEW).is_old or getattr(self, "_is_initialized", False):
-            return made(self, *values, **more)
+            made(self, *values, **more)
+            return
         given = {**dict(zip(names, values, strict=False)), **more}
         known = {*names, *given} if is_open else names
-        return made(self, **component_arguments(cls, given, known))
+        made(self, **component_arguments(cls, given, known))
 
     return construct
 
@@ -237,7 +238,7 @@ def _update(update: Function) -> Function:
 
 
 def _maker() -> Function:
-    def make(cls: type, *values: Any, **more: Any) -> Any:
+    def make(cls: Any, *values: Any, **more: Any) -> Any:
         reading = _reading.get(_NEW)
         if reading.is_old:
             cls = stand_in(cls, more)
@@ -254,7 +255,7 @@ def _maker() -> Function:
 
 
 def _named(
-    cls: type, values: tuple[Any, ...], more: dict[str, Any]
+    cls: Any, values: tuple[Any, ...], more: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arguments of a class that a script derived with a constructor of *args, by name: what
     Gradio puts around constructors loses the others."""
@@ -271,7 +272,7 @@ def _named(
 
 def stand_in(cls: type, arguments: dict[str, Any]) -> type:
     """The class that does today what `cls` did with these arguments."""
-    from webui.compat.page.sketch import SketchImage, is_sketch
+    from webui.compat.gradio3.sketch import SketchImage, is_sketch
 
     return SketchImage if cls is gr.Image and is_sketch(arguments) else cls
 
@@ -288,13 +289,14 @@ def _stubs() -> Function:
 
 
 def _config() -> Function:
-    read = Block.get_config
+    read: Function = Block.get_config
 
     @wraps(read)
     def get_config(self: Block, cls: type[Block] | None = None) -> dict[str, Any]:
         # Gradio tells a part's properties by its constructor's arguments, and those of classes
         # that scripts derive are often only *args and **kwargs.
-        return read(self, cls or (_own_kind(self) if is_old(self) else None))
+        told: dict[str, Any] = read(self, cls or (_own_kind(self) if is_old(self) else None))
+        return told
 
     return get_config
 
