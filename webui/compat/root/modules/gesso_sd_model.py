@@ -10,6 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ldm.modules.encoders.modules import FrozenCLIPEmbedder
+
 from webui.compat.missing import note
 from webui.compat.tokens import ClipTokens, clip_tokens
 from webui.core.model import ModelInfo
@@ -56,7 +58,7 @@ class FirstStage:
         return getattr(self.vae, name)
 
 
-class Wrapped:
+class Wrapped(FrozenCLIPEmbedder):
     """A text encoder and its tokenizer."""
 
     def __init__(self, model: SdModel, tokens: ClipTokens) -> None:
@@ -173,6 +175,11 @@ class SdModel:
             if known.filename == path:
                 return known
         return sd_models.CheckpointInfo(path)
+
+    @property
+    def sd_model_name(self) -> str:
+        """Its name."""
+        return self.info.name
 
     @property
     def sd_model_hash(self) -> str:
