@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from webui.core.errors import InvalidRequest
@@ -13,7 +14,7 @@ from webui.imaging.infotext_fields import fields_by_key
 
 _NOT_IN_KEYS: Final = re.compile(r"[^\w \-/]+")
 LONGEST_KEY: Final = 100
-TRUTHS: Final = {"true": True, "false": False}
+TRUTHS: Final = MappingProxyType({"true": True, "false": False})
 
 
 class Texts:
