@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import gradio as gr
@@ -43,22 +43,26 @@ class SketchImage(gr.ImageEditor):  # type: ignore[misc,unused-ignore]
 
     def preprocess(self, payload: Any) -> Any:
         """What the script gets; None when nothing was put in."""
-        made: Any = super().preprocess(payload)
-        if not made or made.get("background") is None:
-            return None
-        if not self.is_masked:
+        made: Any = super().preprocess(payload) or {}
+        if not self.is_masked and made.get("composite") is not None:
             return self._asked(made["composite"].convert("RGB"))
-        image = made["background"].convert("RGB")
-        return {"image": self._asked(image), "mask": self._asked(_mask(made, image.size))}
+        return self.given(made.get("background"), made.get("layers") or ())
+
+    def given(self, picture: Image.Image | None, layers: Sequence[Image.Image]) -> Any:
+        """Picture and mask, white where anything was painted; None without a picture."""
+        if picture is None:
+            return None
+        image = picture.convert("RGB")
+        return {"image": self._asked(image), "mask": self._asked(_mask(layers, image.size))}
 
     def _asked(self, image: Image.Image) -> Any:
         return np.array(image) if self.asked_type == "numpy" else image
 
 
-def _mask(made: Mapping[str, Any], size: tuple[int, int]) -> Image.Image:
+def _mask(layers: Sequence[Image.Image], size: tuple[int, int]) -> Image.Image:
     """White where anything was painted, in RGB."""
     mask = Image.new("L", size)
-    for layer in made.get("layers") or ():
+    for layer in layers:
         alpha = layer.convert("RGBA").getchannel("A").resize(size)
         mask.paste(255, mask=alpha.point(lambda value: 255 if value else 0))
     return mask.convert("RGB")
