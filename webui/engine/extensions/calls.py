@@ -67,7 +67,7 @@ class Calls:
 
     def has(self, *hooks: str) -> bool:
         """Whether any of these hooks would be called."""
-        return any(self._with(hook) for hook in hooks)
+        return bool(self._participants) and any(self._with(hook) for hook in hooks)
 
     def each(self, hook: str, value: V, ask: Callable[[Hook, V], V]) -> V:
         """`value` after the hook of each participant. `ask(call, value)` calls one's hook and
@@ -97,12 +97,15 @@ class Calls:
         return {**facts, FACT: "; ".join(self._notes)} if self._notes else facts
 
     def told(self) -> Iterator[Called]:
-        """What was called since this was asked last: each hook once, with all its time."""
+        """What was called since this was asked last: each extension once with all its hooks and
+        their time, since an event on its way to the server costs more than most calls; and errors.
+        """
         spent, errors = dict(self._seconds), list(self._errors)
         self._seconds.clear()
         self._errors.clear()
-        for (id, hook), seconds in spent.items():
-            yield Called(extension=id, hook=hook, seconds=seconds)
+        for id in dict.fromkeys(id for id, _ in spent):
+            own = {hook: seconds for (of, hook), seconds in spent.items() if of == id}
+            yield Called(extension=id, hook=", ".join(own), seconds=sum(own.values()))
         yield from errors
 
     def _with(self, hook: str) -> list[Participant]:
