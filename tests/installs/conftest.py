@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.installs.making import Content, House, make_house
-from webui.extend.packages import VARIABLE
+from tests.installs.making import Content, House, as_it_was, make_house
 
 
 @pytest.fixture
 def as_before() -> Iterator[None]:
     """This process finds packages where it found them before."""
-    path, told = list(sys.path), os.environ.get(VARIABLE)
-    yield
-    sys.path[:] = path
-    os.environ.pop(VARIABLE, None)
-    if told is not None:
-        os.environ[VARIABLE] = told
+    with as_it_was():
+        yield
 
 
 @pytest.fixture

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webui.extend.packages import VARIABLE
 from webui.installs.doctor import Doctor, NoDoctor, Outcome, Verdict
 from webui.installs.fetching import FORGES, Fetching
 from webui.installs.git import Git
@@ -26,6 +30,17 @@ from webui.net.guard import Guard
 Files = Mapping[str, str | bytes]
 MANIFEST = 'id = "film-dust"\nname = "Film dust"\nversion = "1.0"\nlicense = "MIT"\n'
 CODE = "from webui.extend import hook\n\n@hook\ndef image_post(item):\n    return item.image\n"
+
+
+@contextmanager
+def as_it_was() -> Iterator[None]:
+    """This process finds packages where it found them before."""
+    path, told = list(sys.path), os.environ.get(VARIABLE)
+    yield
+    sys.path[:] = path
+    os.environ.pop(VARIABLE, None)
+    if told is not None:
+        os.environ[VARIABLE] = told
 
 
 def extension(more: Files | None = None, manifest: str = MANIFEST) -> dict[str, str | bytes]:
