@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,26 @@ def test_packages_are_found_by_their_entry_points(
     )
     assert [each.id for each in pack.inputs] == ["amount"]
     assert "which is not there" in extensions.get("gone").error
+
+
+def test_a_package_may_have_its_hooks_in_an_inner_module(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = workshop.root / "site"
+    package = site / "sky_pack_of_tests"
+    about = site / "sky_pack-1.0.dist-info"
+    for folder in (package, about):
+        folder.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: sky-pack\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[webui.extensions]\nsky = sky_pack_of_tests.hooks\n")
+    (package / "__init__.py").write_text("")
+    (package / "hooks.py").write_text("from webui.extend import hook\n@hook\ndef job_end(end): 0\n")
+    (package / "engine.py").write_text(
+        "from webui.extend import hook\n@hook\ndef noise(noise): 0\n"
+    )
+    (package / "extension.toml").write_text('id = "sky"\nname = "Sky"\nversion = "2"\n')
+    monkeypatch.syspath_prepend(str(site))
+    sky = workshop.enabled("sky").get("sky")
+    assert (sky.name, sky.manifest.version, sky.hooks) == ("Sky", "2", {"job_end", "noise"})
+    workshop.close()
+    assert not [name for name in sys.modules if name.startswith("sky_pack_of_tests")]

@@ -130,6 +130,12 @@ def test_a_picture_of_an_extension_that_is_off_says_what_is_missing(studio: Stud
         studio.remake(picture.id)
 
 
+def test_a_picture_says_who_was_off_when_its_turn_came(studio: Studio) -> None:
+    recipe = studio.resolve(with_grain())
+    studio.extensions.disable("grain")
+    assert studio.extensions.job("late", recipe).facts == {"extensions": "grain was off"}
+
+
 def test_a_stop_ends_the_request_with_its_reason(workshop: Workshop) -> None:
     workshop.write("judge", "@hook\ndef job_start(request):\n    raise StopJob('No cats here.')")
     studio = workshop.studio("judge")

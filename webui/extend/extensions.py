@@ -224,9 +224,13 @@ class Extensions(Additions):
     ) -> JobHooks:
         """The hooks of those that take part in a job, for as long as it lasts."""
         context = {"job": job, "role": role, "progress": progress, "is_cancelled": is_cancelled}
-        notes = self._remarks.pop(_mark(recipe), ()) if self._remarks else ()
+        notes = self._remarks.get(_mark(recipe), ()) if self._remarks else ()
+        off = [id for id in recipe.extensions if "/" not in id and id not in self._running.on]
         return JobHooks(
-            [*self._members(recipe.extensions, context)], self._running.calls, job, notes
+            [*self._members(recipe.extensions, context)],
+            self._running.calls,
+            job,
+            (*notes, *(f"{id} was off" for id in off)),
         )
 
     def everyone(self, *hooks: str) -> JobHooks:

@@ -56,6 +56,15 @@ class Found:
         return self.manifest.kind
 
     @property
+    def code(self) -> Path:
+        """The file with the hooks of the server."""
+        if self.file is not None:
+            return self.file
+        entry = self.module.partition(".")[2] if self.module else self.manifest.entry
+        inner = self.folder.joinpath(*filter(None, entry.split(".")))
+        return inner / "__init__.py" if inner.is_dir() else inner.with_suffix(".py")
+
+    @property
     def engine_file(self) -> Path | None:
         """Where hooks for the engine are; None for kinds that have none."""
         if self.file is not None:

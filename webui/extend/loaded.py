@@ -67,9 +67,7 @@ class Loaded:
     @property
     def code(self) -> Path:
         """The file that the engine reads: engine.py, else where the hooks are."""
-        found = self.found
-        entry = found.manifest.entry.replace(".", "/") or "__init__"
-        return found.engine_file or found.folder / f"{entry}.py"
+        return self.found.engine_file or self.found.code
 
 
 def load(found: Found, space: str) -> Loaded:
@@ -123,12 +121,10 @@ def takes_part(loaded: Loaded, mode: Mode) -> bool:
 
 def _check_imports(found: Found) -> None:
     """Raises ExtensionFailed for code that would bring torch into the server's process."""
-    entry = found.manifest.entry.replace(".", "/") if not found.module else ""
-    file = found.file or found.folder / f"{entry or '__init__'}.py"
-    if line := told(file).torch:
+    if line := told(found.code).torch:
         raise ExtensionFailed(
             found.id,
-            f"“{found.manifest.name}” imports torch at line {line} of {file.name}, and the "
+            f"“{found.manifest.name}” imports torch at line {line} of {found.code.name}, and the "
             "server's process does without. Import it in function bodies, or in engine.py.",
         )
 

@@ -42,8 +42,10 @@ def hooks_of(module: ModuleType, id: str, name: str) -> Hooks:
         function = getattr(module, attribute)
         if inspect.isroutine(function) and isinstance(getattr(function, _MARK, None), dict):
             taken = tuple(inspect.signature(function).parameters)
-            check_hook(attribute, taken, id, name)
-            _check_options(attribute, getattr(function, _MARK), id, name)
+            options = getattr(function, _MARK)
+            spec = options.get("specname") or attribute
+            check_hook(spec, taken, id, name)
+            _check_options(spec, options, id, name)
     plugins = pluggy.PluginManager(PROJECT)
     plugins.add_hookspecs(WebHooks)
     plugins.add_hookspecs(EngineHooks)
