@@ -46,6 +46,8 @@ def build_page(studio: Studio, first_function: int = 0) -> gr.Blocks:
         _heard_by_scripts(studio),
     ):
         blocks.default_config.fn_id = first_function
+        # Gradio would describe the page here twice, and again when it is mounted.
+        blocks.get_config_file = dict
         page = top_bar(studio)
         notice = starter_notice(studio)
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -58,6 +60,7 @@ def build_page(studio: Studio, first_function: int = 0) -> gr.Blocks:
         live("gesso-notices")
         live("gesso-lightbox")
         attachments(page)
+    del blocks.get_config_file
     return blocks
 
 
