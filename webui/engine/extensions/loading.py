@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Final
 
-import pluggy
-
 from webui.core.engine import UsedExtension, Work
 from webui.engine.extensions.calls import Calls, Hook, IsFatal, Participant, is_memory_short
 from webui.extend.data import Context
-from webui.extend.hookspecs import PROJECT, EngineHooks, WebHooks
+from webui.extend.loading import NAMESPACE, drop, load_file, load_folder, load_inner
+from webui.extend.manifest import FILE, read_manifest
 from webui.extend.packages import use_packages
+from webui.extend.registration import Implementation
+from webui.extend.registration import hooks_of as registered_hooks
 
-PREFIX: Final = "gesso_engine_"
+SPACE: Final = "engine"
 """Of modules' names: apart from those that the server gives them, should it be this process."""
 ENGINE_FILE: Final = "engine.py"
 PACKAGE_FILE: Final = "__init__.py"
+LEVELS: Final = 4
+"""So deep below its folder an extension's entry may lie."""
 LOADING: Final = "load"
 """Stands for a hook where the code itself could not be loaded."""
 
@@ -89,25 +89,14 @@ class Loader:
         calls.join(Participant(id=used.id, name=used.name, hooks=hooks, inputs=inputs, ctx=ctx))
 
 
-def hooks_of(plugin: object) -> Mapping[str, Hook]:
-    """The functions of a module or object that are marked as hooks. Raises
-    pluggy.PluginValidationError for one that is misspelt or wants an argument there isn't."""
-    manager = pluggy.PluginManager(PROJECT)
-    for specs in (WebHooks, EngineHooks):
-        manager.add_hookspecs(specs)
-    manager.register(plugin)
-    manager.check_pending()
-    callers = manager.get_hookcallers(plugin) or []
-    return {caller.name: _pruned(impl) for caller in callers for impl in caller.get_hookimpls()}
+def hooks_of(plugin: Any, id: str = "", name: str = "") -> Mapping[str, Hook]:
+    """The functions of a module or object that are marked as hooks. Raises ExtensionFailed for one
+    that is misspelt or wants an argument there isn't."""
+    return {hook: _by_name(found) for hook, found in registered_hooks(plugin, id, name).items()}
 
 
-def _pruned(impl: pluggy.HookImpl) -> Hook:
-    function, wanted = impl.function, impl.argnames
-
-    def call(**arguments: Any) -> Any:
-        return function(**{name: arguments[name] for name in wanted})
-
-    return call
+def _by_name(implementation: Implementation) -> Hook:
+    return lambda **arguments: implementation(arguments)
 
 
 def context_of(used: UsedExtension, work: Work) -> Context:
@@ -116,7 +105,7 @@ def context_of(used: UsedExtension, work: Work) -> Context:
         extension=used.id,
         settings=used.settings,
         data=used.data,
-        log=logging.getLogger(f"{PREFIX}{used.id}"),
+        log=logging.getLogger(f"gesso.extensions.{used.id}"),
         job=work.job,
         role=work.role,
     )
@@ -128,75 +117,42 @@ def _names(file: Path, hooks: Collection[str]) -> bool:
 
 
 def _load(used: UsedExtension) -> Loaded:
-    name = PREFIX + used.id
-    for old in [each for each in sys.modules if each == name or each.startswith(f"{name}.")]:
-        del sys.modules[old]
-    importlib.invalidate_caches()
-    if used.file.name == ENGINE_FILE:
-        package = _package(used.file.parent, name)
-        module = _run(f"{name}.engine", used.file)
-        return Loaded(
-            stamp=used.stamp, hooks=hooks_of(module), entry=cache(lambda: hooks_of(package()))
-        )
-    hooks = hooks_of(_run(name, used.file))
+    drop(SPACE, used.id)
+    home, of = _home(used.file), (used.id, used.name)
+    if home is not None and used.file == home / ENGINE_FILE:
+        _open_package(used.id, home)
+        module = load_inner(SPACE, used.id, home, used.file.stem)
+        entry = cache(lambda: hooks_of(_whole(used.id, home), *of))
+        return Loaded(stamp=used.stamp, hooks=hooks_of(module, *of), entry=entry)
+    module = load_file(SPACE, used.id, used.file) if home is None else _whole(used.id, home)
+    hooks = hooks_of(module, *of)
     return Loaded(stamp=used.stamp, hooks=hooks, entry=lambda: hooks)
 
 
-def _package(folder: Path, name: str) -> Callable[[], ModuleType]:
-    """Makes the folder a package, so that engine.py may import what lies beside it; its own code
-    is meant for the server, and run only when the package is asked for a name, or by a call."""
-    spec = _spec(name, folder / PACKAGE_FILE)
-    package = importlib.util.module_from_spec(spec)
-    sys.modules[name] = package
-    is_run = False
+def _home(file: Path) -> Path | None:
+    """The folder that an extension's file belongs to; None for a single file."""
+    if file.name in (ENGINE_FILE, PACKAGE_FILE):
+        return file.parent
+    return next((folder for folder in file.parents[:LEVELS] if (folder / FILE).is_file()), None)
 
-    def run() -> ModuleType:
-        nonlocal is_run
-        if not is_run and (folder / PACKAGE_FILE).exists():
-            is_run = True
-            _execute(package, spec)
-        return package
+
+def _whole(id: str, home: Path) -> ModuleType:
+    """The module of a folder that is meant for the server."""
+    entry = read_manifest(home).entry if (home / FILE).is_file() else ""
+    return load_folder(SPACE, id, home, entry)
+
+
+def _open_package(id: str, home: Path) -> None:
+    """Makes the folder a package, so that engine.py may import what lies beside it; its own code
+    is meant for the server, and run only when the package is asked for a name of it."""
+    package = ModuleType(f"{NAMESPACE}.{SPACE}.{id}")
+    package.__path__ = [str(home)]
 
     def read(wanted: str) -> Any:
-        if wanted.startswith("__") or is_run:
-            raise AttributeError(f"module {name!r} has no attribute {wanted!r}")
-        return getattr(run(), wanted)
+        is_beside = (home / f"{wanted}.py").is_file() or (home / wanted).is_dir()
+        if wanted.startswith("__") or is_beside:
+            raise AttributeError(f"{package.__name__} has no {wanted}")
+        return getattr(load_folder(SPACE, id, home), wanted)
 
     vars(package)["__getattr__"] = read
-    return run
-
-
-def _run(name: str, file: Path) -> ModuleType:
-    spec = _spec(name, file)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        _execute(module, spec)
-    except BaseException:
-        sys.modules.pop(name, None)
-        raise
-    return module
-
-
-def _execute(module: ModuleType, spec: ModuleSpec) -> None:
-    assert spec.loader is not None
-    spec.loader.exec_module(module)
-
-
-def _spec(name: str, file: Path) -> ModuleSpec:
-    folders = [str(file.parent)] if file.name == PACKAGE_FILE else None
-    loader = _SourceLoader(name, str(file))
-    spec = importlib.util.spec_from_file_location(
-        name, file, loader=loader, submodule_search_locations=folders
-    )
-    assert spec is not None
-    return spec
-
-
-class _SourceLoader(SourceFileLoader):
-    """Without compiled files beside the source: one that was changed twice within a second would
-    be taken for unchanged."""
-
-    def path_stats(self, path: Any) -> Any:
-        """Nothing to compare a compiled file with."""
-        raise OSError("read from the source only")
+    sys.modules[package.__name__] = package
