@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib import metadata, util
 from pathlib import Path
 from typing import Final
@@ -160,7 +162,7 @@ def look_at_file(path: Path, origin: Origin = Origin.FOLDER) -> Found:
 
 
 def _in_packages() -> Iterator[Found]:
-    for point in metadata.entry_points(group=GROUP):
+    for point in _points(tuple((path, _changed(path)) for path in sys.path)):
         name = point.dist.name if point.dist else point.name
         version = point.dist.version if point.dist else "0"
         manifest = Manifest(
@@ -179,6 +181,20 @@ def _in_packages() -> Iterator[Found]:
                 yield replace(_found_package(manifest, code), error=str(error_))
                 continue
         yield _found_package(manifest, code)
+
+
+@lru_cache(maxsize=1)
+def _points(paths: tuple[tuple[str, int], ...]) -> tuple[metadata.EntryPoint, ...]:
+    """The entry points of all packages: reading what each says takes as long as loading an
+    extension, so it is done again only when a folder of packages changed."""
+    return tuple(metadata.entry_points(group=GROUP))
+
+
+def _changed(path: str) -> int:
+    try:
+        return Path(path or ".").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _found_package(manifest: Manifest, code: Path) -> Found:
