@@ -71,7 +71,7 @@ def run_job(
     """A whole job through the scripts of these extensions."""
     given = inputs or {}
     asked = replace(request, script=script)
-    recipe_of = work_of(studio, replace(request, prompt="", negative_prompt=""))
+    recipe_of = work_of(studio, replace(request, prompt="", negative_prompt="", extensions={}))
     told = told_by(studio, next(iter(folders.values())).parent)
     legacy = Legacy(
         request=asked,

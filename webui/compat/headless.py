@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from webui.compat.gradio3.adapter import adapting
@@ -34,11 +36,37 @@ def _draw(runner: Any, *, is_img2img: bool) -> None:
             runner.initialize_scripts(is_img2img)
     with adapting():
         importlib.import_module("modules.script_callbacks").before_ui_callback()
-    with gr.Blocks(), adapting():
-        tell_stand_ins(runner, "img2img" if is_img2img else "txt2img")
-        runner.prepare_ui()
-        runner.setup_ui()
+
+    def draw() -> None:
+        with gr.Blocks(), adapting():
+            tell_stand_ins(runner, "img2img" if is_img2img else "txt2img")
+            runner.prepare_ui()
+            runner.setup_ui()
+
+    _within_loop(draw)
     runner.is_drawn = True
+
+
+def _within_loop(function: Callable[[], None]) -> None:
+    """Call a function in a running loop of events: without one, Gradio makes loops that nobody
+    closes."""
+    loop = asyncio.new_event_loop()
+    raised: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            function()
+        except BaseException as error:  # noqa: BLE001 - raised again outside of the loop
+            raised.append(error)
+        loop.stop()
+
+    loop.call_soon(call)
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+    for error in raised:
+        raise error
 
 
 def parts_of(runner: Any) -> dict[str, Any]:
