@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import metadata, util
@@ -21,6 +23,7 @@ GROUP: Final = "webui.extensions"
 """Entry points of packages: `film-grain = "film_grain"`, the id and the module of the hooks."""
 SHIPPED_LIST: Final = "shipped.txt"
 """Names those that come with the program, one a line: others may lie in the same folder."""
+PACKAGE_SIGNS: Final = (".dist-info", ".egg-info")
 A1111_SIGNS: Final = ("scripts", "javascript", "install.py", "preload.py")
 ENGINE_FILE: Final = "engine.py"
 
@@ -162,7 +165,7 @@ def look_at_file(path: Path, origin: Origin = Origin.FOLDER) -> Found:
 
 
 def _in_packages() -> Iterator[Found]:
-    for point in _points(tuple((path, _changed(path)) for path in sys.path)):
+    for point in _points(_installed()):
         name = point.dist.name if point.dist else point.name
         version = point.dist.version if point.dist else "0"
         manifest = Manifest(
@@ -184,17 +187,23 @@ def _in_packages() -> Iterator[Found]:
 
 
 @lru_cache(maxsize=1)
-def _points(paths: tuple[tuple[str, int], ...]) -> tuple[metadata.EntryPoint, ...]:
+def _points(installed: frozenset[tuple[str, int]]) -> tuple[metadata.EntryPoint, ...]:
     """The entry points of all packages: reading what each says takes as long as loading an
-    extension, so it is done again only when a folder of packages changed."""
+    extension, so it is done again only when other packages are installed."""
     return tuple(metadata.entry_points(group=GROUP))
 
 
-def _changed(path: str) -> int:
-    try:
-        return Path(path or ".").stat().st_mtime_ns
-    except OSError:
-        return 0
+def _installed() -> frozenset[tuple[str, int]]:
+    """The folders that say which packages there are, and when each was changed."""
+    found: set[tuple[str, int]] = set()
+    for path in sys.path:
+        with suppress(OSError), os.scandir(path or ".") as entries:
+            found |= {
+                (entry.path, entry.stat().st_mtime_ns)
+                for entry in entries
+                if entry.name.endswith(PACKAGE_SIGNS)
+            }
+    return frozenset(found)
 
 
 def _found_package(manifest: Manifest, code: Path) -> Found:
