@@ -97,7 +97,7 @@ def real_ids(studio: Studio) -> dict[str, str]:
 
 def idle_studio(root: Path) -> Studio:
     """One that takes jobs and never runs them, and that has nobody to ask outside."""
-    outside = {"hugging_face": NOWHERE, "civitai": NOWHERE}
+    outside = {"hugging_face": NOWHERE, "civitai": NOWHERE, "extension_index": NOWHERE}
     store = SettingsStore({"data_dir": str(root), "keep_free_mb": 0, **outside})
     studio = Studio(store, [FakeEngine("fake")])
     studio.catalog.refresh()

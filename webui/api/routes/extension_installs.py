@@ -3,9 +3,10 @@ from others only if whoever started the server allowed it (`lan_installs`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from annotated_types import MaxLen
@@ -39,6 +40,18 @@ NOT_HERE: Final = (
     "Extensions are installed on the studio's own machine: open http://localhost with the studio's "
     "port there. Whoever starts the server may allow it from elsewhere (lan_installs)."
 )
+
+
+_BINARY: Final = MappingProxyType({"schema": {"type": "string", "format": "binary"}})
+A_FILE: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "requestBody": {
+            "required": True,
+            "content": {"application/zip": dict(_BINARY), "text/x-python": dict(_BINARY)},
+        }
+    }
+)
+"""What an upload is, for the description of the API."""
 
 
 class HereOnly(APIRoute):
@@ -111,7 +124,7 @@ def begin_install(request: Request, asked: Asked, body: RawBody) -> TaskView:
     return task_view(installs.begin(asked))
 
 
-@ROUTER.post("/upload", status_code=HTTPStatus.ACCEPTED)
+@ROUTER.post("/upload", status_code=HTTPStatus.ACCEPTED, openapi_extra=dict(A_FILE))
 @needs(Access.OWNER, max_body_bytes=UPLOAD_BYTES)
 def upload_extension(
     request: Request, data: RawBody, name: Annotated[str, Query(max_length=300)]
