@@ -41,7 +41,7 @@ INSTEAD: Final = MappingProxyType(
 
 
 class BlockedFinder(MetaPathFinder):
-    """Asked last, when no other finder knows a module: raises ImportError for those above."""
+    """Asked last, when nobody else knows a module: raises ModuleNotFoundError for those above."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -50,7 +50,9 @@ class BlockedFinder(MetaPathFinder):
         for name, instead in INSTEAD.items():
             if fullname == name or fullname.startswith(name + "."):
                 missing.note(fullname)
-                raise ImportError(f"{fullname} can't be used here: {instead}.", name=fullname)
+                raise ModuleNotFoundError(
+                    f"{fullname} can't be used here: {instead}.", name=fullname
+                )
         if fullname.startswith("modules."):
             missing.note(fullname)
             raise ModuleNotFoundError(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from collections.abc import Callable
 from typing import Any
 
 from webui.compat.gradio3.adapter import adapting
 from webui.compat.parts import part_id
+
+log = logging.getLogger(__name__)
 
 
 def runner_of(*, is_img2img: bool) -> Any:
@@ -43,7 +46,11 @@ def _draw(runner: Any, *, is_img2img: bool) -> None:
             runner.prepare_ui()
             runner.setup_ui()
 
-    _within_loop(draw)
+    try:
+        _within_loop(draw)
+    except Exception:
+        # events of a script that did not find a part of the page; its controls are there
+        log.warning("A script's events can't be wired without a page.", exc_info=True)
     runner.is_drawn = True
 
 

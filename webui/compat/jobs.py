@@ -272,7 +272,7 @@ def _facts(known: Known | None, processed: Any) -> Mapping[str, str]:
     """The engine's facts, and what scripts want to stand in the picture's text."""
     infotext = importlib.import_module("modules.gesso_infotext")
     if known is not None:
-        p, size = known.p, known.p.batch_size
+        p, size = known.p, max(1, known.p.batch_size)
         extras = infotext.extras_of(p, known.index // size, known.index % size)
         facts = dict(known.made.facts)
     else:
