@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -35,9 +36,14 @@ def told(path: Path) -> Told:
     try:
         if path.stat().st_size > MOST_BYTES:
             return Told(fault=f"{path.name} is larger than {MOST_BYTES // 10**6} MB")
-        tree = ast.parse(path.read_bytes(), filename=path.name)
+        return _read(path.read_bytes(), path.name)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Told(fault=f"{path.name} can't be read: {error}")
+
+
+@lru_cache(maxsize=64)
+def _read(source: bytes, name: str) -> Told:
+    tree = ast.parse(source, filename=name)
     imports = set(_imports(tree))
     return Told(
         is_ours=any(name == OURS or name.startswith(f"{OURS}.") for name in imports),
