@@ -71,13 +71,15 @@ class Workshop:
             on(extensions.enable(id))
         return extensions
 
-    def studio(self, *ids: str) -> Studio:
-        """A running studio of test patterns with these on, and none of those that come with it."""
+    def studio(self, *ids: str, **more: object) -> Studio:
+        """A running studio of test patterns with these on, and none of those that come with it.
+        `more` are settings."""
         settings = SettingsStore(
             {
                 "data_dir": str(self.root),
                 "keep_free_mb": 0,
                 "ext_off": "film-look,gradient-estimation,prompt-tools,sharper-guidance",
+                **more,
             }
         )
         studio = Studio(settings, [FakeEngine("fake")])

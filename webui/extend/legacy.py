@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Protocol
 from webui.core.engine import Legacy
 from webui.core.errors import InvalidRequest
 from webui.core.job import PersonId
+from webui.core.person import Role
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest, Mode
 from webui.extend.inputs import Input
@@ -123,6 +124,11 @@ class LegacyHost(Protocol):
 
     def draw_settings(self) -> None:
         """Draw the options that they added to the settings, a group for each section."""
+        ...
+
+    def set_role(self, extension: str, role: Role) -> None:
+        """Let this role use an extension's tabs and routes, which are the owner's at first. Routes
+        follow with the next page."""
         ...
 
     def head(self) -> str:

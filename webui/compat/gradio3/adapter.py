@@ -266,7 +266,8 @@ def _named(
         return values, more
     kind = next(each for each in cls.__mro__ if each.__module__.startswith("gradio."))
     own = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD][1:]
-    names = [*own, *(name for name in inspect.signature(kind).parameters if name not in own)]
+    theirs = [*inspect.signature(kind.__init__).parameters][1:]
+    names = [*own, *(name for name in theirs if name not in own)]
     return (), {**dict(zip(names, values, strict=False)), **more}
 
 

@@ -162,7 +162,7 @@ def _bind(form: Controls, one: Drawn, chosen: Any, keep: Keep) -> None:
             control,
             *(() if chosen is None else (chosen,)),
             read=_reader(one.part, control, keep),
-            show=lambda value: unpacked(value, {}),
+            show=_shower(control),
             blank=control.value,
         )
 
@@ -179,6 +179,23 @@ def _reader(part: str, control: Any, keep: Keep) -> Callable[..., Any]:
         return None if plain == default else plain
 
     return read
+
+
+def _shower(control: Any) -> Callable[[Any], Any]:
+    """What the control is given for a value of a request."""
+    is_indexed = getattr(control, "type", None) == "index"
+
+    def choice(value: Any) -> Any:
+        is_place = isinstance(value, int) and 0 <= value < len(control.choices)
+        return control.choices[value][1] if is_place else value
+
+    def show(value: Any) -> Any:
+        plain = unpacked(value, {})
+        if not is_indexed:
+            return plain
+        return [choice(each) for each in plain] if isinstance(plain, list) else choice(plain)
+
+    return show
 
 
 def _plain_default(control: Any) -> Any:

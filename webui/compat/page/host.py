@@ -12,13 +12,12 @@ from webui.compat import loading
 from webui.compat.gradio3.adapter import PATCHES, adapting, watching
 from webui.compat.page import pasting
 from webui.compat.page.drawing import Drawn, Hand, draw_scripts, parts_of
-from webui.compat.page.guard import for_role
 from webui.compat.page.head import head_of
 from webui.compat.page.old import module, side
 from webui.compat.page.options import Options
 from webui.compat.page.places import first_values, installed_options, make_places
 from webui.compat.page.routes import attach
-from webui.compat.page.runners import Runners
+from webui.compat.page.runners import PICTURE_TABS, Runners
 from webui.compat.page.store import OldStore
 from webui.compat.page.tabs import made_tabs
 from webui.compat.page.telling import Teller
@@ -33,6 +32,7 @@ from webui.core.request import GenerationRequest, InputId, Mode
 from webui.extend.legacy import Controls, LegacyPart, LegacyTab
 from webui.ui.caller import who_asks
 from webui.ui.form import Form
+from webui.ui.guard import for_role
 
 if TYPE_CHECKING:
     from webui.studio import Studio
@@ -132,7 +132,8 @@ class Host:
             yield
             with self._within(""):
                 module("infotext_utils").connect_paste_params_buttons()
-            self._parts = parts_of(self._drawn)
+            if len(self._drawn) == len(PICTURE_TABS):
+                self._parts = parts_of(self._drawn)
 
     def draw(self, mode: Mode, form: Controls) -> None:
         """The scripts' groups and their list in a picture tab."""
@@ -157,6 +158,10 @@ class Host:
         if loading.is_loaded():
             with self._within(""):
                 self.options.draw()
+
+    def set_role(self, extension: str, role: Role) -> None:
+        """Who may use an extension's tabs and routes."""
+        self.store.set_role(extension, role)
 
     def head(self) -> str:
         """Tags that load the bridge and their styles."""
@@ -189,13 +194,14 @@ class Host:
     @contextmanager
     def _within(self, extension: str) -> Iterator[None]:
         """Code of an extension: its buttons are for the role that the owner chose."""
-        with adapting(for_role(lambda: self.store.role(extension))):
+        role = self.store.role(extension)
+        with adapting(lambda fn: for_role(fn, role, extension)):
             yield
 
     @contextmanager
     def _within_tab(self, extension: str) -> Iterator[None]:
         """Code that draws a script's own controls, which belong to making pictures."""
-        with adapting(for_role(lambda: Role.ARTIST)):
+        with adapting(lambda fn: for_role(fn, Role.ARTIST, extension)):
             yield
 
     def _keep(self, data: bytes) -> InputId:
