@@ -141,7 +141,7 @@ def test_the_studio_knows_the_scripts(studio: Studio, house: House) -> None:
     easel, chosen = parts[PART], parts["easel/easel-chosen"]
     assert easel.modes == (Mode.TXT2IMG, Mode.IMG2IMG, Mode.INPAINT)
     assert [each.id for each in easel.inputs] == [
-        "easel_on", "easel_grain", "easel_words", "kind", "easel_hidden",
+        "easel_on_checkbox", "easel_grain", "easel_words", "kind", "easel_hidden",
     ]  # fmt: skip
     assert [each.default for each in easel.inputs] == [False, 0.5, "", 0, False]
     assert (chosen.is_always, chosen.modes) == (False, (Mode.TXT2IMG,))
@@ -200,12 +200,14 @@ def test_files_of_extensions_are_served_and_no_others(house: House, workshop: Wo
     assert house.site.get(f"/file={style}", headers=house.open("viewer").headers).status_code == 403
 
 
+@pytest.mark.slow
 def test_a_page_can_be_drawn_again(house: House, studio: Studio) -> None:
     blocks = within_loop(lambda: build_page(studio, 5000))
     titles = [getattr(block, "label", None) for block in blocks.blocks.values()]
     assert titles.count("Easel late") == 1
 
 
+@pytest.mark.slow
 def test_values_of_an_install_are_taken_over(tmp_path: Path, workshop: Workshop) -> None:
     install = tmp_path / "a1111"
     install.mkdir()
