@@ -192,11 +192,9 @@ class Running:
 
     def fault(self, id: str) -> Fault | None:
         """Why one is not on that should be, or was switched off."""
-        if id in self._on and not self._on[id].is_out:
-            return None
         if (reason := self.memory.now.reasons.get(id)) is not None:
             return Fault(state=State.FAILED, error=reason)
-        return self._faults.get(id)
+        return None if id in self._on else self._faults.get(id)
 
     def search(self, step: Bisection | None) -> None:
         """Go to a step of a search for a culprit, or end it."""
