@@ -388,8 +388,20 @@ def test_the_fake_engine_has_the_hooks_of_pictures_alone(
         assert [each.hook for each in called(events)] == [name]
 
 
-def test_an_extension_may_be_heard_before_the_steps_end(local: LocalEngine, shelf: Shelf) -> None:
-    """A slow batch is cancelled by closing it, extensions or not."""
+def test_a_long_hook_learns_that_nobody_waits_any_more(local: LocalEngine, shelf: Shelf) -> None:
+    body = "(ctx.data / 'began').touch()\n    while not ctx.is_cancelled(): pass"
+    used = shelf.add(source_of({"step_after": body}))
+    events = local.generate(replace(work(**SMALL), extensions=(used,)))
+    for _ in events:
+        if (used.data / "began").exists():
+            break
+    events.close()
+    assert len(drawn(heard(local, work(**SMALL)))) == 1
+
+
+def test_a_batch_with_extensions_is_cancelled_by_closing_it(
+    local: LocalEngine, shelf: Shelf
+) -> None:
     used = shelf.add(source_of({"step_after": "return None"}))
     events = local.generate(replace(work(steps=50), extensions=(used,)))
     assert any(isinstance(event, Progress) and event.step == 1 for event in events)

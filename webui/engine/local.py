@@ -6,7 +6,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -45,7 +45,9 @@ class LocalEngine:
         """The device's name, after imports and self-test. Raises EngineError."""
         prepare_environment(os.environ)
         try:
-            self._painter = self._thread.run(partial(_make_painter, self._options))
+            self._painter = self._thread.run(
+                partial(_make_painter, self._options, self._thread.is_given_up)
+            )
         except (ImportError, OSError) as error:
             raise EngineError(
                 f"PyTorch or diffusers can't be loaded ({error}). "
@@ -95,7 +97,7 @@ def _can_do_fp8(device: Device) -> bool:
     return is_able
 
 
-def _make_painter(options: Options) -> Painter:
+def _make_painter(options: Options, is_cancelled: Callable[[], bool]) -> Painter:
     """Imports torch and what stands on it, 3 to 5 s of one core: hence not at the top."""
     started = time.monotonic()
     import torch
@@ -119,6 +121,7 @@ def _make_painter(options: Options) -> Painter:
         state,
         compiles=options.compile_models,
         is_fp8=options.fp8_matmul and _can_do_fp8(device),
+        is_cancelled=is_cancelled,
     )
     gc.freeze()  # libraries' objects stay for good: no need to look through them again and again
     log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)

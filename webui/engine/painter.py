@@ -80,10 +80,12 @@ class Painter:
         *,
         compiles: bool = False,
         is_fp8: bool = False,
+        is_cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         """`state`: a folder for what is learnt of this machine. `available`: how much more memory
         may be taken; by default the device says so. `compiles`: in the background, see
-        graphs/compiler.py. `is_fp8`: networks multiply in 8 bits, see engine/fp8."""
+        graphs/compiler.py. `is_fp8`: networks multiply in 8 bits, see engine/fp8. `is_cancelled`:
+        whether nobody wants the batch any more, for extensions that are long at a step."""
         self.device: Final = device
         self._history: Final = History(None if state is None else state / HISTORY)
         self.last_model: Final = LastModel(None if state is None else state / LAST_MODEL)
@@ -102,7 +104,7 @@ class Painter:
             upscalers=load_upscalers(),
             families=families,
         )
-        self._extensions: Final = Loader()
+        self._extensions: Final = Loader(is_cancelled)
         versions = {"torch": torch.__version__, "diffusers": diffusers.__version__}
         ways = {} if device.is_cpu else {"attention": attention.kind}
         ways |= {"matrices": "float8_e4m3fn"} if is_fp8 else {}

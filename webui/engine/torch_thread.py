@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
@@ -24,6 +25,7 @@ class TorchThread:
 
     def __init__(self) -> None:
         self._executor: Final = ThreadPoolExecutor(1, "torch")
+        self._is_given_up: Final = threading.Event()
 
     def run(self, function: Callable[[], T]) -> T:
         """What `function` gives; waits for it."""
@@ -36,6 +38,7 @@ class TorchThread:
     def drive(self, events: Events) -> Events:
         """The events of a generator, with Alive in its longer silences; it gets the answers."""
         answer: Answer = None
+        self._is_given_up.clear()
         try:
             while True:
                 coming = self._executor.submit(_infer, partial(resumed, events, answer))
@@ -46,8 +49,13 @@ class TorchThread:
                     return
                 answer = yield from handed_on(event)
         finally:
+            self._is_given_up.set()
             # queued behind the step that may still run; what it holds is free when this returns
             self.run(events.close)
+
+    def is_given_up(self) -> bool:
+        """Whether nobody waits any more for the generator that runs: for code within one step."""
+        return self._is_given_up.is_set()
 
     def close(self) -> None:
         """End the thread."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -43,7 +43,9 @@ class Loaded:
 class Loader:
     """Loads extensions for one engine and keeps them. All in the thread that makes pictures."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_cancelled: Callable[[], bool] = lambda: False) -> None:
+        """`is_cancelled`: whether the batch that runs is given up."""
+        self._is_cancelled: Final = is_cancelled
         self._loaded: Final[dict[str, Loaded]] = {}
 
     def load(self, used: UsedExtension) -> Loaded:
@@ -85,7 +87,7 @@ class Loader:
             calls.fail(used.id, used.name, LOADING, error)
             return
         inputs = SimpleNamespace(**used.inputs)
-        ctx = context_of(used, work)
+        ctx = replace(context_of(used, work), is_cancelled=self._is_cancelled)
         calls.join(Participant(id=used.id, name=used.name, hooks=hooks, inputs=inputs, ctx=ctx))
 
 
