@@ -16,7 +16,6 @@ from webui.compat import loading
 from webui.compat.asking import (
     Origin,
     Pictures,
-    Single,
     Surroundings,
     merged,
     requests_of,
@@ -26,6 +25,7 @@ from webui.compat.bridge import Bridge, Made, Order
 from webui.compat.headless import default_of, parts_of, runner_of
 from webui.compat.parts import input_ids
 from webui.compat.populate import Names, job_of
+from webui.compat.singles import singles_of
 from webui.compat.told import told_in
 from webui.core.engine import Legacy, Work
 from webui.core.errors import EngineDied, OutOfMemory
@@ -109,7 +109,7 @@ class LegacyJob:
         origin = getattr(p, "gesso_origin", None) or self._origin
         hooks = importlib.import_module("webui.compat.sampling").participants(p)
         request = merged(origin, translated(p, around, pictures))
-        requests = requests_of(request, p, _singles(p, origin), pictures)
+        requests = requests_of(request, p, singles_of(p), pictures)
         return self._bridge.paint(Order(requests=requests, pictures=pictures.files, others=hooks))
 
     def enlarged(self, image: Image.Image, upscaler: str, scale: float) -> Image.Image:
@@ -279,31 +279,6 @@ def _facts(known: Known | None, processed: Any) -> Mapping[str, str]:
         extras, facts = dict(processed.extra_generation_params or {}), {}
         extras = {key: value for key, value in extras.items() if not callable(value)}
     return facts | {IN_TEXT + str(key): str(value) for key, value in extras.items()}
-
-
-def _singles(p: Any, origin: Origin) -> list[Single]:
-    return [
-        Single(
-            prompt=_word(p.prompts, i),
-            negative_prompt=_word(p.negative_prompts, i),
-            seed=int(p.seeds[min(i, len(p.seeds) - 1)]),
-            subseed=int(p.subseeds[min(i, len(p.subseeds) - 1)]),
-            hires_prompt=_word(getattr(p, "hr_prompts", None), i),
-            hires_negative_prompt=_word(getattr(p, "hr_negative_prompts", None), i),
-            source=_source_of(p, i),
-        )
-        for i in range(len(p.prompts))
-    ]
-
-
-def _source_of(p: Any, i: int) -> int:
-    """Several source pictures are one for each picture of a batch."""
-    pictures = getattr(p, "init_images", None) or ()
-    return i % len(pictures) if len(pictures) > 1 else 0
-
-
-def _word(words: Any, i: int) -> str:
-    return "" if not words else str(words[min(i, len(words) - 1)])
 
 
 def _plain(request: GenerationRequest) -> GenerationRequest:

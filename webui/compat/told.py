@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from webui.core.errors import NotFound
 from webui.core.model import ModelInfo, ModelKind
-from webui.studio import Studio
+
+if TYPE_CHECKING:
+    from webui.studio import Studio
 
 TOLD: Final = "gesso"
 

@@ -105,6 +105,8 @@ class Host:
         script = request.script if request.script in known else None
         if (not has_always and script is None) or request.extras is not None:
             return None
+        if request.is_settled and script is None and not inputs:
+            return None  # made without them, and to be made so again
         return Legacy(
             request=request,
             folders=tuple(side().folders.values()),

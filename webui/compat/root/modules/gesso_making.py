@@ -1,5 +1,5 @@
-"""The way of a job: hooks of scripts in A1111's order around the engine's painting. `process_images`
-is a name of `modules.processing`."""
+"""The way of a job: hooks of scripts in A1111's order around the engine's painting. Its name
+`process_images` is one of `modules.processing`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from modules import gesso_images, scripts, shared
+from modules import extra_networks, gesso_images, scripts, shared
 from modules.gesso import side
 from modules.gesso_infotext import create_infotext
 from modules.gesso_processed import Processed
 from webui.compat.missing import unprovided
+from webui.compat.page_job import page_job
 
 
 def process_images(p: Any) -> Processed:
     """The pictures of a job. Raises what the engine refuses it with."""
-    if side.job is None:
+    with _job():
+        if p.scripts is not None:
+            p.scripts.before_process(p)
+        with _overridden(p):
+            return _made(p)
+
+
+@contextmanager
+def _job() -> Iterator[None]:
+    """The job that is being made; behind a button of a tab one that goes through the queue."""
+    if side.job is not None:
+        yield
+        return
+    own = page_job()
+    if own is None:
         raise RuntimeError(
             "Pictures can be made only while a job runs. Press Generate, or use the API."
         )
-    if p.scripts is not None:
-        p.scripts.before_process(p)
-    with _overridden(p):
-        return _made(p)
+    side.job = own
+    try:
+        yield
+    finally:
+        side.job = None
 
 
 @contextmanager
@@ -60,6 +76,8 @@ def _made(p: Any) -> Processed:
         _finish_batch(p, number, side.job.painted(p), images, texts)
         shared.state.nextjob()
     processed = _processed(p, images, texts)
+    if not p.disable_extra_networks:
+        extra_networks.deactivate(p, p.extra_network_data or {})
     if p.scripts is not None:
         p.scripts.postprocess(p, processed)
     p.close()
@@ -113,9 +131,10 @@ def _begin_batch(p: Any, number: int) -> bool:
     if not p.prompts:
         return False
     p.parse_extra_network_prompts()
+    told["prompts"] = p.prompts
+    if not p.disable_extra_networks:
+        extra_networks.activate(p, p.extra_network_data)
     if p.scripts is not None:
-        told["prompts"] = p.prompts
-        p.scripts.after_extra_networks_activate(p, **told, extra_network_data=p.extra_network_data)
         p.scripts.process_batch(p, **told)
     if p.n_iter > 1:
         shared.state.job = f"Batch {number + 1} out of {p.n_iter}"
