@@ -102,6 +102,18 @@ def parse_prompts(prompts: Any) -> tuple[list[str], dict[str, list[ExtraNetworkP
     return plain, found
 
 
+def for_engine(prompts: Any) -> tuple[list[str], dict[str, list[ExtraNetworkParams]]]:
+    """Prompts without the tags that somebody registered, and all tags of the first one. Not a name
+    of A1111's."""
+
+    def kept(match: re.Match[str]) -> str:
+        name = extra_network_aliases.get(match[1], match[1])
+        return "" if name in extra_network_registry else match[0]
+
+    plain = [re_extra_net.sub(kept, str(prompt)) for prompt in prompts]
+    return plain, parse_prompt(str(prompts[0]))[1] if prompts else {}
+
+
 def lookup_extra_networks(extra_network_data: dict[str, Any]) -> dict[ExtraNetwork, Any]:
     """Who acts on which tags. Nobody does on names that nobody registered."""
     wanted: dict[ExtraNetwork, Any] = {}

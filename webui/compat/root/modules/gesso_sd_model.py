@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ldm.models.diffusion.ddpm import LatentDiffusion
 from ldm.modules.encoders.modules import FrozenCLIPEmbedder
 
 from webui.compat.missing import note
@@ -141,7 +142,7 @@ class Inner:
         yield from self.diffusion_model.named_modules(prefix="diffusion_model")
 
 
-class SdModel:
+class SdModel(LatentDiffusion):
     """A checkpoint. `engine` is webui.compat.engine_side.EngineSide, None where there is none."""
 
     lowvram = False

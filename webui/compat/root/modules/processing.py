@@ -239,8 +239,10 @@ class StableDiffusionProcessing:
         self.cached_c, self.cached_uc = [None, None], [None, None]
 
     def parse_extra_network_prompts(self) -> None:
-        """Networks in prompts are read by the engine; they stay in the prompts."""
-        self.extra_network_data = {}
+        """Tags that extensions act on are cut out; those of the engine's networks stay."""
+        from modules import extra_networks
+
+        self.prompts, self.extra_network_data = extra_networks.for_engine(self.prompts)
 
     def save_samples(self) -> bool:
         """Whether pictures are to be saved."""

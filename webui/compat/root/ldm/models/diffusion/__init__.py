@@ -1,0 +1,1 @@
+"""Names of text encoders that scripts compare; nothing else of LDM is here."""
