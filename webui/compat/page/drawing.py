@@ -133,7 +133,7 @@ def _list(mode: str, runner: Any, offered: Mapping[str, Any]) -> Any:
     runner.titles = [title for title, _ in choices]
     return gr.Dropdown(
         label="Script of an extension",
-        elem_id="script_list" if mode == Mode.TXT2IMG else f"{mode}_old_script_list",
+        elem_id=f"{mode}_script_of",
         choices=[("None", NONE), *choices],
         value=NONE,
     )

@@ -26,7 +26,12 @@ def prompt_row(form: Form) -> PromptRow:
     """Draw the row and bind its controls."""
     mode = form.mode
     with gr.Row(elem_id=f"{mode}_toprow", elem_classes="gesso-prompt-row", equal_height=True):
-        with gr.Column(scale=6, min_width=280, elem_classes="gesso-prompts"):
+        with gr.Column(
+            scale=6,
+            min_width=280,
+            elem_id=f"{mode}_prompt_container",
+            elem_classes="gesso-prompts",
+        ):
             prompt = gr.Textbox(
                 label="Prompt",
                 placeholder="What do you want to see?",

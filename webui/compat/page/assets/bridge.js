@@ -69,19 +69,26 @@
     });
   }
 
-  /** Gradio draws what lies in a tab when it is first opened; old scripts expect it to be there. */
+  /** Gradio draws what lies in a tab when it is first opened; old scripts expect it to be there.
+   * Tabs for which there is no room are in a menu, each for as long as it isn't chosen. */
   async function visitTabs() {
-    for (const list of [...document.querySelectorAll("[role=tablist]")]) {
-      const tabs = [...list.querySelectorAll("button[role=tab]")];
-      const chosen = tabs.find((tab) => tab.getAttribute("aria-selected") === "true");
-      for (const tab of tabs.filter((each) => each !== chosen && !each.disabled)) {
-        tab.click();
+    for (const bar of [...document.querySelectorAll(".tab-wrapper")]) {
+      const names = [...tabsOf(bar), ...furtherTabs(bar)].map((tab) => tab.textContent);
+      const chosen = tabsOf(bar).find((tab) => tab.getAttribute("aria-selected") === "true");
+      const others = names.filter((name) => name !== chosen?.textContent);
+      for (const name of others) {
+        named(bar, name)?.click();
         await frame();
       }
-      if (tabs.length > 1) chosen?.click();
+      if (others.length > 0 && chosen) named(bar, chosen.textContent)?.click();
       await frame();
     }
   }
+
+  const tabsOf = (bar) => [...bar.querySelectorAll("[role=tablist] button[role=tab]")];
+  const furtherTabs = (bar) => [...bar.querySelectorAll(".overflow-dropdown button")];
+  const named = (bar, name) =>
+    [...tabsOf(bar), ...furtherTabs(bar)].find((tab) => tab.textContent === name && !tab.disabled);
 
   const frame = () => new Promise((resolve) => setTimeout(resolve, 0));
 
@@ -112,14 +119,12 @@
 
   /** Open a tab by the name that A1111 has for it. */
   function show(name) {
-    const panel = document.getElementById(`tab_${name}`);
-    const id = panel?.getAttribute("aria-labelledby");
-    const button =
-      (id && document.getElementById(id)) ||
-      [...document.querySelectorAll("#tabs button[role=tab]")].find(
-        (each) => each.textContent.trim().toLowerCase() === name,
-      );
-    button?.click();
+    const bar = document.querySelector("#tabs .tab-wrapper");
+    const button = document.getElementById(`tab_${name}-button`);
+    const title = [...tabsOf(bar), ...furtherTabs(bar)].find(
+      (each) => each.textContent.trim().toLowerCase() === name,
+    );
+    (button ?? title)?.click();
   }
 
   begin().catch((error) => console.error("Old scripts could not be started.", error));

@@ -55,8 +55,9 @@ function onOptionsChanged(callback) {
 }
 
 function get_uiCurrentTab() {
-  const tabs = document.querySelectorAll("#tabs [role=tablist]")[0];
-  return tabs?.querySelector("button[role=tab][aria-selected=true]") ?? null;
+  const bar = document.querySelector("#tabs .tab-wrapper");
+  const chosen = bar?.querySelector("[role=tablist] button[role=tab][aria-selected=true]");
+  return chosen ?? bar?.querySelector(".overflow-dropdown button.selected") ?? null;
 }
 
 function get_uiCurrentTabContent() {

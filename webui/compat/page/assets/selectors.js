@@ -9,9 +9,14 @@
     [/\.gr-box|\.gr-block|\.gr-panel/g, ".block"],
     [/\.gr-text-input/g, "textarea"],
     [/\.gradio-dropdown\s+label\s+\.wrap/g, ".gradio-dropdown .wrap"],
-    [/#script_list\b/g, "[id$=old_script_list]"],
+    [/#script_list\b/g, "[id$=_script_of]"],
+    [/#(mode_img2img|img2img_img2img_tab)\b/g, "#tab_img2img"],
+    [/#img2img_inpaint_tab\b/g, "#tab_inpaint"],
+    [/\.tab-nav\b/g, "[role=tablist]"],
     [/\.svelte-[a-z0-9]+/g, ""],
   ];
+
+  const IDS = { script_list: "txt2img_script_of", mode_img2img: "tab_img2img" };
 
   const isOld = () => OLD_CODE.test(new Error().stack ?? "");
 
@@ -31,6 +36,12 @@
       return null; // a selector that the renaming broke
     }
   }
+
+  const byId = Document.prototype.getElementById;
+  Document.prototype.getElementById = function getElementById(id) {
+    const found = byId.call(this, id);
+    return found === null && id in IDS && isOld() ? byId.call(this, IDS[id]) : found;
+  };
 
   for (const kind of [Element, Document, DocumentFragment]) {
     const one = kind.prototype.querySelector;
