@@ -132,6 +132,7 @@ def _tell_of_start() -> None:
 def _add_package(name: str, path: list[str]) -> None:
     package = ModuleType(name)
     package.__path__ = path
+    package.__file__ = None  # as Python has it for packages without a file
     sys.modules[name] = package
 
 
@@ -291,7 +292,7 @@ def _is_ours(name: str, module: Any) -> bool:
     """Whether a module of one of OURS was brought by the layer or by an extension."""
     file = getattr(module, "__file__", None)
     if file is None:
-        return name in ("scripts", "extensions") or not hasattr(module, "__path__")
+        return name.split(".")[0] in ("scripts", "extensions") or not hasattr(module, "__path__")
     return _lies_in(module, [ROOT, *_side().folders.values()])
 
 
