@@ -15,7 +15,7 @@ from tests.e2e.studio_page import StudioPage
 
 pytestmark = pytest.mark.browser
 
-TABS = ("txt2img", "img2img", "inpaint", "extras", "history", "settings")
+TABS = ("txt2img", "img2img", "inpaint", "extras", "history", "extensions", "settings")
 PHONE = {"width": 390, "height": 844}
 SMALL_DESK = {"width": 1366, "height": 768}
 TARGET_PX = 44

@@ -111,6 +111,19 @@ def test_the_owner_has_the_team_tab_and_others_have_not(windows: dict[str, Studi
     ann.faults.clear()  # a browser calls a refusal an error
 
 
+def test_extensions_are_the_owners_and_others_see_what_is_on(
+    windows: dict[str, StudioPage], team: TeamSite
+) -> None:
+    place = windows[ANN].page.locator("gesso-extensions")
+    windows[ANN].tab("extensions")
+    expect(place).to_contain_text("These extensions are on.")
+    expect(place).to_contain_text("Film look")
+    expect(place.locator("button, input")).to_have_count(0)
+    assert str(team.folder) not in everything(windows[ANN])
+    windows[OWNER].tab("extensions")
+    expect(windows[OWNER].page.get_by_role("switch", name="Film look")).to_be_checked()
+
+
 def test_each_sees_their_own_while_both_work(windows: dict[str, StudioPage]) -> None:
     owner, ann = windows[OWNER], windows[ANN]
     for window, prompt in zip((owner, ann), SECRETS, strict=True):

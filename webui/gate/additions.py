@@ -204,7 +204,7 @@ def _decision(path: str, route: RouteContext, role: Role, name: str) -> Decision
 def _rule(declared: Rule | None, role: Role) -> Rule | None:
     """The rule of a route: its own role if it names one. None for what may not be."""
     if declared is None:
-        return Rule(access=_ACCESS[role])
+        return Rule(access=_ACCESS[role], max_body_bytes=UPLOAD_BYTES)
     if declared.access not in _ACCESS.values():
         return None
     return Rule(

@@ -84,17 +84,24 @@ class PageKeeper:
                     self._is_building = False
                     return
                 self._is_wanted = False
-            begun = time.perf_counter()
-            try:
-                # Gradio's locks and events want a loop while they are made.
-                page, added = asyncio.run(self._made())
-                self.additions.use(added)
-                self.holder.swap(page)
-            except Exception:
-                log.exception("The page could not be built anew. It stays as it was.")
-                continue
-            log.info("The page was built anew in %.2f s.", time.perf_counter() - begun)
-            self._studio.bus.publish(ExtensionsChanged(is_page=True))
+            # Gradio counts its parts for all pages together and without a lock: an event that
+            # makes one at the same moment may take a number away.
+            if self._swap() or self._swap():
+                self._studio.bus.publish(ExtensionsChanged(is_page=True))
+
+    def _swap(self) -> bool:
+        """Hand out a new page; False if it could not be built."""
+        begun = time.perf_counter()
+        try:
+            # Gradio's locks and events want a loop while they are made.
+            page, added = asyncio.run(self._made())
+            self.additions.use(added)
+            self.holder.swap(page)
+        except Exception:
+            log.exception("The page could not be built anew. It stays as it was.")
+            return False
+        log.info("The page was built anew in %.2f s.", time.perf_counter() - begun)
+        return True
 
     async def _made(self) -> tuple[Served, list[Addition]]:
         await asyncio.sleep(0)

@@ -1,6 +1,6 @@
 /** The Extensions tab: all of them with a switch each, the search for a culprit, installing. */
 
-import { button, el, setText } from "./dom.js";
+import { button, el, isShown, setText } from "./dom.js";
 import { EXTENSIONS_CHANGED } from "./events.js";
 import { ExtensionInstalls } from "./extensions_install.js";
 import { ExtensionRow } from "./extensions_row.js";
@@ -95,6 +95,7 @@ customElements.define(
     }
 
     loadSoon() {
+      if (!isShown(this)) return; // it is loaded when it is seen
       clearTimeout(this.timer);
       this.timer = setTimeout(() => this.load(), LOAD_AFTER_MS);
     }

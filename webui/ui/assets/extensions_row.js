@@ -43,7 +43,7 @@ export class ExtensionRow {
     Object.assign(this, { one, installed });
     this.element.dataset.id = one.id;
     this.element.dataset.state = one.state;
-    if (!this.switch.disabled) this.switch.checked = one.is_enabled && one.state !== "failed";
+    if (!this.switch.disabled) this.switch.checked = one.is_enabled;
     this.switch.setAttribute("aria-label", one.name);
     setText(this.name, one.name);
     const update = installed?.has_update ? "an update is there" : "";

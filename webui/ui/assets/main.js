@@ -21,6 +21,7 @@ import { putBack, reload, watchReload } from "./reload.js";
 import { restored, sent, watchPrompts } from "./restore.js";
 import { watchReuse } from "./seed.js";
 import { shape } from "./shape.js";
+import { watchTabs } from "./tabs.js";
 import { holdTheme } from "./theme.js";
 import { watchTitle } from "./title.js";
 import { filled, watchTyping } from "./typing.js";
@@ -40,7 +41,10 @@ watchTitle();
 watchTyping();
 followServer();
 
+if ("filled" in document.body.dataset) watchTabs();
+
 function pageFilled() {
   filled();
   putBack();
+  watchTabs();
 }
