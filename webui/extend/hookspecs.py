@@ -46,7 +46,8 @@ class WebHooks:
 
     @spec
     def prompt(self, words: Words, inputs: Inputs, ctx: Context) -> Words | None:
-        """The prompts of one picture, after styles and wildcards: give back others."""
+        """The prompts of one picture, after styles and wildcards: give back others. Prompts of a
+        second pass (hires fix) are not shown."""
 
     @spec
     def job_run(
@@ -59,7 +60,8 @@ class WebHooks:
     def image_post(
         self, item: ImageItem, inputs: Inputs, ctx: Context
     ) -> Image.Image | ImageItem | Sequence[ImageItem] | None:
-        """A picture is finished and not yet saved: give back another, or several."""
+        """A picture is finished and not yet saved: give back another, or several. The one in
+        `item` is a copy that may be painted into."""
 
     @spec
     def extras_op(
@@ -154,7 +156,7 @@ class WebHooks:
 
     @spec
     def register_text_tokens(self, register: Callable[[TextToken], None]) -> None:
-        """Tags in prompts, `<name:argument:argument>`."""
+        """Tags in prompts, `<name:argument:argument>`, found before styles are applied."""
 
 
 class EngineHooks:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -92,4 +92,3 @@ class TextToken:
     name: str
     apply: Callable[[GenerationRequest, Sequence[Sequence[str]]], GenerationRequest]
     help: str = ""
-    infotext: Mapping[str, str] = field(default_factory=dict)
