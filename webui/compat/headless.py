@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import logging
-from collections.abc import Callable
 from typing import Any
 
 from webui.compat.gradio3.adapter import adapting
+from webui.compat.loops import within_loop
 from webui.compat.parts import part_id
 
 log = logging.getLogger(__name__)
@@ -47,33 +46,11 @@ def _draw(runner: Any, *, is_img2img: bool) -> None:
             runner.setup_ui()
 
     try:
-        _within_loop(draw)
+        within_loop(draw)
     except Exception:
         # events of a script that did not find a part of the page; its controls are there
         log.warning("A script's events can't be wired without a page.", exc_info=True)
     runner.is_drawn = True
-
-
-def _within_loop(function: Callable[[], None]) -> None:
-    """Call a function in a running loop of events: without one, Gradio makes loops that nobody
-    closes."""
-    loop = asyncio.new_event_loop()
-    raised: list[BaseException] = []
-
-    def call() -> None:
-        try:
-            function()
-        except BaseException as error:  # noqa: BLE001 - raised again outside of the loop
-            raised.append(error)
-        loop.stop()
-
-    loop.call_soon(call)
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
-    for error in raised:
-        raise error
 
 
 def parts_of(runner: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 import gradio as gr
 
 from webui.compat.gradio3.adapter import watching
+from webui.compat.loops import within_loop
 from webui.compat.on_page import tell_stand_ins
 from webui.compat.page.drawing import Drawn, Hand, draw_scripts
 from webui.compat.page.old import module, side
@@ -20,6 +21,10 @@ from webui.ui.form import Form
 
 def unseen(within: Callable[[str], AbstractContextManager[None]]) -> dict[Mode, tuple[Drawn, ...]]:
     """All scripts of all picture tabs, made and drawn for this only."""
+    return within_loop(lambda: _unseen(within))
+
+
+def _unseen(within: Callable[[str], AbstractContextManager[None]]) -> dict[Mode, tuple[Drawn, ...]]:
     drawn: dict[Mode, tuple[Drawn, ...]] = {}
     runners, hand = Runners(within), Hand(within=within, keep=lambda _: InputId(""))
     with kept_callbacks(), outside(), watching(None), gr.Blocks():
