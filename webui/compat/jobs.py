@@ -27,6 +27,7 @@ from webui.compat.parts import input_ids
 from webui.compat.populate import Names, job_of
 from webui.compat.singles import singles_of
 from webui.compat.told import told_in
+from webui.compat.values import unpacked
 from webui.core.engine import Legacy, Work
 from webui.core.errors import EngineDied, OutOfMemory
 from webui.core.events import Called, ImageReady
@@ -200,7 +201,8 @@ class LegacyJob:
             given = self._legacy.inputs.get(id, {})
             for place, name in enumerate(input_ids(script.controls or ())):
                 if name in given:
-                    arguments[script.args_from + place] = given[name]
+                    value = unpacked(given[name], self._work.inputs)
+                    arguments[script.args_from + place] = value
         return arguments
 
     def _around(self) -> Surroundings:

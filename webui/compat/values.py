@@ -6,15 +6,13 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from webui.core.request import InputId
-
-KIND: Final = "$a1111"
-"""The key that tells a value from an author's own mapping."""
+from webui.extend.legacy import PACKED
 
 Keep = Callable[[bytes], InputId]
 
@@ -22,7 +20,7 @@ Keep = Callable[[bytes], InputId]
 def packed(value: Any, keep: Keep) -> Any:
     """A control's value as plain data; `keep` puts a picture in. What is neither is left out."""
     if value is None:
-        return {KIND: "none"}
+        return {PACKED: "none"}
     if isinstance(value, Image.Image | np.ndarray):
         return _picture(value, keep)
     if isinstance(value, np.generic):
@@ -33,13 +31,13 @@ def packed(value: Any, keep: Keep) -> Any:
         return [packed(each, keep) for each in value]
     if isinstance(value, bool | int | float | str):
         return value
-    return {KIND: "none"}
+    return {PACKED: "none"}
 
 
 def unpacked(value: Any, paths: Mapping[InputId, Path]) -> Any:
     """What the control would give: pictures are read from `paths`."""
     if isinstance(value, Mapping):
-        kind = value.get(KIND)
+        kind = value.get(PACKED)
         if kind is None:
             return {key: unpacked(each, paths) for key, each in value.items()}
         return None if kind == "none" else _opened(value, paths)
@@ -48,22 +46,12 @@ def unpacked(value: Any, paths: Mapping[InputId, Path]) -> Any:
     return value
 
 
-def pictures(value: Any) -> tuple[InputId, ...]:
-    """The pictures that a value names."""
-    if isinstance(value, Mapping):
-        own = (InputId(str(value["id"])),) if value.get(KIND) in ("pil", "numpy") else ()
-        return (*own, *(id for each in value.values() for id in pictures(each)))
-    if isinstance(value, list | tuple):
-        return tuple(id for each in value for id in pictures(each))
-    return ()
-
-
 def _picture(value: Image.Image | np.ndarray, keep: Keep) -> dict[str, str]:
     kind = "numpy" if isinstance(value, np.ndarray) else "pil"
     image = Image.fromarray(value) if isinstance(value, np.ndarray) else value
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    return {KIND: kind, "id": keep(buffer.getvalue())}
+    return {PACKED: kind, "id": keep(buffer.getvalue())}
 
 
 def _opened(value: Mapping[str, Any], paths: Mapping[InputId, Path]) -> Any:
@@ -72,4 +60,4 @@ def _opened(value: Mapping[str, Any], paths: Mapping[InputId, Path]) -> Any:
         return None
     with Image.open(path) as image:
         image.load()
-    return np.array(image) if value[KIND] == "numpy" else image
+    return np.array(image) if value[PACKED] == "numpy" else image

@@ -18,13 +18,17 @@ from webui.core.errors import InvalidRequest
 from webui.core.job import PersonId
 from webui.core.person import Role
 from webui.core.recipe import Recipe
-from webui.core.request import GenerationRequest, Mode
+from webui.core.request import GenerationRequest, InputId, Mode
 from webui.extend.inputs import Input
 from webui.extend.registered import Tab
 
 HOST: Final = "webui.compat.page.host:open_host"
 """The factory of a LegacyHost: a function of the Studio."""
 
+PACKED: Final = "$a1111"
+"""The key by which a packed value is told from an author's own mapping."""
+PICTURES: Final = ("pil", "numpy")
+"""What a packed picture is for the script that gets it."""
 LONGEST_VALUE: Final = 1_000_000
 """Characters of one control's value, written down."""
 
@@ -139,6 +143,16 @@ class LegacyHost(Protocol):
         """Tell them of the finished page, and put their routes into `app` (FastAPI), those of an
         earlier call taken out."""
         ...
+
+
+def pictures_in(value: Any) -> tuple[InputId, ...]:
+    """The pictures that a control's value names, as webui.compat.values packs them."""
+    if isinstance(value, Mapping):
+        own = (InputId(str(value.get("id"))),) if value.get(PACKED) in PICTURES else ()
+        return (*own, *(id for each in value.values() for id in pictures_in(each)))
+    if isinstance(value, list | tuple):
+        return tuple(id for each in value for id in pictures_in(each))
+    return ()
 
 
 def legacy_of(studio: Any) -> Callable[[], LegacyHost]:

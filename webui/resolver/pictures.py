@@ -19,6 +19,7 @@ from webui.core.request import (
     GenerationRequest,
     InputId,
 )
+from webui.extend.legacy import pictures_in
 from webui.gallery.inputs import InputStore
 from webui.imaging.infotext import read_infotext
 from webui.imaging.masks import prepare_mask
@@ -108,13 +109,19 @@ class Pictures:
 def named_pictures(request: GenerationRequest) -> list[tuple[str, InputId]]:
     """The fields of a request that name pictures that were put in, each with the picture."""
     parts = (("source", request.source), ("mask", request.mask), ("extras", request.extras))
-    return [(f"{name}.image", part.image) for name, part in parts if part is not None]
+    own = [(f"{name}.image", part.image) for name, part in parts if part is not None]
+    return own + [
+        (f"extensions.{id}", picture)
+        for id, values in request.extensions.items()
+        for picture in pictures_in(values)
+    ]
 
 
 def pictures_of(recipe: Recipe) -> list[InputId]:
     """The pictures that a recipe names."""
     parts = (recipe.source, recipe.mask, recipe.extras)
-    return [part.image for part in parts if part is not None]
+    own = [part.image for part in parts if part is not None]
+    return own + [id for values in recipe.extensions.values() for id in pictures_in(values)]
 
 
 def _nearest_side(pixels: int) -> int:
