@@ -30,6 +30,8 @@ def test_kinds_are_told_by_what_lies_there(workshop: Workshop) -> None:
     for sign in ("scripts", "javascript"):
         (workshop.folder / f"with {sign}" / sign).mkdir(parents=True)
     (workshop.folder / ".hidden" / "scripts").mkdir(parents=True)
+    (workshop.folder / "loose").mkdir()
+    (workshop.folder / "loose" / "mine.py").write_text(f"import modules.scripts\n{EXPLOSIVE}")
     (workshop.folder / "readme.txt").write_text("nothing")
     assert {id: kind for id, (kind, error) in found_in(workshop).items() if not error} == {
         "native-one": Kind.NATIVE,
@@ -38,6 +40,7 @@ def test_kinds_are_told_by_what_lies_there(workshop: Workshop) -> None:
         "older": Kind.A1111,
         "with-scripts": Kind.A1111,
         "with-javascript": Kind.A1111,
+        "loose": Kind.A1111,
     }
 
 

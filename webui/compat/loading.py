@@ -22,6 +22,7 @@ from PIL import ImageFont
 from webui.compat.blocked import block, unblock
 from webui.compat.drift import DRIFT
 from webui.compat.gradio3.adapter import adapting
+from webui.extend.finding import loose_scripts
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def _files(folder: Path) -> list[Path]:
     if folder.is_file():
         return [folder]
     files = [path for path in (folder / "scripts").glob("*.py") if path.is_file()]
-    return sorted(files, key=lambda path: path.name)
+    return sorted(files, key=lambda path: path.name) or loose_scripts(folder)
 
 
 def _ordered(folders: Mapping[str, Path]) -> list[str]:

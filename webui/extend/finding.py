@@ -137,7 +137,7 @@ def look_at(folder: Path, origin: Origin = Origin.FOLDER) -> Found:
         except ManifestError as error:
             return _unusable(folder, Kind.NATIVE, str(error), origin)
         return Found(manifest=manifest, folder=folder, origin=origin)
-    if any((folder / sign).exists() for sign in A1111_SIGNS):
+    if any((folder / sign).exists() for sign in A1111_SIGNS) or loose_scripts(folder):
         manifest = Manifest(id=id_from(folder.name), name=folder.name[:100], kind=Kind.A1111)
         return Found(manifest=manifest, folder=folder, origin=origin)
     missing = (
@@ -146,6 +146,14 @@ def look_at(folder: Path, origin: Origin = Origin.FOLDER) -> Found:
         else f"It is no extension: there is neither {FILE} nor a folder “scripts” in it."
     )
     return _unusable(folder, Kind.UNKNOWN, missing, origin)
+
+
+def loose_scripts(folder: Path) -> list[Path]:
+    """A1111's scripts in a folder without a folder “scripts”, as people publish single ones."""
+    if (folder / A1111_SIGNS[0]).exists():
+        return []
+    files = (path for path in sorted(folder.glob("*.py")) if path.name not in A1111_SIGNS)
+    return [path for path in files if told(path).is_a1111]
 
 
 def look_at_file(path: Path, origin: Origin = Origin.FOLDER) -> Found:
