@@ -120,7 +120,7 @@ class Installing:
             choices=choices,
             packages=resolved.pins,
             verdict=verdict,
-            note=" ".join(said),
+            note=f"Left out: {'; '.join(said)}." if said else "",
         )
 
     def install(self, task: Task, fingerprint: str, is_enabled: bool, line: Line) -> Task:

@@ -28,10 +28,11 @@ class Way:
 
 @dataclass(frozen=True, kw_only=True)
 class Conflict:
-    """Two parties that can't agree: `sentence` names them and what they want; `details` is what
-    the resolver said."""
+    """Two parties that can't agree: `sentence` names them, what they want and the ways out,
+    `reason` only what they want; `details` is what the resolver said."""
 
     sentence: str
+    reason: str
     parties: tuple[str, str]
     ways: tuple[Way, ...] = ()
     details: str = ""

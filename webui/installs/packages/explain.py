@@ -17,7 +17,8 @@ from webui.installs.packages.resolve import Resolver, Unsatisfiable, Wish
 PROGRAM: Final = "Gesso"
 MOST_TRIED: Final = 25
 _ASKED: Final = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)((?:[<>=!~]=?=?[^\s,;]+)(?:,[<>=!~]=?=?[^\s,;]+)*)"
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?"
+    r"((?:[<>=!~]=?=?[^\s,;]+)(?:,[<>=!~]=?=?[^\s,;]+)*)"
 )
 
 
@@ -36,6 +37,7 @@ class Explainer:
             if (fault := self._fault([new, other], line)) is not None:
                 return self._with_other(new, other, fault)
         return Conflict(
+            reason=_plain(said),
             sentence=f"“{new.name}” and the other extensions can't agree on their packages.",
             parties=(new.name, "the other extensions"),
             ways=tuple(_last_ways(new)),
@@ -43,34 +45,39 @@ class Explainer:
         )
 
     def _with_program(self, new: Wish, said: str, line: Line) -> Conflict:
-        wanted = self._culprit(new, line)
+        wanted, said = self._culprit(new, said, line)
         ways = [*self._lighter(new, wanted, line), *_last_ways(new)]
+        reason = self._reason(wanted, said)
         return Conflict(
-            sentence=f"“{new.name}” and {PROGRAM} can't agree: {self._reason(wanted, said)}"
-            f"{_offer(ways)}",
+            sentence=f"“{new.name}” and {PROGRAM} can't agree: {reason}{_offer(ways)}",
+            reason=reason,
             parties=(new.name, PROGRAM),
             ways=tuple(ways),
             details=said,
         )
 
     def _with_other(self, new: Wish, other: Wish, said: str) -> Conflict:
-        ways = [
-            *(_leave_out(text) for text in new.wanted if _names(text) & _all_names(other.wanted)),
-            *_last_ways(new, other),
-        ]
+        shared = [text for text in new.wanted if _names(text) & _all_names(other.wanted)]
+        theirs = [text for text in other.wanted if _names(text) & _all_names(shared)]
+        ways = [*map(_leave_out, shared), *_last_ways(new, other)]
+        reason = _plain(said)
+        if shared:
+            reason = f"the first needs {', '.join(shared)}, the second {', '.join(theirs)}."
         return Conflict(
-            sentence=f"“{new.name}” and “{other.name}” can't agree: {_plain(said)}{_offer(ways)}",
+            sentence=f"“{new.name}” and “{other.name}” can't agree: {reason}{_offer(ways)}",
+            reason=reason,
             parties=(new.name, other.name),
             ways=tuple(ways),
             details=said,
         )
 
-    def _culprit(self, new: Wish, line: Line) -> str:
-        """The one requirement that fails by itself; empty if only several together do."""
+    def _culprit(self, new: Wish, said: str, line: Line) -> tuple[str, str]:
+        """The first requirement that fails by itself, and why; empty if only several together
+        do."""
         for text in new.wanted[:MOST_TRIED]:
-            if self._fault_of([text], line) is not None:
-                return text
-        return ""
+            if (fault := self._fault_of([text], line)) is not None:
+                return text, fault
+        return "", said
 
     def _lighter(self, new: Wish, culprit: str, line: Line) -> Iterator[Way]:
         """What could be left out so that the rest goes."""

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from packaging.requirements import Requirement
+
 from webui.core.errors import ExtensionFailed, InvalidRequest
 from webui.extend.packages import announce_packages, use_packages
 from webui.extend.worker.environment import WORKERS
@@ -18,7 +20,7 @@ from webui.installs.known_bad import KnownBad
 from webui.installs.line import Line
 from webui.installs.packages.conflict import Conflict, WayOut
 from webui.installs.packages.explain import Explainer
-from webui.installs.packages.host import Host
+from webui.installs.packages.host import Host, fits
 from webui.installs.packages.overlay import Overlay
 from webui.installs.packages.resolve import Resolved, Resolver, Unsatisfiable, Wish
 from webui.installs.packages.uv import Uv
@@ -76,6 +78,7 @@ class Packages:
         """What all need together when the new one does without what does not go: its wish less
         that, and a sentence for each. Raises as `resolve` when there is no such way out."""
         said: list[str] = []
+        new = replace(new, left_out=(*new.left_out, *self._against_host(new, said)))
         for _ in range(MOST_LEFT_OUT):
             try:
                 return new, self.resolve(new, others, line), tuple(said)
@@ -83,9 +86,20 @@ class Packages:
                 ways = [w.subject for w in error.conflict.ways if w.way is WayOut.LEAVE_OUT]
                 if not ways or ways[0] in new.left_out:
                     raise
-                said.append(error.conflict.sentence.partition(" Ways out:")[0])
+                said.append(f"{ways[0]} ({error.conflict.reason.rstrip('.')})")
                 new = replace(new, left_out=(*new.left_out, ways[0]))
         return new, self.resolve(new, others, line), tuple(said)
+
+    def _against_host(self, new: Wish, said: list[str]) -> list[str]:
+        """Packages that it wants in another version than the program's, told at once."""
+        found = []
+        for text in new.wanted:
+            wanted = Requirement(text)
+            version = self._host.version(wanted.name)
+            if version is not None and not fits(wanted, version):
+                found.append(wanted.name)
+                said.append(f"{text} (Gesso has {wanted.name} {version})")
+        return found
 
     def build_own(self, wish: Wish, line: Line, folder: Path) -> Path | None:
         """The environment of a worker, made in a folder; None for others. Raises
