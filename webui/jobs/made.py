@@ -43,8 +43,13 @@ def is_extra(index: int, pictures: int) -> bool:
 
 def is_open_ended(recipe: Recipe) -> bool:
     """Whether extensions may make another number of pictures than were asked for: one that takes
-    the job over, or old scripts, whose parts have ids with a slash."""
-    return recipe.script is not None or any("/" in id for id in recipe.extensions)
+    the job over, or old scripts."""
+    return recipe.script is not None or any(map(is_old_script, recipe.extensions))
+
+
+def is_old_script(id: str) -> bool:
+    """Whether it is the id of a script written for A1111: those have a slash."""
+    return "/" in id
 
 
 class Batch:

@@ -13,7 +13,13 @@ from typing import Final
 from PIL import Image
 
 from webui.core.engine import Engine, Work
-from webui.core.errors import EngineError, GessoError, InvalidRequest, OutOfMemory
+from webui.core.errors import (
+    EngineError,
+    ExtensionFailed,
+    GessoError,
+    InvalidRequest,
+    OutOfMemory,
+)
 from webui.core.events import (
     Ask,
     Called,
@@ -32,7 +38,7 @@ from webui.jobs.album import Album
 from webui.jobs.doors import JobDoors
 from webui.jobs.ending import GAVE_UP, TROUBLE, in_a_line
 from webui.jobs.hold import Hold, Stopped
-from webui.jobs.made import Batch, Made, is_extra
+from webui.jobs.made import Batch, Made, is_extra, is_old_script
 from webui.jobs.run import Outcome, Run
 from webui.jobs.store import MAX_ATTEMPTS
 
@@ -116,6 +122,8 @@ class Maker:
             if not run.is_wanted:
                 break
             work = self._prepared(indices)
+            if work.legacy is None and is_old_script(run.job.recipe.script or ""):
+                raise _not_there(run.job.recipe.script or "")
             if work.legacy is not None:
                 run.open_end()
                 self._make_batch(self._prepared(range(run.job.picture_count)))
@@ -209,8 +217,10 @@ class Maker:
         of an old extension works in the engine."""
         run = self._run
         script = run.job.recipe.script
-        if script is None or not run.hooks.has("job_run"):
+        if script is None or is_old_script(script):
             return None
+        if not run.hooks.has("job_run"):
+            raise _not_there(script)
         return run.hooks.run(script, run.job.request, self)
 
     def _follow(self, items: Iterator[ImageItem]) -> None:
@@ -278,6 +288,14 @@ def _resumed(
         return events.throw(answer) if isinstance(answer, GessoError) else events.send(answer)
     except StopIteration:
         return None
+
+
+def _not_there(script: str) -> ExtensionFailed:
+    return ExtensionFailed(
+        script,
+        f"“{script}” was to take this job over, and is not on any more. Switch it on in "
+        "Extensions and try again.",
+    )
 
 
 def _batches(job: Job, saved: frozenset[int]) -> Iterator[list[int]]:

@@ -7,13 +7,14 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from webui.core.errors import DiskFull
 from webui.core.events import JobEvent, PictureSaved
 from webui.core.job import Job
 from webui.core.result import Picture
 from webui.extend.data import ImageItem, SavedImage, StopJob
+from webui.extend.job_hooks import FACT
 from webui.jobs.album import Album
 from webui.jobs.ending import in_a_line
 from webui.jobs.hold import Hold, Stopped
@@ -24,6 +25,7 @@ from webui.jobs.store import JobStore
 
 log = logging.getLogger(__name__)
 
+UNSAVED: Final = "what they made of this picture could not be saved"
 T = TypeVar("T")
 
 
@@ -40,8 +42,10 @@ class Saver:
         """A picture with all that belongs to it. On a full disk it stays in memory and is tried
         again. Another border: an error fails the job, not the saver."""
         try:
-            for each in self._finished(run, made):
-                self._put(run, *each)
+            *extras, own = self._finished(run, made)
+            for extra in extras:
+                self._try(run, *extra)
+            self._put(run, *own)
         except Stopped:
             run.is_cut_short = True
         except Exception as error:
@@ -62,6 +66,15 @@ class Saver:
                 yield replace(before, index=index), replace(after, index=index)
         yield plain, replace(first, index=made.index)
 
+    def _try(self, run: Run, plain: ImageItem, item: ImageItem) -> None:
+        """Save an extra picture. One that can't be is no reason to lose the one asked for."""
+        try:
+            self._put(run, plain, item)
+        except Stopped:
+            raise
+        except Exception:
+            log.exception("An extra picture of job %s could not be saved.", run.job.id)
+
     def _put(self, run: Run, plain: ImageItem, item: ImageItem) -> None:
         """Save one picture, as it came where it can't be saved as extensions want it."""
         item = _hooked(run, partial(run.hooks.before_saving, item), item)
@@ -74,12 +87,13 @@ class Saver:
             if item.image is plain.image and item.recipe is plain.recipe:
                 raise
             log.exception("A picture of an extension can't be saved; it is saved as it came.")
-            picture = self._written(run, plain)
+            facts = {**plain.facts, FACT: UNSAVED}
+            picture = self._written(run, replace(plain, facts=facts))
         self._told(run, picture, item)
 
     def _written(self, run: Run, item: ImageItem) -> Picture:
         facts = {str(name): str(words) for name, words in item.facts.items()}
-        facts |= run.hooks.facts
+        facts = {**facts, **run.hooks.facts}
         save = partial(self.album.save, run.job, item.index, item.image, facts, item.recipe)
         return self.hold.until_room(save)
 
