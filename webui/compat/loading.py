@@ -23,6 +23,7 @@ from webui.compat.blocked import block, unblock
 from webui.compat.drift import DRIFT
 from webui.compat.gradio3.adapter import adapting
 from webui.extend.finding import loose_scripts
+from webui.extend.packages import use_packages
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def load(folders: Mapping[str, Path], told: Mapping[str, Any]) -> Mapping[str, s
     if is_loaded() and _side().stamp == stamp:
         return dict(_side().errors)
     unload()
+    use_packages()
     _begin(told)
     side = _side()
     side.folders = {id: folders[id] for id in _ordered(folders)}
@@ -215,7 +217,7 @@ def _read_flags() -> None:
 def _load_folder(id: str, folder: Path) -> None:
     side = _side()
     side.loading = id
-    scripts = importlib.import_module("modules.scripts")
+    scripts: Any = importlib.import_module("modules.scripts")
     _make_way(folder)
     scripts.current_basedir = str(folder) if folder.is_dir() else scripts.paths.script_path
     try:
