@@ -12,6 +12,7 @@ import pytest
 
 from tests.installs.making import House, extension, make_house, wheel, written, zipped
 from webui.extend.packages import use_packages
+from webui.extend.worker.environment import NEEDED, python_of
 from webui.installs.known_bad import BadPackage, KnownBad
 from webui.installs.packages.conflict import WayOut
 from webui.installs.packages.host import read_host
@@ -214,3 +215,52 @@ def test_leniently_what_does_not_go_is_left_out_and_told(house: House, links: Pa
         "Left out: pillow==9.3.0 (Gesso has pillow 12.3.0); prompts[magic] ("
     )
     assert task.packages == ("prompts==0.31",)
+
+
+LATE = """
+import sys
+from webui.extend.packages import use_packages
+from webui.extend.worker.environment import NEEDED, python_of
+
+use_packages()
+print("here", flush=True)
+sys.stdin.readline()
+use_packages()
+import gesso_test_late
+print(gesso_test_late.VERSION, flush=True)
+"""
+
+
+def test_a_process_that_runs_already_finds_what_came_later(house: House, links: Path) -> None:
+    """As an engine does, before it reads an extension's code."""
+    wheel(links, "gesso-test-late", "1.0")
+    root = Path(__file__).parents[2]
+    child = subprocess.Popen(
+        [sys.executable, "-c", LATE],
+        cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert child.stdout is not None
+    assert child.stdout.readline() == "here\n"
+    house.installed(house.upload(wanting("gesso-test-late")))
+    assert child.communicate("\n")[0] == "1.0\n"
+
+
+WORKER = 'id = "film-dust"\nname = "Film dust"\nrun = "worker"\ndependencies = ["numpy<2"]\n'
+
+
+def test_a_worker_gets_packages_of_its_own(house: House, links: Path) -> None:
+    wheel(links, "numpy", "1.26.4")
+    for name in NEEDED:
+        wheel(links, name.partition(">")[0], "2.99")
+    task = house.examine(house.upload(zipped(extension(manifest=WORKER))))
+    assert (task.state, task.packages) == (TaskState.EXAMINED, ()), (task.note, task.conflict)
+    assert python_of("film-dust") is None
+    house.confirm(task)
+    python = python_of("film-dust")
+    assert python is not None
+    code = "import numpy; print(numpy.VERSION)"
+    told = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "1.26.4"
+    assert in_use(house) == []
+    house.installs.uninstall("film-dust")
+    assert python_of("film-dust") is None
