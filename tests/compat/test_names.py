@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
 
 from tests.compat.asked import Outcome, run_job
+from tests.conftest import finished, png
+from tests.extend.conftest import Workshop
 from webui.compat import loading, missing
 from webui.compat.told import told_by, told_in
-from webui.core.request import GenerationRequest, Sampling
+from webui.core.job import JobState
+from webui.core.request import Extras, GenerationRequest, Mode, Sampling
 from webui.studio import Studio
 
 EXTENSIONS = Path(__file__).parent / "extensions"
@@ -62,6 +66,34 @@ def test_scripts_for_finished_pictures_run_one_behind_the_other(studio: Studio) 
     # each copy is turned as well, and has no copies of its own
     assert [each.nametags for each in picture.extra_images] == [["copy"], ["copy"]]
     loading.unload()
+
+
+def test_scripts_for_finished_pictures_work_in_extras(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path)
+    shutil.copytree(EXTENSIONS / "finish", workshop.folder / "finish")
+    try:
+        studio = workshop.studio("finish")
+        legacy = studio.extensions.legacy
+        assert legacy is not None
+        (part,) = legacy.parts()
+        assert (part.id, part.modes) == ("finish/finish", (Mode.EXTRAS,))
+        assert [each.id for each in part.inputs] == ["turn_colours", "copies"]
+        image = studio.inputs.add(png(64, 64, "red"))
+        request = GenerationRequest(
+            extras=Extras(image=image, scale=2.0),
+            extensions={"finish/finish": {"turn_colours": True, "copies": 1}},
+        )
+        job = finished(studio, studio.submit(request).id)
+        assert job.state is JobState.DONE, job.reason
+        pictures = studio.gallery.of_job(job.id)
+        assert len(pictures) == 2
+        for each in pictures:
+            with Image.open(each.path) as picture:
+                assert picture.size == (128, 128)
+                assert picture.getpixel((5, 5)) == (0, 255, 255)
+                assert "Turned: yes" in str(picture.info["parameters"])
+    finally:
+        workshop.close()
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,21 @@ def _draw(runner: Any, *, is_img2img: bool) -> None:
     runner.is_drawn = True
 
 
+def finishing_of() -> Any:
+    """The scripts for finished pictures as one runner, their controls drawn now."""
+    import gradio as gr
+
+    runner = importlib.import_module("modules.gesso_finishing").finishing_runner()
+
+    def draw() -> None:
+        with gr.Blocks(), adapting():
+            runner.prepare_ui()
+            runner.setup_ui()
+
+    within_loop(draw)
+    return runner
+
+
 def parts_of(runner: Any) -> dict[str, Any]:
     """A tab's scripts by the ids of their parts."""
     from pathlib import Path

@@ -22,7 +22,7 @@ from webui.compat.asking import (
     translated,
 )
 from webui.compat.bridge import Bridge, Made, Order
-from webui.compat.headless import default_of, parts_of, runner_of
+from webui.compat.headless import default_of, finishing_of, parts_of, runner_of
 from webui.compat.parts import input_ids
 from webui.compat.populate import Names, job_of
 from webui.compat.singles import singles_of
@@ -158,6 +158,9 @@ class LegacyJob:
         shared.opts.data["sd_vae"] = request.vae or "Automatic"
 
     def _make(self, shared: Any) -> None:
+        if self._legacy.request.extras is not None:
+            self._finish_pictures()
+            return
         p = self._job()
         runner, parts = p.scripts, parts_of(p.scripts)
         chosen = parts.get(self._legacy.script or "")
@@ -166,7 +169,8 @@ class LegacyJob:
             before=translated(p, self._around(), Pictures()),
             is_settled=self._legacy.request.is_settled and chosen is None,
         )
-        importlib.import_module("modules.scripts").scripts_current = runner
+        scripts: Any = importlib.import_module("modules.scripts")
+        scripts.scripts_current = runner
         processed = None
         if chosen is not None:
             processed = self._run_script(chosen, p)
@@ -175,6 +179,32 @@ class LegacyJob:
             p.gesso_is_direct = not runner.ordered_scripts("postprocess")
             processed = processing.process_images(p)
         self._give_all(processed)
+
+    def _finish_pictures(self) -> None:
+        """Extras: the program enlarges, then come the scripts for finished pictures."""
+        runner = finishing_of()
+        finishing = importlib.import_module("modules.gesso_finishing")
+        arguments = self._arguments(runner)
+        for made in self._bridge.paint(Order(requests=[self._origin.request])):
+            pp = finishing.finished(runner, made.image, arguments)
+            facts = dict(made.facts) | {IN_TEXT + str(k): str(v) for k, v in pp.info.items()}
+            self._give_finished(pp.image, made, facts, is_extra=False)
+            for extra in pp.extra_images:
+                self._give_finished(extra.image, made, facts, is_extra=True)
+
+    def _give_finished(
+        self, image: Image.Image, made: Made, facts: Mapping[str, str], *, is_extra: bool
+    ) -> None:
+        index = self._extra if is_extra else self._regular
+        if is_extra:
+            self._extra += 1
+        else:
+            self._regular += 1
+        recipe = self._work.recipes[min(index, len(self._work.recipes) - 1)]
+        ready = ImageReady(
+            index=index, image=image.convert("RGB"), facts=facts, recipe=recipe, is_extra=is_extra
+        )
+        self._bridge.tell(ready)
 
     def _run_script(self, script: Any, p: Any) -> Any:
         """What the chosen script makes; None when it raises, or leaves the job to the program."""

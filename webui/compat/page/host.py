@@ -103,7 +103,9 @@ class Host:
         inputs = {id: values for id, values in request.extensions.items() if id in known}
         has_always = any(p.is_always and request.mode in p.modes for p in self.parts())
         script = request.script if request.script in known else None
-        if (not has_always and script is None) or request.extras is not None:
+        if not has_always and script is None:
+            return None
+        if request.extras is not None and not inputs:
             return None
         if request.is_settled and script is None and not inputs:
             return None  # made without them, and to be made so again
@@ -142,13 +144,17 @@ class Host:
         runner = self._runners.get(mode)
         if runner is None:
             return
-        if isinstance(form, Form):
+        is_extras = mode == Mode.EXTRAS
+        if is_extras and not runner.scripts:
+            return
+        if isinstance(form, Form) and not is_extras:
             pasting.fill_fields(mode, form)
-        module("scripts").scripts_current = runner
+        if not is_extras:
+            module("scripts").scripts_current = runner
         first = first_values(self.studio.settings.current.data / "a1111")
         hand = Hand(within=self._within_tab, keep=self._keep, first=first)
         self._drawn[Mode(mode)] = draw_scripts(mode, form, runner, hand)
-        if isinstance(form, Form):
+        if isinstance(form, Form) and not is_extras:
             pasting.add_fields_of(mode, runner)
 
     def tabs(self) -> Sequence[LegacyTab]:

@@ -35,6 +35,8 @@ class Runners:
             with self._within(""):
                 runner.initialize_scripts(is_img2img=mode is not Mode.TXT2IMG)
             self._made[mode] = runner
+        with self._within(""):
+            self._made[Mode.EXTRAS] = module("gesso_finishing").finishing_runner()
 
     def get(self, mode: str) -> Any:
         """The scripts of a tab; None for other tabs."""

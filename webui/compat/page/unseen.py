@@ -34,6 +34,8 @@ def _unseen(within: Callable[[str], AbstractContextManager[None]]) -> dict[Mode,
             with within(""):
                 tell_stand_ins(runner, "txt2img" if mode == Mode.TXT2IMG else "img2img")
             drawn[mode] = draw_scripts(mode, Form(mode), runner, hand)
+        extras = runners.get(Mode.EXTRAS)
+        drawn[Mode.EXTRAS] = draw_scripts(Mode.EXTRAS, Form(Mode.EXTRAS), extras, hand)
     return drawn
 
 
