@@ -183,13 +183,14 @@ def _changed(base: Any, before: Any, after: Any) -> Any:
         return base
     if not (is_dataclass(base) and type(base) is type(before) is type(after)):
         return after
-    values = {
+    values: dict[str, Any] = {
         each.name: _changed(
             getattr(base, each.name), getattr(before, each.name), getattr(after, each.name)
         )
         for each in fields(base)
     }
-    return replace(base, **values)
+    kind: Any = type(base)
+    return kind(**values)
 
 
 def _sampling(p: Any, options: Mapping[str, Any]) -> Sampling:

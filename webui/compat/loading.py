@@ -273,7 +273,7 @@ def _make_way(folder: Path) -> None:
 def _guarded(id: str) -> Iterator[None]:
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - booked with its traceback
         text = "".join(traceback.format_exception(error))
         _side().errors.setdefault(id, text)
         log.warning("The extension %s can't be loaded whole:\n%s", id, text)

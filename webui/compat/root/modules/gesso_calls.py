@@ -40,7 +40,7 @@ def guarded(
         given = function(*args)
     except side.passing:
         raise
-    except (Exception, SystemExit) as raised:
+    except (Exception, SystemExit) as raised:  # noqa: BLE001 - booked with its traceback
         error = "".join(traceback.format_exception(raised))
         log.warning("%s of %s failed:\n%s", hook, script, error)
     seconds = time.perf_counter() - began

@@ -153,11 +153,11 @@ def draw_grid_annotations(
             result.paste(im.crop((x, y, x + width, y + height)), (pad_left + x, pad_top + y))
     draw = ImageDraw.Draw(result)
     for c, lines in enumerate(columns):
-        x = pad_left + (width + margin) * c + width / 2
-        _write(draw, x, (pad_top - len(lines) * line_height) / 2, lines, font, line_height)
+        middle = pad_left + (width + margin) * c + width / 2
+        _write(draw, middle, (pad_top - len(lines) * line_height) / 2, lines, font, line_height)
     for r, lines in enumerate(rows):
-        y = pad_top + (height + margin) * r + (height - len(lines) * line_height) / 2
-        _write(draw, pad_left / 2, y, lines, font, line_height)
+        top = pad_top + (height + margin) * r + (height - len(lines) * line_height) / 2
+        _write(draw, pad_left / 2, top, lines, font, line_height)
     return result
 
 

@@ -1,4 +1,4 @@
-"""Names of files that pictures are saved under: A1111's patterns. Its class is `modules.images`'."""
+"""Names of files that pictures are saved under: A1111's patterns. For `modules.images`."""
 
 from __future__ import annotations
 

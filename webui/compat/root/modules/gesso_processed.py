@@ -17,8 +17,22 @@ def _first(value: Any, otherwise: Any) -> Any:
     return otherwise if value is None else value
 
 
+_OF_JOB = (
+    "subseed_strength", "width", "height", "sampler_name", "cfg_scale", "steps", "batch_size",
+    "restore_faces", "sd_model_name", "sd_model_hash", "sd_vae_name", "sd_vae_hash",
+    "seed_resize_from_w", "seed_resize_from_h", "styles", "token_merging_ratio",
+    "token_merging_ratio_hr", "eta", "ddim_discretize", "s_churn", "s_tmin", "s_tmax", "s_noise",
+    "s_min_uncond", "is_using_inpainting_conditioning",
+)  # fmt: skip
+"""What is as in the job's object."""
+
+
 class Processed:
     """Pictures, and how each was made; the grids come before `index_of_first_image`."""
+
+    batch_size: int
+    token_merging_ratio: float
+    token_merging_ratio_hr: float
 
     def __init__(
         self,
@@ -40,41 +54,18 @@ class Processed:
         self.negative_prompt = _first(p.negative_prompt, "")
         self.seed = int(_first(seed, -1))
         self.subseed = _first(subseed, -1)
-        self.subseed_strength = p.subseed_strength
         self.info = info
         self.comments = comments or "".join(f"{each}\n" for each in p.comments or ())
-        self.width = p.width
-        self.height = p.height
-        self.sampler_name = p.sampler_name
-        self.cfg_scale = p.cfg_scale
-        self.image_cfg_scale = getattr(p, "image_cfg_scale", None)
-        self.steps = p.steps
-        self.batch_size = p.batch_size
-        self.restore_faces = p.restore_faces
-        self.face_restoration_model = None
-        self.sd_model_name = p.sd_model_name
-        self.sd_model_hash = p.sd_model_hash
-        self.sd_vae_name = p.sd_vae_name
-        self.sd_vae_hash = p.sd_vae_hash
-        self.seed_resize_from_w = p.seed_resize_from_w
-        self.seed_resize_from_h = p.seed_resize_from_h
-        self.denoising_strength = getattr(p, "denoising_strength", None)
         self.extra_generation_params = p.extra_generation_params
         self.index_of_first_image = index_of_first_image
-        self.styles = p.styles
         self.job_timestamp = shared.state.job_timestamp
         self.clip_skip = shared.opts.CLIP_stop_at_last_layers
-        self.token_merging_ratio = p.token_merging_ratio
-        self.token_merging_ratio_hr = p.token_merging_ratio_hr
-        self.eta = p.eta
-        self.ddim_discretize = p.ddim_discretize
-        self.s_churn = p.s_churn
-        self.s_tmin = p.s_tmin
-        self.s_tmax = p.s_tmax
-        self.s_noise = p.s_noise
-        self.s_min_uncond = p.s_min_uncond
+        self.image_cfg_scale = getattr(p, "image_cfg_scale", None)
+        self.denoising_strength = getattr(p, "denoising_strength", None)
+        self.face_restoration_model = None
         self.sampler_noise_scheduler_override = None
-        self.is_using_inpainting_conditioning = p.is_using_inpainting_conditioning
+        for name in _OF_JOB:
+            setattr(self, name, getattr(p, name))
         self.all_prompts = all_prompts or p.all_prompts or [self.prompt]
         self.all_negative_prompts = (
             all_negative_prompts or p.all_negative_prompts or [self.negative_prompt]

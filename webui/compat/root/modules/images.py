@@ -218,13 +218,7 @@ def save_image(
     """Write a picture into a folder, under a name made from a pattern; gives the file's path, and
     that of the text beside it if there is one."""
     names = FilenameGenerator(p, seed, prompt, image, basename=basename)
-    by_day = save_to_dirs
-    if by_day is None:
-        by_day = shared.opts.grid_save_to_dirs if grid else shared.opts.save_to_dirs
-    folder = os.fspath(path) if path else shared.opts.outdir_samples or "."
-    if by_day and not no_prompt:
-        folder = os.path.join(folder, names.apply(shared.opts.directories_filename_pattern))
-    os.makedirs(folder, exist_ok=True)
+    folder = _folder(path, names, grid, no_prompt, save_to_dirs)
     stem = forced_filename or names.stem(folder, basename, suffix, is_short=short_filename)
     texts = {**(existing_info or {})}
     if info is not None:
@@ -232,22 +226,36 @@ def save_image(
     fullfn = os.path.join(folder, f"{stem}.{extension.lstrip('.')}")
     params = script_callbacks.ImageSaveParams(image, p, fullfn, texts)
     script_callbacks.before_image_saved_callback(params)
-    text = params.pnginfo.pop(pnginfo_section_name, None)
-    fullfn = params.filename
-    temporary = fullfn + ".tmp"
-    save_image_with_geninfo(
-        params.image, text, temporary, os.path.splitext(fullfn)[1], params.pnginfo,
-        pnginfo_section_name,
-    )  # fmt: skip
-    os.replace(temporary, fullfn)
-    image.already_saved_as = fullfn
+    text = _write(params, pnginfo_section_name)
+    image.already_saved_as = params.filename
     script_callbacks.image_saved_callback(params)
     if not (shared.opts.save_txt and text is not None):
-        return fullfn, None
-    beside = os.path.splitext(fullfn)[0] + ".txt"
+        return params.filename, None
+    beside = os.path.splitext(params.filename)[0] + ".txt"
     with open(beside, "w", encoding="utf8") as file:
         file.write(text + "\n")
-    return fullfn, beside
+    return params.filename, beside
+
+
+def _folder(path: Any, names: Any, grid: bool, no_prompt: bool, save_to_dirs: bool | None) -> str:
+    """Where a picture is put; the folder is there."""
+    by_pattern = save_to_dirs
+    if by_pattern is None:
+        by_pattern = shared.opts.grid_save_to_dirs if grid else shared.opts.save_to_dirs
+    folder = os.fspath(path) if path else shared.opts.outdir_samples or "."
+    if by_pattern and not no_prompt:
+        folder = os.path.join(folder, names.apply(shared.opts.directories_filename_pattern))
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def _write(params: Any, section: str) -> str | None:
+    """The file, whole or not at all; gives the text that went into it."""
+    text = params.pnginfo.pop(section, None)
+    temporary, kind = params.filename + ".tmp", os.path.splitext(params.filename)[1]
+    save_image_with_geninfo(params.image, text, temporary, kind, params.pnginfo, section)
+    os.replace(temporary, params.filename)
+    return text
 
 
 IGNORED_INFO_KEYS = {
