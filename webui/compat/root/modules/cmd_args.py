@@ -32,7 +32,7 @@ _OFF = """
     update_all_extensions skip_python_version_check skip_torch_cuda_test reinstall_xformers
     reinstall_torch update_check test_server log_startup skip_prepare_environment skip_install
     dump_sysinfo do_not_download_clip no_download_sd_model no_half no_half_vae
-    no_progressbar_hiding allow_code medvram medvram_sdxl lowvram lowram always_batch_cond_uncond
+    allow_code medvram medvram_sdxl lowvram lowram always_batch_cond_uncond
     unload_gfpgan upcast_sampling share enable_insecure_extension_access disable_safe_unpickle
     skip_load_model_at_start opt_split_attention opt_sub_quad_attention opt_sdp_attention
     opt_sdp_no_mem_attention opt_split_attention_invokeai opt_split_attention_v1 opt_channelslast
@@ -42,19 +42,15 @@ _OFF = """
     disable_console_progressbars enable_console_prompts api api_log nowebui ui_debug_mode
     administrator disable_tls_verify no_gradio_queue gradio_inpaint_tool no_hashing
     skip_version_check disable_all_extensions disable_extra_extensions disable_extension_access
-    use_cpu_torch no_prompt_history api_server_stop unix_filenames_sanitization
-    disable_model_loading_ram_optimization loglevel_debug theme_dark enable_internal_api
-    opt_sub_quad_flash_attention precision_half disable_queue always_gpu always_high_vram
-    pin_shared_memory cuda_malloc cuda_stream
+    no_prompt_history api_server_stop unix_filenames_sanitization
+    disable_model_loading_ram_optimization
 """
 _TEXTS = """
     ckpt_dir_extra vae_dir vae_path ngrok ngrok_region gradio_auth gradio_auth_path
     gradio_img2img_tool freeze_settings_in_sections freeze_specific_settings cors_allow_origins
-    cors_allow_origins_regex tls_keyfile tls_certfile server_name api_auth add_stop_route
-    theme device_id subpath gradio_allowed_path_text use_rocm sub_quad_kv_chunk_size
-    sub_quad_chunk_threshold loglevel profile_startup update_index localhost port
-    timeout_keep_alive_text lyco_dir lyco_dir_backcompat dreambooth_models_path lora_models_path
-    controlnet_dir controlnet_annotator_models_path additional_device_ids
+    cors_allow_origins_regex tls_keyfile tls_certfile server_name api_auth
+    theme device_id subpath sub_quad_kv_chunk_size
+    sub_quad_chunk_threshold loglevel update_index port
 """
 
 
@@ -78,6 +74,7 @@ for _name, _default in {
     "textual_inversion_templates_dir": os.path.join(script_path, "textual_inversion_templates"),
     "hypernetwork_dir": _path("hypernetworks"),
     "lora_dir": _path("Lora"),
+    "lyco_dir_backcompat": _path("LyCORIS"),
     "localizations_dir": os.path.join(script_path, "localizations"),
     "codeformer_models_path": _path("Codeformer"),
     "gfpgan_dir": _path("GFPGAN"),
