@@ -6,7 +6,7 @@ One suite for all keeps the fake honest.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +16,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.engine.work import RECIPE, Generates, images, pixels, work
-from webui.core.errors import InvalidRequest
-from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
+from webui.core.engine import UsedExtension, Work
+from webui.core.errors import ExtensionFailed, InvalidRequest
+from webui.core.events import Alive, Called, EngineEvent, ImageReady, Loading, Preview, Progress
 from webui.core.request import (
     Extras,
     Hires,
@@ -273,6 +274,56 @@ def test_a_finished_picture_is_enlarged(engine: Generates, inputs: dict[InputId,
         batch = work(inputs=inputs, extras=extras, width=size[0], height=size[1])
         (image,) = images(engine, batch)
         assert (image.mode, image.size) == ("RGB", size)
+
+
+@pytest.fixture
+def with_hook(tmp_path: Path) -> Callable[[str], Work]:
+    """A batch of two pictures whose one extension does this at its end."""
+
+    def make(body: str) -> Work:
+        file = tmp_path / "engine.py"
+        head = "from PIL import ImageOps\nfrom webui.extend import StopJob, hook\n@hook\n"
+        file.write_text(f"{head}def batch_end(items):\n    {body}\n")
+        used = UsedExtension(
+            id="one", name="One", file=file, stamp=f"{tmp_path}{body}", data=tmp_path
+        )
+        return replace(work(pictures=2), extensions=(used,))
+
+    return make
+
+
+def test_an_extension_has_the_last_look_at_a_batch(
+    engine: Generates, with_hook: Callable[[str], Work]
+) -> None:
+    plain = images(engine, work(pictures=2))
+    events = list(engine.generate(with_hook("return [ImageOps.invert(item) for item in items]")))
+    found = [event.image for event in events if isinstance(event, ImageReady)]
+    assert [(255 - pixels(image)).tolist() for image in found] == [
+        pixels(image).tolist() for image in plain
+    ]
+    (called,) = told(events, Called)
+    assert isinstance(called, Called)
+    assert (called.extension, called.hook, called.error) == ("one", "batch_end", "")
+    assert isinstance(events[-1], ImageReady)
+
+
+def test_an_extension_that_fails_is_told_of_and_changes_nothing(
+    engine: Generates, with_hook: Callable[[str], Work]
+) -> None:
+    plain = images(engine, work(pictures=2))
+    events = list(engine.generate(with_hook("raise KeyError('oh')")))
+    found = [event for event in events if isinstance(event, ImageReady)]
+    assert [event.image.tobytes() for event in found] == [image.tobytes() for image in plain]
+    assert {event.facts["extensions"] for event in found} == {"One failed at batch_end"}
+    (called,) = told(events, Called)
+    assert isinstance(called, Called)
+    assert "KeyError: 'oh'" in called.error
+
+
+def test_an_extension_may_end_a_batch(engine: Generates, with_hook: Callable[[str], Work]) -> None:
+    with pytest.raises(ExtensionFailed, match=r"^Enough\.$"):
+        list(engine.generate(with_hook("raise StopJob('Enough.')")))
+    assert len(images(engine, work())) == 1
 
 
 def test_nothing_but_known_events_come(engine: Generates) -> None:
