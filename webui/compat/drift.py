@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from pydantic import BaseModel
 
 STAND_INS: Final = Path(__file__).parent / "stand_ins"
 """Small packages in place of distutils and the like; last on the path, so that real ones win."""
@@ -113,6 +114,7 @@ def _names() -> Iterator[tuple[Any, str, Any]]:
     yield ImageFont.FreeTypeFont, "getsize_multiline", _getsize_multiline
     yield ImageFont.FreeTypeFont, "getoffset", _getoffset
     yield inspect, "getargspec", _getargspec
+    yield BaseModel, "__config__", type("Config", (), {})
 
 
 def _textsize(

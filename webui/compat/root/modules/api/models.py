@@ -93,10 +93,6 @@ StableDiffusionImg2ImgProcessingAPI = PydanticModelGenerator(
 ).generate_model()
 
 
-for _model in (StableDiffusionTxt2ImgProcessingAPI, StableDiffusionImg2ImgProcessingAPI):
-    _model.__config__ = type("Config", (), {})  # pydantic 1 had such a class, and scripts extend it
-
-
 class TextToImageResponse(BaseModel):
     """Pictures as texts, what was asked, and words about it."""
 
