@@ -3,6 +3,7 @@
 import { button, el, setText } from "./dom.js";
 import { INSTALL_CHANGED } from "./events.js";
 import { InstallTask } from "./extensions_task.js";
+import { OUTCOMES } from "./extensions_words.js";
 import { act, faultLine, guarded } from "./lines.js";
 import {
   beginInstall, checkUpdates, fetchIndex, getTasks, searchIndex, uploadExtension,
@@ -122,7 +123,10 @@ export class ExtensionInstalls {
   }
 
   #entry(entry) {
-    const text = entry.built_in ? `Built in: ${entry.built_in}` : entry.description;
+    const [tried] = entry.tried;
+    const outcome = tried && [OUTCOMES[tried.outcome], tried.note].filter(Boolean).join(": ");
+    const about = [entry.description, outcome].filter(Boolean).join(" ");
+    const text = entry.built_in ? `Built in: ${entry.built_in}` : about;
     const install = act("Look at it", () => this.#begin(() => beginInstall({ address: entry.address })), {
       "aria-label": `Look at ${entry.name}`,
     });
@@ -137,6 +141,7 @@ export class ExtensionInstalls {
   async #begin(run) {
     if (await guarded(this.fault, run)) {
       this.address.value = "";
+      this.panel.hidden = true; // what was asked for comes in its place
       await this.load();
     }
   }

@@ -35,11 +35,12 @@ function* findings(all) {
     const here = all.filter((each) => signs.includes(each.sign));
     if (!here.length) continue;
     yield el("h4", { text: title });
-    yield el("ul", { class: "findings" }, ...here.map(finding));
+    const isGrave = title === GRAVITY[0][0];
+    yield el("ul", { class: "findings" }, ...here.map((each) => finding(each, isGrave)));
   }
 }
 
-function finding({ meaning, count, places }) {
+function finding({ meaning, count, places }, isOpen) {
   const shown = places.slice(0, MOST_PLACES).map((place) =>
     el("li", {}, el("code", { text: place.line ? `${place.file}:${place.line}` : place.file }), el("span", { class: "quiet", text: place.text })),
   );
@@ -48,7 +49,7 @@ function finding({ meaning, count, places }) {
   return el(
     "li",
     {},
-    el("details", {}, el("summary", { text: `It ${meaning}${count > 1 ? ` (${count} places)` : ""}` }), el("ul", {}, ...shown)),
+    el("details", { open: isOpen }, el("summary", { text: `It ${meaning}${count > 1 ? ` (${count} places)` : ""}` }), el("ul", {}, ...shown)),
   );
 }
 

@@ -7,6 +7,12 @@ import { act, faultLine, guarded } from "./lines.js";
 import { cancelInstall, confirmInstall, examineInstall } from "./server_extensions.js";
 
 const TITLES = { install: "Install", update: "Update", check: "Look for updates", restore: "Bring back a snapshot" };
+const NOTES = {
+  review: "It lies in quarantine. Nothing of it has run.",
+  examined: "It was tried out apart. Nothing of it runs here before you say so.",
+  done: "Done.",
+  cancelled: "Cancelled.",
+};
 const AT_WORK = ["fetching", "examining", "installing"];
 
 export class InstallTask {
@@ -28,7 +34,7 @@ export class InstallTask {
     const name = task.review?.name || task.extension;
     setText(this.title, [TITLES[task.purpose] ?? task.purpose, name && `“${name}”`].filter(Boolean).join(" "));
     setText(this.from, sourceWords(task.source));
-    setText(this.note, task.note);
+    setText(this.note, task.note || (NOTES[task.state] ?? ""));
     this.bar.hidden = !AT_WORK.includes(task.state);
     this.bar.value = task.fraction;
     if (this.shown === task.state) return; // ticks that were set stay
