@@ -18,6 +18,7 @@ from webui.installs.consent import run_script
 from webui.installs.doctor import Doctor
 from webui.installs.line import Line
 from webui.installs.lockfile import Entry, LockFile, Needs, Version
+from webui.installs.names import check_path
 from webui.installs.own_files import carry_over, read_list, write_list
 from webui.installs.packages.packages import Disagreement, Packages
 from webui.installs.packages.resolve import Resolved, Wish
@@ -201,7 +202,9 @@ class Installing:
 
     def _reviewed(self, task: Task, source: Source, tree: Path) -> Review:
         review = review_of(tree, name_of(source))
-        warnings = [*self._around.known_bad.in_source(source), *review.warnings]
+        check_path(review.folder)
+        if bad := self._around.known_bad.in_source(source):
+            raise InvalidRequest("address", f"{bad[0]} It is not installed.")
         entry = self._lock.find(review.id)
         if task.purpose is Purpose.UPDATE:
             if review.id != task.extension or entry is None:
@@ -214,7 +217,7 @@ class Installing:
             review = replace(review, changes=changes, folder=entry.folder)
         else:
             self._refuse_taken(review, entry)
-        return replace(review, warnings=tuple(warnings))
+        return review
 
     def _refuse_taken(self, review: Review, entry: Entry | None) -> None:
         target = self._around.places.extensions / review.folder

@@ -228,6 +228,15 @@ class Installs:
         task = self._board.open(Purpose.CHECK, None)
         return self._board.run(task.id, TaskState.FETCHING, self._check)
 
+    def forget_removed(self, id: str) -> None:
+        """Delete a removed extension for good. Raises NotFound, InvalidRequest."""
+        try:
+            self.trash.forget(id)
+        except OSError as error:
+            raise InvalidRequest(
+                "id", f"Its files can't be deleted ({error.strerror}). Close what uses them."
+            ) from error
+
     def save_snapshot(self, name: str) -> Snapshot:
         """Keep the whole set as it is. Raises OSError."""
         enabled = self._around.switches.enabled()

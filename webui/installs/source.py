@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from annotated_types import MaxLen
 
 from webui.core.errors import InvalidRequest
+from webui.installs.names import check_path
 
 LONGEST_ADDRESS: Final = 2000
 _REF: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]{0,199}")
@@ -96,7 +97,12 @@ def name_of(source: Source) -> str:
     for end in (".git", ".zip", ".py"):
         last = last.removesuffix(end)
     last = re.sub(r"-(main|master|[0-9a-f]{40})$", "", last)  # as forges call their zips
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-. ")[:64] or "extension"
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", last).strip("-. ")[:64] or "extension"
+    try:
+        check_path(name)
+    except InvalidRequest:  # Windows has devices that are called so
+        return f"{name}-extension"
+    return name
 
 
 def _read_url(address: str, asked: Asked) -> Source:

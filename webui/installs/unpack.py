@@ -15,6 +15,8 @@ from webui.installs.names import check_names
 from webui.installs.trees import LEFT_OUT
 
 CHUNK_BYTES: Final = 2**18
+PARTS: Final = ("scripts", "javascript", "localizations")
+"""Folders of an extension for AUTOMATIC1111, which may have nothing else."""
 _DOS_FOLDER: Final = 0x10
 
 
@@ -103,7 +105,8 @@ def _is_folder(info: zipfile.ZipInfo) -> bool:
 def _folder_around(names: list[str]) -> str:
     """The one folder that everything lies in ("name-1.0/"); empty if there is none."""
     first = names[0].partition("/")[0] + "/"
-    return first if all(name.startswith(first) for name in names) else ""
+    is_part = first.rstrip("/") in PARTS
+    return first if not is_part and all(name.startswith(first) for name in names) else ""
 
 
 def _too_much(what: str) -> InvalidRequest:

@@ -193,7 +193,7 @@ def bring_back_extension(request: Request, id: str) -> InstalledView:
 @needs(Access.OWNER)
 def forget_removed(request: Request, id: str) -> None:
     """Delete a removed extension for good."""
-    the_installs(request).trash.forget(id)
+    the_installs(request).forget_removed(id)
 
 
 @ROUTER.get("/snapshots")
