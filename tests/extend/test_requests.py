@@ -209,10 +209,13 @@ def test_tags_are_taken_out_and_applied(workshop: Workshop) -> None:
         return replace(request, width=int(tags[-1][0]), height=64 * len(tags))
     def broken(request, tags):
         raise ValueError("broken")
+    def stop(request, tags):
+        raise StopJob("Enough.")
     @hook
     def register_text_tokens(register):
         register(TextToken(name="size", apply=size))
         register(TextToken(name="broken", apply=broken))
+        register(TextToken(name="stop", apply=stop))
     """
     workshop.write("tags", code)
     studio = workshop.studio("tags")
@@ -221,6 +224,8 @@ def test_tags_are_taken_out_and_applied(workshop: Workshop) -> None:
     assert [each.hook for each in studio.extensions.get("tags").failures] == ["<broken:...>"]
     with pytest.raises(InvalidRequest, match="A size is a number"):
         studio.submit(replace(CAT, prompt="<size:big>"))
+    with pytest.raises(InvalidRequest, match="Enough"):
+        studio.submit(replace(CAT, prompt="<stop>"))
 
 
 def test_the_second_pass_keeps_its_own_words(studio: Studio) -> None:

@@ -37,11 +37,11 @@ class Draft:
     ) -> None:
         """Runs text tokens and `job_start`. Raises InvalidRequest: for a value that doesn't fit,
         or with the reason of a StopJob."""
-        self._values: Final = values
         self._is_settled: Final = request.is_settled
         self._hooks = hooked({})
         if not self._is_settled:
-            request = _with_tokens(request, tokens, calls)
+            with _stopping():
+                request = _with_tokens(request, tokens, calls)
             self._hooks = hooked(values.of(request))
             request = self._started(request)
         self.request: Final = request
@@ -55,10 +55,6 @@ class Draft:
     def facts(self) -> Mapping[str, str]:
         """What its pictures say of that."""
         return self._hooks.facts
-
-    def values(self) -> dict[str, dict[str, Any]]:
-        """Recipe.extensions. Raises InvalidRequest."""
-        return self._values.of(self.request, self.failed)
 
     def words(self, words: Words) -> Words:
         """The prompts of one picture after all `prompt` hooks. Raises InvalidRequest with the

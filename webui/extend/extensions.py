@@ -10,6 +10,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -25,6 +26,7 @@ from webui.extend.additions import Additions
 from webui.extend.aside import in_thread
 from webui.extend.bisection import Bisection
 from webui.extend.calls import told_failure
+from webui.extend.data import StopJob
 from webui.extend.draft import Draft
 from webui.extend.extension import Extension, State
 from webui.extend.finding import Places
@@ -317,7 +319,9 @@ class Extensions(Additions):
     def parsed(self, text: str, fields: Mapping[str, str]) -> dict[str, str]:
         """The fields of a picture's text after all `infotext_parse` hooks, and A1111's scripts."""
         hooks = self.everyone("infotext_parse")
-        found = hooks.fold("infotext_parse", "fields", dict(fields), _texts_only, text=text)
+        found = dict(fields)
+        with suppress(StopJob):  # there is no job to stop
+            found = hooks.fold("infotext_parse", "fields", found, _texts_only, text=text)
         return self._running.old_scripts.pasted(text, found)
 
     def model_changed(self, before: ModelInfo | None, now: ModelInfo | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 from webui.core.errors import InvalidRequest
@@ -15,7 +14,6 @@ from webui.extend.running import Running
 
 FIELD: Final = "extensions"
 SCRIPT: Final = "script"
-NOBODY: Final[AbstractSet[str]] = frozenset()
 
 Values = Mapping[str, Mapping[str, Any]]
 
@@ -26,9 +24,7 @@ class RequestValues:
     def __init__(self, running: Running) -> None:
         self._running: Final = running
 
-    def of(
-        self, request: GenerationRequest, without: AbstractSet[str] = NOBODY
-    ) -> dict[str, dict[str, Any]]:
+    def of(self, request: GenerationRequest) -> dict[str, dict[str, Any]]:
         """The full values of those that take part: Recipe.extensions. Raises InvalidRequest that
         names "extensions.<id>.<input>" or "script"."""
         self._check_script(request)
@@ -39,7 +35,7 @@ class RequestValues:
         values = {
             id: filled
             for id, loaded in on.items()
-            if id not in without and (filled := self._filled(loaded, request)) is not None
+            if (filled := self._filled(loaded, request)) is not None
         }
         return values | dict(self._of_parts(parts, request))
 
