@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from webui.compat import loading
 from webui.compat.gradio3.adapter import PATCHES, adapting, watching
 from webui.compat.page import pasting
+from webui.compat.page.axes import SUFFIX, axes_parts
 from webui.compat.page.drawing import Drawn, Hand, draw_scripts, parts_of
 from webui.compat.page.head import head_of
 from webui.compat.page.old import module, side
@@ -55,7 +56,7 @@ class Host:
         self.studio: Final = studio
         self.store: Final = OldStore(studio.settings.current.data / "extensions")
         self.options: Final = Options(self.store)
-        self._drawing: Final = threading.RLock()
+        self._drawing: Final = studio.extensions.drawing
         self._runners: Final = Runners(self._within)
         self._drawn: dict[Mode, tuple[Drawn, ...]] = {}
         self._parts: tuple[LegacyPart, ...] | None = None
@@ -95,13 +96,14 @@ class Host:
         if self._parts is None:
             with self._drawing, quiet_calls():
                 self._parts = parts_of(unseen(self._within_tab))
-        return self._parts
+        return (*self._parts, *axes_parts())
 
     def work(self, request: GenerationRequest, recipe: Recipe, person: PersonId) -> Legacy | None:
         """What the engine is told of them."""
         known = {part.id for part in self.parts()}
         inputs = {id: values for id, values in request.extensions.items() if id in known}
-        has_always = any(p.is_always and request.mode in p.modes for p in self.parts())
+        always = (p.id for p in self.parts() if p.is_always and request.mode in p.modes)
+        has_always = any(id in inputs or not id.endswith(SUFFIX) for id in always)
         script = request.script if request.script in known else None
         if not has_always and script is None:
             return None

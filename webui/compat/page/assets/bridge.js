@@ -94,20 +94,31 @@
 
   function watch(heard) {
     let waiting;
-    let tab = window.get_uiCurrentTab();
     new MutationObserver((changes) => {
       heard.run(heard.update, changes);
       clearTimeout(waiting);
       waiting = setTimeout(() => heard.run(heard.after), AFTER_MS);
-      const now = window.get_uiCurrentTab();
-      if (now && now !== tab) {
-        tab = now;
-        heard.run(heard.tab);
-      }
     }).observe(window.gradioApp(), { childList: true, subtree: true });
+    watchTabs(heard);
     // The first update: scripts of before onUiLoaded begin with it.
     heard.run(heard.update, []);
     heard.run(heard.after);
+  }
+
+  function watchTabs(heard) {
+    const name = () => window.get_uiCurrentTab()?.textContent;
+    let tab = name();
+    new MutationObserver(() => {
+      const now = name();
+      if (!now || now === tab) return;
+      tab = now;
+      heard.run(heard.tab);
+    }).observe(document.querySelector("#tabs .tab-wrapper"), {
+      attributes: true,
+      attributeFilter: ["aria-selected", "class"],
+      childList: true,
+      subtree: true,
+    });
   }
 
   async function refreshOptions() {
