@@ -81,12 +81,7 @@ class Studio:
         self.samplers: Final = load_samplers()
         self.schedules: Final = load_schedules()
         self.upscalers: Final = load_upscalers()
-        self.labels: Final = Labels(
-            samplers=Told(self.samplers, lambda sampler: sampler.label),
-            schedules=Told(self.schedules, lambda schedule: schedule.label),
-            upscalers=Told(self.upscalers, lambda upscaler: upscaler.label),
-            extensions=self.extensions.texts.pairs,
-        )
+        self.labels: Final = self._make_labels()
         self.catalog: Final = Catalog(
             now.models, data / "models.sqlite", self.families, others=self._other_folders
         )
@@ -113,13 +108,7 @@ class Studio:
         self.queue: Final = Queue(
             self.jobs, self.dispatcher, roles=self._role, disk_bytes=self.gallery.disk_use.of
         )
-        self.plans: Final = Plans(
-            data / "plans.sqlite",
-            self._doors(),
-            gallery=self.gallery,
-            bus=self.bus,
-            axes=plot_axes(self.extensions),
-        )
+        self.plans: Final = self._make_plans()
         shelf = CatalogShelf(self.catalog, self.families)
         self.downloads: Final = open_downloads(lambda: settings.current, shelf, self.bus.publish)
         self.webhooks: Final = open_webhooks(
@@ -286,6 +275,23 @@ class Studio:
             ),
             legacy_of(self),
             given=read_given(now.ext_input),
+        )
+
+    def _make_labels(self) -> Labels:
+        return Labels(
+            samplers=Told(self.samplers, lambda sampler: sampler.label),
+            schedules=Told(self.schedules, lambda schedule: schedule.label),
+            upscalers=Told(self.upscalers, lambda upscaler: upscaler.label),
+            extensions=self.extensions.texts.pairs,
+        )
+
+    def _make_plans(self) -> Plans:
+        return Plans(
+            self.settings.current.data / "plans.sqlite",
+            self._doors(),
+            gallery=self.gallery,
+            bus=self.bus,
+            axes=plot_axes(self.extensions),
         )
 
     def _make_resolver(self) -> Resolver:
