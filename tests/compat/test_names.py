@@ -96,6 +96,27 @@ def test_scripts_for_finished_pictures_work_in_extras(tmp_path: Path) -> None:
         workshop.close()
 
 
+def test_axes_of_scripts_are_axes_of_the_plot(tmp_path: Path) -> None:
+    workshop = Workshop(tmp_path)
+    shutil.copytree(EXTENSIONS / "grids", workshop.folder / "grids")
+    try:
+        studio = workshop.studio("grids")
+        axes = {each.label: each for each in studio.plans.axes()}
+        request = GenerationRequest(prompt="a cat", width=64, height=72, sampling=Sampling(steps=2))
+        for label, text in (("[More] Word", "dog"), ("[More] Loud", "true"), ("[More] Often", "2")):
+            (value,) = axes[label].read(text)
+            request = axes[label].put(request, value, [value])
+        (three,) = axes["[More] Steps"].read("3")
+        request = axes["[More] Steps"].put(request, three, [three])
+        job = finished(studio, studio.submit(request).id)
+        assert job.state is JobState.DONE, job.reason
+        (picture,) = studio.gallery.of_job(job.id)
+        assert picture.recipe.prompt == "a cat DOG DOG"
+        assert picture.recipe.steps == 3
+    finally:
+        workshop.close()
+
+
 @pytest.mark.parametrize(
     ("name", "instead"),
     [

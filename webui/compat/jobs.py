@@ -23,6 +23,7 @@ from webui.compat.asking import (
 )
 from webui.compat.bridge import Bridge, Made, Order
 from webui.compat.headless import default_of, finishing_of, parts_of, runner_of
+from webui.compat.page.axes import values_of
 from webui.compat.parts import input_ids
 from webui.compat.populate import Names, job_of
 from webui.compat.singles import singles_of
@@ -67,6 +68,9 @@ class Known:
     made: Made
     p: Any
     index: int
+    is_step: bool
+    """It was painted over another picture than the job's own: a step on the way of a script, whose
+    settings make it again, not its own."""
 
 
 class LegacyJob:
@@ -81,6 +85,8 @@ class LegacyJob:
         self._known: Final[dict[int, Known]] = {}
         self._given: Final[set[int]] = set()
         self._origin = Origin(request=_plain(legacy.request))
+        self._own: list[Any] = []
+        """The job's own pictures."""
         self._regular = 0
         self._extra = 0
 
@@ -133,7 +139,8 @@ class LegacyJob:
     def know(self, p: Any, image: Image.Image, made: Made, index: int) -> None:
         """Remember where a picture of `process_images` came from; hand it out if it is one of the
         pictures asked for, and nothing will change it any more."""
-        self._known[id(image)] = Known(image=image, made=made, p=p, index=index)
+        is_step = self._paints_over_another(p)
+        self._known[id(image)] = Known(image=image, made=made, p=p, index=index, is_step=is_step)
         if getattr(p, "gesso_is_direct", False):
             self._give(image)
 
@@ -143,6 +150,11 @@ class LegacyJob:
             return None
         side = importlib.import_module("webui.compat.engine_side")
         return side.open_engine(self._bridge.painter, self._work)
+
+    def _paints_over_another(self, p: Any) -> bool:
+        given = [getattr(p, "image_mask", None), *(getattr(p, "init_images", None) or ())]
+        own = {id(picture) for picture in self._own}
+        return any(picture is not None and id(picture) not in own for picture in given)
 
     def _load(self) -> None:
         folders = {id_from(_name(folder)): folder for folder in self._legacy.folders}
@@ -169,6 +181,7 @@ class LegacyJob:
             before=translated(p, self._around(), Pictures()),
             is_settled=self._legacy.request.is_settled and chosen is None,
         )
+        self._set_axes(p)
         scripts: Any = importlib.import_module("modules.scripts")
         scripts.scripts_current = runner
         processed = None
@@ -179,6 +192,16 @@ class LegacyJob:
             p.gesso_is_direct = not runner.ordered_scripts("postprocess")
             processed = processing.process_images(p)
         self._give_all(processed)
+
+    def _set_axes(self, p: Any) -> None:
+        """What a plot wants of axes that extensions added."""
+        values = values_of(self._legacy.inputs)
+        if not values:
+            return
+        grid = importlib.import_module("scripts.xyz_grid")
+        calls = importlib.import_module("modules.gesso_calls")
+        for extension, own in values.items():
+            calls.guarded(extension, "axes", grid.__file__, grid.set_axes, p, extension, own)
 
     def _finish_pictures(self) -> None:
         """Extras: the program enlarges, then come the scripts for finished pictures."""
@@ -218,6 +241,7 @@ class LegacyJob:
         request = self._legacy.request
         runner = runner_of(is_img2img=request.source is not None)
         p = job_of(self._work, self._legacy, self._names)
+        self._own = [*(getattr(p, "init_images", None) or ()), getattr(p, "image_mask", None)]
         p.script_args = self._arguments(runner)
         p.scripts = runner
         return p
@@ -278,7 +302,7 @@ class LegacyJob:
     def _recipe(self, known: Known | None, processed: Any, index: int) -> Recipe:
         """How a picture was really made: as it was painted, or by the script as a whole."""
         whole = self._work.recipes[min(index, len(self._work.recipes) - 1)]
-        if known is None:
+        if known is None or (known.is_step and self._legacy.script is not None):
             return whole
         values = dict(whole.extensions)
         if self._legacy.script is not None:

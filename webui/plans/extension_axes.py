@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from webui.core.errors import InvalidRequest
-from webui.core.request import GenerationRequest
+from webui.core.request import GenerationRequest, Mode
 from webui.extend import registered
 from webui.extend.extension import Extension
 from webui.extend.extensions import Extensions
 from webui.extend.inputs import Choice, Input, Slider, Toggle
+from webui.extend.legacy import LegacyInput, LegacyPart
 from webui.extend.loaded import ENABLED
 from webui.plans.axes import load_axes
 from webui.plans.axis import PREFIX, Axes, Axis, plain
@@ -34,6 +35,34 @@ def extension_axes(extensions: Extensions) -> Iterator[Axis]:
             yield input_axis(extension, each)
     for id, added in extensions.axes():
         yield _own_axis(extensions.get(id), added)
+    legacy = extensions.legacy
+    for part in () if legacy is None else legacy.parts():
+        if Mode.EXTRAS not in part.modes:
+            yield from (_legacy_axis(part, each) for each in part.inputs)
+
+
+def _legacy_axis(part: LegacyPart, each: LegacyInput) -> Axis:
+    """The axis of a control of an old script, or one that it added to A1111's plot."""
+
+    def put(request: GenerationRequest, value: Any, _: Sequence[Any]) -> GenerationRequest:
+        values = {**request.extensions.get(part.id, {}), each.id: each.check(value, "values")}
+        return replace(request, extensions={**request.extensions, part.id: values})
+
+    is_truth = isinstance(each.default, bool)
+    is_number = isinstance(each.default, int | float) and not is_truth
+    return Axis(
+        id=f"{PREFIX}{part.id}.{each.id}",
+        label=each.label if each.label.startswith("[") else f"[{part.title}] {each.label}",
+        read=_truths if is_truth else numbers if is_number else words,
+        put=put,
+        show=_shown,
+        example="true, false" if is_truth else "values, with commas between them",
+        names=TRUTHS if is_truth else (),
+    )
+
+
+def _truths(text: str) -> list[bool]:
+    return [_truth(part) for part in words(text)]
 
 
 def input_axis(extension: Extension, each: Input) -> Axis:
@@ -88,7 +117,7 @@ def _put(
 
 def _read(each: Input) -> Callable[[str], Sequence[Any]]:
     if isinstance(each, Toggle):
-        return lambda text: [_truth(part) for part in words(text)]
+        return _truths
     if isinstance(each, Slider):
         return whole_numbers if each.is_whole else numbers
     return words

@@ -3,11 +3,15 @@ studio's own; here each axis can be tried on a job's object."""
 
 from __future__ import annotations
 
+import inspect
+import os
+import re
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
 
 from modules import scripts, sd_models, sd_samplers, sd_schedulers, sd_vae, shared
+from modules.gesso import side
 
 from webui.compat.missing import unprovided
 
@@ -38,6 +42,8 @@ class AxisOption:
         self.prepare = prepare
         self.choices = choices
         self.is_img2img: bool | None = None
+        self.extension = _extension()
+        """The id of the extension that made it; not a name of A1111's."""
 
 
 class AxisOptionImg2Img(AxisOption):
@@ -54,6 +60,36 @@ class AxisOptionTxt2Img(AxisOption):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.is_img2img = False
+
+
+def _extension() -> str:
+    """The id of the extension whose code calls."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    file = "" if frame is None else frame.f_code.co_filename
+    for id, folder in side.folders.items():
+        if file == str(folder) or file.startswith(f"{folder}{os.sep}"):
+            return id
+    return side.loading
+
+
+def added_axes() -> list[AxisOption]:
+    """Those of extensions. Not a name of A1111's."""
+    return [each for each in axis_options if each.extension]
+
+
+def axis_id(option: AxisOption) -> str:
+    """What an axis is called in requests. Not a name of A1111's."""
+    return re.sub(r"[^a-z0-9]+", "_", option.label.lower()).strip("_")
+
+
+def set_axes(p: Any, extension: str, values: dict[str, Any]) -> None:
+    """Set values of an extension's axes in a job. Not a name of A1111's."""
+    for option in added_axes():
+        value = values.get(axis_id(option))
+        if option.extension == extension and value is not None:
+            option.apply(p, option.type(value), [value])
 
 
 def apply_field(field: str) -> Callable[[Any, Any, Any], None]:
@@ -193,8 +229,6 @@ def format_value_join_list(p: Any, opt: Any, x: Any) -> str:
 
 def format_remove_path(p: Any, opt: Any, x: Any) -> str:
     """A file's name."""
-    import os
-
     return os.path.basename(x)
 
 
@@ -283,8 +317,6 @@ axis_options: list[AxisOption] = [
     ),
     AxisOption("Size", str, apply_size),
 ]
-own_axes = len(axis_options)
-"""Behind them stand those of extensions. Not a name of A1111's."""
 
 
 class Script(scripts.Script):
