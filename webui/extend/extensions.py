@@ -7,6 +7,7 @@ so that what an extension raises ends nowhere but here.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -62,6 +63,9 @@ class Extensions(Additions):
         """`open_legacy` makes the host of A1111's scripts when the first of them is on. Loading
         one extension may take `load_s`. `given` are first values of declared inputs."""
         self.places: Final = places
+        self.drawing: Final = threading.RLock()
+        """Held while something is drawn with Gradio, which knows of one page at a time. Never
+        switch an extension while holding it: who does that may be waiting for it."""
         super().__init__(Running(places, safety or Safety(), open_legacy, load_s, given))
         self._values: Final = RequestValues(self._running)
         self._texts: Final = Texts(self._running)

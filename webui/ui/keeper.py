@@ -84,8 +84,8 @@ class PageKeeper:
                     self._is_building = False
                     return
                 self._is_wanted = False
-            # Gradio counts its parts for all pages together and without a lock: an event that
-            # makes one at the same moment may take a number away.
+            # Gradio counts the parts of all pages together and without a lock: an event that makes
+            # one at the same moment may take a number away.
             if self._swap() or self._swap():
                 self._studio.bus.publish(ExtensionsChanged(is_page=True))
 
@@ -111,6 +111,10 @@ class PageKeeper:
         """A page for the extensions as they are, and their routes, all decided on. Raises
         UndecidedRoute."""
         added = self._routers()
+        with self._studio.extensions.drawing:
+            return self._drawn(added), added
+
+    def _drawn(self, added: list[Addition]) -> Served:
         number = self._number()
         blocks = self._build(number)
         blocks.app_id = number  # Gradio's own way to tell that a page is out of date
@@ -120,7 +124,7 @@ class PageKeeper:
         legacy = self._studio.extensions.legacy
         if legacy is not None:
             added.append(self._attached(legacy, blocks, decisions))
-        return Served(shell, blocks, Table(decisions)), added
+        return Served(shell, blocks, Table(decisions))
 
     def _number(self) -> int:
         """Where the functions of a page begin. The same extensions give the same page, so windows
