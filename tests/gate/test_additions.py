@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Host, Mount, Route
@@ -111,6 +111,23 @@ def test_an_answer_gets_the_headers_of_the_gate() -> None:
     assert "*" not in headers["content-security-policy"]
     assert headers["x-frame-options"] == "DENY"
     assert "access-control-allow-origin" not in headers
+
+
+def test_only_what_says_so_may_be_shown_in_a_frame_of_the_page() -> None:
+    framed = APIRouter()
+
+    @framed.get("/framed")
+    @needs(Access.OWNER, may_be_framed=True)
+    def read() -> HTMLResponse:
+        return HTMLResponse("<p>in a frame</p>")
+
+    additions = Additions()
+    additions.use([add_router("tool", [(framed, Role.OWNER), (router(), Role.OWNER)])])
+    with client(additions) as site:
+        framed_too, plain = site.get("/ext/tool/framed").headers, site.get("/ext/tool/page").headers
+    assert framed_too["x-frame-options"] == "SAMEORIGIN"
+    assert "frame-ancestors 'self'" in framed_too["content-security-policy"]
+    assert "frame-ancestors 'none'" in plain["content-security-policy"]
 
 
 def test_what_a_route_raises_ends_there_and_is_told() -> None:

@@ -63,6 +63,8 @@ class Rule:
     """An open route that is told who asks, if somebody is signed in: see `the_caller`."""
     serves_uploads: bool = False
     """It answers with files that came from outside: only pictures are shown, the rest saved."""
+    may_be_framed: bool = False
+    """The page may show its answer in a frame; no other site may."""
 
 
 def needs(access: Access, **more: Any) -> Callable[[Endpoint], Endpoint]:

@@ -212,6 +212,7 @@ def _rule(declared: Rule | None, role: Role) -> Rule | None:
         max_body_bytes=min(declared.max_body_bytes, UPLOAD_BYTES),
         is_stream=declared.is_stream,
         serves_uploads=declared.serves_uploads,
+        may_be_framed=declared.may_be_framed,
     )
 
 

@@ -201,6 +201,7 @@ class Gate:
         return Headers(
             send,
             serves_uploads=isinstance(verdict, Rule) and verdict.serves_uploads,
+            may_be_framed=isinstance(verdict, Rule) and verdict.may_be_framed,
             more=(STRICT_TRANSPORT,) if is_strict else (),
         )
 

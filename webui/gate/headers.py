@@ -35,7 +35,7 @@ _PAGE_POLICY: Final = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'{hashes}; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "font-src 'self' data:; connect-src 'self' data: blob:; worker-src 'self' blob:; "
-    "object-src 'none'; frame-src 'none'; frame-ancestors 'none'; base-uri 'self'; "
+    "object-src 'none'; frame-src 'self'; frame-ancestors 'none'; base-uri 'self'; "
     "form-action 'self'"
 )
 _CODE_POLICY: Final = b"default-src 'self'; frame-ancestors 'none'"
@@ -52,10 +52,15 @@ class Headers:
     """Sends an answer on with the security headers. An HTML page is held until it is whole."""
 
     def __init__(
-        self, send: Send, *, serves_uploads: bool, more: Sequence[tuple[bytes, bytes]] = ()
+        self,
+        send: Send,
+        *,
+        serves_uploads: bool,
+        may_be_framed: bool = False,
+        more: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         """`more` are put on this answer besides."""
-        self._send = send
+        self._send = _framable(send) if may_be_framed else send
         self._serves_uploads = serves_uploads
         self._more = more
         self._page_start: Message | None = None
@@ -92,6 +97,25 @@ class Headers:
         start["headers"] = [*start["headers"], (_POLICY, page_policy(self._page))]
         await self._send(start)
         await self._send({"type": "http.response.body", "body": self._page})
+
+
+def _framable(send: Send) -> Send:
+    """Lets pages of this same server show an answer in a frame."""
+
+    async def send_on(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [_own_frames(*each) for each in message["headers"]]}
+        await send(message)
+
+    return send_on
+
+
+def _own_frames(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    if name == b"x-frame-options":
+        return name, b"SAMEORIGIN"
+    if name == _POLICY:
+        return name, value.replace(b"frame-ancestors 'none'", b"frame-ancestors 'self'")
+    return name, value
 
 
 def policy_for(content_type: bytes) -> bytes:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp")
+"""What is served of the outputs."""
 _ACCESS: Final[Mapping[Role, Access]] = MappingProxyType(
     {
         Role.VIEWER: Access.PERSON,
@@ -77,7 +79,7 @@ def attach(host: Host, app: FastAPI, blocks: Any) -> None:
 def _give_role(route: Any, role: Role) -> None:
     """Name the role at a route, where the gate looks for it."""
 
-    @needs(_ACCESS[role])
+    @needs(_ACCESS[role], may_be_framed=True)
     def decided() -> None:
         """Stands for the route's own function, which may be shared or take no attributes."""
 
@@ -128,14 +130,15 @@ def _own_asset(name: str) -> Response:
 
 
 def _file(host: Host) -> Callable[[Request], Response]:
-    @needs(Access.ARTIST)
+    @needs(Access.ARTIST, may_be_framed=True)
     def file(request: Request) -> Response:
         caller: Caller | None = request.scope.get(CALLER, LOCAL_OWNER)
-        roots = [*side().folders.values(), Path(module("paths").script_path) / "tmp"]
-        if caller is not None and caller.role.covers(Role.OWNER):
-            roots.append(host.studio.settings.current.outputs)
         base = Path(module("paths").script_path)
-        path = allowed_file(str(request.path_params["asked"]), base, roots)
+        asked = str(request.path_params["asked"])
+        path = allowed_file(asked, base, [*side().folders.values(), base / "tmp"])
+        if path is None and caller is not None and caller.role.covers(Role.OWNER):
+            path = allowed_file(asked, base, [host.studio.settings.current.outputs])
+            path = path if path is not None and path.suffix.lower() in PICTURES else None
         if path is None:
             return JSONResponse({"error": {"message": "There is no such file."}}, 404)
         return _served(path)
