@@ -24,8 +24,6 @@ INSTEAD: Final = MappingProxyType(
         "built in",
         "backend": "it belongs to Forge. Loading models and memory are the engine's own",
         "modules.sd_hijack_optimizations": "the engine chooses the quickest attention itself",
-        "modules.sd_hijack_unet": _NETWORK,
-        "modules.sd_hijack_utils": _NETWORK,
         "modules.sd_hijack_clip": "prompts are encoded by the engine's own encoder; use the hook "
         "`conditioning`",
         "modules.sd_hijack_open_clip": "prompts are encoded by the engine's own encoder; use the "

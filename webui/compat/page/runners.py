@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -11,6 +12,7 @@ from webui.compat.page.old import module
 from webui.core.request import Mode
 
 Within = Callable[[str], AbstractContextManager[None]]
+OURS: Final = ("modules", "webui", "builtins")
 PICTURE_TABS: Final = (Mode.TXT2IMG, Mode.IMG2IMG, Mode.INPAINT)
 
 
@@ -55,13 +57,42 @@ def _copied(runner: Any) -> Any:
     """The same scripts once more, with what they know of the page so far."""
     made = module("scripts").ScriptRunner()
     made.is_img2img = True
-    made.scripts = [copy.copy(script) for script in runner.scripts]
-    for script in made.scripts:
-        for name, value in vars(script).items():
-            if isinstance(value, list | dict):
-                setattr(script, name, copy.copy(value))
-        script.controls = None
+    made.scripts = [_again(script) for script in runner.scripts]
     made.alwayson_scripts = [each for each in made.scripts if each.alwayson]
     made.selectable_scripts = [each for each in made.scripts if not each.alwayson]
     made.title_map = {made.title_of(script).lower(): script for script in made.scripts}
     return made
+
+
+def _again(script: Any) -> Any:
+    """A script once more, with what it knows of the page so far. Objects of its own classes are
+    made anew: they may hold controls, which can't be drawn twice."""
+    other = copy.copy(script)
+    other.controls = None
+    for name, value in vars(script).items():
+        if isinstance(value, list | dict) and name != "controls":
+            setattr(other, name, copy.copy(value))
+    for name, value in _own_objects(script).items():
+        setattr(other, name, value)
+    return other
+
+
+def _own_objects(script: Any) -> dict[str, Any]:
+    """What a new one of its kind holds of classes that its extension defines."""
+    if not any(_is_own(value) for value in vars(script).values()):
+        return {}
+    callbacks = module("script_callbacks").callback_map
+    before = {category: list(each) for category, each in callbacks.items()}
+    try:
+        fresh = type(script)()
+    except Exception:  # noqa: BLE001 - then the copy shares them
+        return {}
+    finally:
+        for category, each in before.items():
+            callbacks[category][:] = each
+    return {name: value for name, value in vars(fresh).items() if _is_own(value)}
+
+
+def _is_own(value: Any) -> bool:
+    top = type(value).__module__.split(".")[0]
+    return top not in (*OURS, *sys.stdlib_module_names, "gradio", "numpy", "PIL", "torch")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 
-from modules import ui_components
+from modules import shared, ui_components
 from webui.compat.missing import unprovided
 
 
@@ -21,11 +22,44 @@ class Toprow:
         self.button_interrogate: Any = None
         self.button_deepbooru: Any = None
         self.ui_styles: Any = None
+        if not is_compact:
+            self.create_classic_toprow()
+        else:
+            self.create_submit_box()
+
+    def create_classic_toprow(self) -> None:
+        """All of it."""
         with gr.Row(elem_id=f"{self.id_part}_toprow", variant="compact"):
             self.create_prompts()
             with gr.Column(scale=1, elem_id=f"{self.id_part}_actions_column"):
                 self.create_submit_box()
                 self.create_tools_row()
+                self.create_styles_ui()
+
+    def create_inline_toprow_prompts(self) -> None:
+        """The texts and the small buttons, where the row is compact."""
+        if self.is_compact:
+            self.create_prompts()
+            with gr.Row(elem_classes=["toprow-compact-stylerow"]):
+                self.create_tools_row()
+                self.create_styles_ui()
+
+    def create_inline_toprow_image(self) -> None:
+        """The buttons above the results, where the row is compact: they are there already."""
+
+    def create_styles_ui(self) -> None:
+        """The list of styles."""
+        self.ui_styles = SimpleNamespace(
+            dropdown=gr.Dropdown(
+                label="Styles",
+                show_label=False,
+                elem_id=f"{self.id_part}_styles",
+                choices=list(shared.prompt_styles.styles),
+                value=[],
+                multiselect=True,
+            ),
+            setup_apply_button=lambda button: None,
+        )
 
     def create_prompts(self) -> None:
         """The two texts."""
