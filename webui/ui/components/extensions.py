@@ -36,15 +36,15 @@ def extension_controls(page: Page, form: Form) -> None:
     mode = Mode(form.mode)
     found = [(each, inputs_in(each, mode)) for each in page.studio.extensions.all() if each.is_on]
     scripts = [each for each, _ in found if each.has_hook("job_run")]
-    script = _script_list(page, form, mode, scripts)
+    chosen = [(one, inputs) for one, inputs in found if one in scripts and not _has_switch(inputs)]
     for extension, inputs in found:
-        if not inputs:
-            continue
-        if script is not None and extension in scripts and not _has_switch(inputs):
+        if inputs and (extension, inputs) not in chosen:
+            _group(page, form, extension, inputs)
+    script = _script_list(page, form, mode, scripts)
+    for extension, inputs in chosen if script is not None else ():
+        if inputs:
             with _while_chosen(script, extension.id, mode):
                 _group(page, form, extension, inputs)
-        else:
-            _group(page, form, extension, inputs)
     if (legacy := page.studio.extensions.legacy) is not None:
         before = form.paths
         if not page.guard.draw(A1111, "ui", lambda: legacy.draw(mode, form), Role.ARTIST):
