@@ -19,7 +19,7 @@ from webui.compat.page.places import first_values, installed_options, make_place
 from webui.compat.page.routes import attach
 from webui.compat.page.runners import PICTURE_TABS, Runners
 from webui.compat.page.store import OldStore
-from webui.compat.page.tabs import made_tabs
+from webui.compat.page.tabs import in_place, made_tabs, outside
 from webui.compat.page.telling import Teller
 from webui.compat.page.unseen import quiet_calls, unseen
 from webui.compat.told import TOLD, told_by, told_in
@@ -195,7 +195,7 @@ class Host:
     def _begin(self) -> None:
         """As at the start of a page: everything that was drawn before is forgotten."""
         module("infotext_utils").reset()
-        with self._within(""):
+        with outside(), self._within(""):
             module("script_callbacks").before_ui_callback()
         self._runners.begin()
         self._drawn.clear()
@@ -204,13 +204,13 @@ class Host:
     def _within(self, extension: str) -> Iterator[None]:
         """Code of an extension: its buttons are for the role that the owner chose."""
         role = self.store.role(extension)
-        with adapting(lambda fn: for_role(fn, role, extension)):
+        with in_place(), adapting(lambda fn: for_role(fn, role, extension)):
             yield
 
     @contextmanager
     def _within_tab(self, extension: str) -> Iterator[None]:
         """Code that draws a script's own controls, which belong to making pictures."""
-        with adapting(lambda fn: for_role(fn, Role.ARTIST, extension)):
+        with in_place(), adapting(lambda fn: for_role(fn, Role.ARTIST, extension)):
             yield
 
     def _keep(self, data: bytes) -> InputId:

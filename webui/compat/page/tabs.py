@@ -41,8 +41,16 @@ def made_tabs(within: Within, role: Callable[[str], Role]) -> Sequence[LegacyTab
 @contextmanager
 def outside() -> Iterator[None]:
     """Whatever page is being drawn, what is drawn within is no part of it yet."""
+    with in_place():
+        Context.root_block = Context.block = None
+        yield
+
+
+@contextmanager
+def in_place() -> Iterator[None]:
+    """Whatever is raised within, drawing goes on where it was: Gradio forgets the page when a
+    gr.Blocks is left by an error."""
     kept = Context.root_block, Context.block
-    Context.root_block = Context.block = None
     try:
         yield
     finally:
