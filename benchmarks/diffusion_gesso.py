@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import count, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,6 +54,7 @@ from webui.schedules import load_schedules
 
 CAPS = (("cap-5.5", 5.5, "sdxl"), ("cap-3.5", 3.5, "sdxl"), ("cap-1.7", 1.7, "sdxl"))
 SEED = 7
+FIRST = Path(__file__).with_name("diffusion_first.py")
 WARM = 4
 """Pictures until all that is recorded of a size and of the text encoders is."""
 numbers = count()
@@ -67,6 +72,7 @@ def rows(told: Told) -> Iterator[Row]:
         yield Row(name=name, run=partial(_pictures, told, painter, told.kind, size))
     if told.kind == "sdxl":
         yield Row(name="sdxl-switch", run=partial(_switch, told, painter))
+        yield Row(name="sdxl-first", run=partial(_first, told, painter))
     painter.manager.release()
     free()
     if told.is_gpu or told.is_tiny:
@@ -239,6 +245,8 @@ def _loads(told: Told, painter: Painter, *, is_foreseen: bool) -> list[float]:
         model = work_of(told, "sdxl", 1).model
         if is_foreseen:
             painter.manager.foresee(model)
+            for _ in painter.manager.reserve():
+                pass
         free()
         sync()
         started = time.perf_counter()
@@ -246,6 +254,21 @@ def _loads(told: Told, painter: Painter, *, is_foreseen: bool) -> list[float]:
         sync()
         took.append(time.perf_counter() - started)
     return took
+
+
+def _first(told: Told, painter: Painter) -> Mapping[str, Any]:
+    """By the engine as it is shipped, in processes of their own: the first model that it loads,
+    used last or not."""
+    painter.manager.release()
+    free()
+    arguments = [str(told.checkpoint("sdxl")), str(told.folder / "first")]
+    found: dict[str, list[Any]] = {"first": [], "foreseen": []}
+    for _ in range(3):
+        for name, is_last in (("first", "0"), ("foreseen", "1")):
+            child = [sys.executable, str(FIRST), *arguments, is_last]
+            told_by = subprocess.run(child, stdout=subprocess.PIPE, check=True, timeout=120)
+            found[name].append(json.loads(told_by.stdout.splitlines()[-1]))
+    return found
 
 
 def _unet(told: Told) -> Mapping[str, Any]:

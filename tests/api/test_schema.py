@@ -19,6 +19,7 @@ import pytest
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
@@ -59,6 +60,10 @@ BOTH = (GenerationMode.NEGATIVE, GenerationMode.POSITIVE)
 """Some operations take anything that can be sent: nothing is wrong to them, and they are asked for
 what is right all the more often."""
 PATIENCE_S = 60
+PICTURES = st.one_of(st.sampled_from([png(), png(1, 3, mode="L")]), st.binary(max_size=2000))
+"""Bodies that are a file; by itself schemathesis knows three of them."""
+for kind in ("image/png", "image/jpeg", "image/webp"):
+    schemathesis.openapi.media_type(kind, PICTURES)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from webui.engine.foresight import Foresight
 from webui.engine.last_model import LastModel
 from webui.engine.local import create
 from webui.engine.painter import Painter
+from webui.engine.weights.store import WeightStore
 from webui.families import load_families
 from webui.families.components import Placement
 from webui.samplers import load_samplers
@@ -53,6 +55,71 @@ def test_a_model_that_was_foreseen_draws_the_same_picture(painter: Painter, batc
     foreseen = picture(painter, batch)
     painter.manager.release()
     assert foreseen == picture(painter, batch)
+
+
+@dataclass
+class Card:
+    """A GPU with so much memory left, as far as the engine is told."""
+
+    free_bytes: float
+    store: WeightStore | None = None
+
+    def __call__(self, store: WeightStore) -> float:
+        self.store = store
+        return self.free_bytes
+
+    @property
+    def taken_bytes(self) -> int:
+        assert self.store is not None
+        return self.store.device_bytes
+
+
+@contextmanager
+def painter_on(card: Card) -> Iterator[Painter]:
+    device = Device(label="CPU", placement=PLACEMENT, threads=1)
+    with torch.inference_mode():
+        made = Painter(device, load_families(), load_samplers(), load_schedules(), None, card)
+        yield made
+        made.manager.release()
+
+
+def test_memory_is_taken_ahead_and_the_picture_is_the_same(painter: Painter, batch: Work) -> None:
+    card = Card(free_bytes=64e9)
+    with painter_on(card) as ahead:
+        Foresight(ahead.manager, batch.model).build()
+        assert card.taken_bytes > 1e6
+        assert not ahead.manager.is_loaded(batch.model)
+        assert picture(ahead, batch) == picture(painter, batch)
+
+
+def test_what_was_taken_ahead_is_given_to_whoever_needs_it(batch: Work) -> None:
+    card = Card(free_bytes=64e9)
+    with painter_on(card) as ahead:
+        Foresight(ahead.manager, batch.model).build()
+        ahead.manager.give_back()
+        assert card.taken_bytes == 0
+        assert picture(ahead, batch)
+
+
+def test_nothing_is_taken_ahead_where_room_is_short(batch: Work) -> None:
+    card = Card(free_bytes=3e9)
+    with painter_on(card) as ahead:
+        Foresight(ahead.manager, batch.model).build()
+        assert card.taken_bytes == 0
+
+
+def test_taking_ahead_ends_when_somebody_comes(batch: Work) -> None:
+    card = Card(free_bytes=64e9)
+    with painter_on(card) as ahead:
+        ahead.manager.foresee(batch.model)
+        taking = ahead.manager.reserve()
+        next(taking)
+        next(taking)
+        taking.close()
+        before = card.taken_bytes
+        assert before > 0
+        assert picture(ahead, batch)
+        assert card.taken_bytes > before
 
 
 def test_whoever_comes_meanwhile_is_not_kept_waiting(painter: Painter, batch: Work) -> None:

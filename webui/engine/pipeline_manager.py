@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from math import isinf
 from pathlib import Path
 from typing import Any, Final
 
@@ -205,6 +206,12 @@ class PipelineManager:
             for module in (*parts.text_encoders.values(), parts.vae, parts.diffusion_model):
                 self._store.retire(module)
 
+    def reserve(self) -> Iterator[None]:
+        """Take the device's memory for what was foreseen, part by part, if there is room. Where
+        that is the computer's own nothing is won by it. Raises torch.OutOfMemoryError."""
+        if not isinf(self.available_bytes):
+            yield from self._store.reserving(self.available_bytes - WORKING_BYTES)
+
     def held(self, model: ModelInfo, vae: ModelInfo | None = None) -> Pipeline:
         """A model in memory, wherever it is now. Raises KeyError when it is not."""
         held = self._held[model.path]
@@ -260,6 +267,7 @@ class PipelineManager:
         """Free what is kept for later only: recorded graphs, unused memory."""
         self._forget_graphs()
         self._residence.give_back(self._others((), None))
+        self._store.vacate()
         free_memory()
         self._residence.restore()
 
@@ -285,11 +293,10 @@ class PipelineManager:
         being replayed: its weights are overwritten where they lie."""
         with collector_at_rest():
             try:
-                loaded = self._load(model, parts, former)
+                return self._load(model, parts, former)
             except BaseException:
                 self._store.vacate(has_failed=True)
                 raise
-        return loaded
 
     def _load(
         self, model: ModelInfo, parts: Mapping[str, Path], former: Sequence[Pipeline]
@@ -315,7 +322,7 @@ class PipelineManager:
             architecture=architecture,
             encoder=PromptEncoder(architecture.make_encoder(spoken_to)),
             patcher=Patcher(components),
-            runner=same[0].runner if same else self._runner(network),
+            runner=same[0].runner if same else make_runner(network, self._recorder, self._compiler),
             caches=same[0].caches if same else Caches(network),
             readers=tuple(readers.values()),
             seconds_per_call=same[0].seconds_per_call if same else 0.0,
@@ -328,9 +335,6 @@ class PipelineManager:
         for module in (components.vae, components.diffusion_model):
             widen_norms(module)
         halve_gates(components.diffusion_model)
-
-    def _runner(self, network: Any) -> Runner:
-        return make_runner(network, self._recorder, self._compiler)
 
     def _readers(
         self, components: Components, former: Sequence[Pipeline]

@@ -32,6 +32,7 @@ from webui.families.weight_table import (
     bytes_of,
     cut,
     element_type,
+    layers_of,
     put,
 )
 
@@ -376,6 +377,7 @@ def _move_buffers(model: nn.Module, table: WeightTable, placement: Placement) ->
 
 
 def _fill(model: nn.Module, table: WeightTable, files: TensorFiles) -> None:
+    layers = layers_of(model)
     for weight in table.weights:
         tensor = weight.empty(table.device)
         for source, room in weight.parts(tensor):
@@ -383,7 +385,7 @@ def _fill(model: nn.Module, table: WeightTable, files: TensorFiles) -> None:
                 files.read_into(source, room)
             else:
                 room.copy_(source.reshape(room.shape))
-        put(model, weight, tensor)
+        put(layers, weight, tensor)
 
 
 def _check_complete(files: TensorFiles, wanted: Iterable[str]) -> None:

@@ -106,6 +106,11 @@ class Carrier:
         finally:
             haul.end()
 
+    def prepare(self) -> None:
+        """Pin the memory that moves go through: it waits for the first of them."""
+        self._ready(BLOCKS_PER_THREAD * self._threads)
+        self._close_unused()
+
     def _ready(self, through_blocks: int) -> tuple[_Ring, ThreadPoolExecutor]:
         """What does the moves, with blocks for so many of them."""
         if self._ring is None:

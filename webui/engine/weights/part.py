@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any, Final
@@ -21,7 +21,7 @@ from webui.engine.weights.order import KnownOrders, OrderOfUse
 from webui.engine.weights.row_table import RowTable
 from webui.engine.weights.streamer import Streamer
 from webui.families.stored import Stored
-from webui.families.weight_table import Weight, WeightTable, put
+from webui.families.weight_table import Weight, WeightTable, layers_of, put
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +139,13 @@ class PartWeights:
             self.release()
             raise
 
+    def reserve(self) -> None:
+        """Take the room for all of it on the device, for an `adopt` or a `place` to come, which has
+        nothing left to do but to read. Raises torch.OutOfMemoryError."""
+        if self._layout is None:
+            layout = self._laid_out(None)
+            self._attach(layout, self._take(layout))
+
     def retire(self) -> None:
         """The model is not used any more: what was changed is forgotten. Its memory stays for
         `adopt`, or `release`."""
@@ -209,6 +216,7 @@ class PartWeights:
         memories = self._take(layout)
         yield from self._carrier.carry(self._moves(memories.rooms))
         self._attach(layout, memories)
+        self._filled()
 
     def _refill(self) -> Iterator[int]:
         """Where the weights of another file lie, or some that are on their way already."""
@@ -216,6 +224,10 @@ class PartWeights:
             self._haul = self._carrier.begin(self._moves(self._rooms))
         yield from self._haul.progress()
         self._stop()
+        self._filled()
+
+    def _filled(self) -> None:
+        """All weights are where they belong."""
         self._masters.placed(self._rooms, self._settle)
         self._is_filled = True
 
@@ -272,15 +284,13 @@ class PartWeights:
         for weight in layout.shelf.weights:
             inside[weight] = rooms[weight][:1].to(self._table.device, copy=True)
             self._look_up(model, weight, rooms[weight])
-        self._masters.placed(memories.rooms, self._settle)
-        held = []
+        held, layers = [], layers_of(model)
         for weight, room in memories.rooms:
-            seen = put(model, weight, inside.get(weight, room))
+            seen = put(layers, weight, inside.get(weight, room))
             keep(seen, self._masters, weight)
             if weight not in layout.shelf.weights:  # rows of these come and go
-                held.append(_Held(model, weight, seen))
+                held.append(_Held(layers, weight, seen))
         self._rooms, self._held = memories.rooms, held
-        self._is_filled = True
 
     @property
     def _settle(self) -> Callable[[], None] | None:
@@ -321,8 +331,9 @@ class PartWeights:
             self.place(before.device_bytes)
 
     def _empty(self, model: nn.Module) -> None:
+        layers = layers_of(model)
         for weight in self._table.weights:
-            keep(put(model, weight, weight.empty("meta")), self._masters, weight)
+            keep(put(layers, weight, weight.empty("meta")), self._masters, weight)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -337,9 +348,9 @@ class _Memories:
 class _Held:
     """A tensor of a model, as it was put there."""
 
-    def __init__(self, model: nn.Module, weight: Weight, tensor: Tensor) -> None:
+    def __init__(self, layers: Mapping[str, nn.Module], weight: Weight, tensor: Tensor) -> None:
         path, _, self._name = weight.keys[0].rpartition(".")
-        self._layer: Final = model.get_submodule(path)
+        self._layer: Final = layers[path]
         self._form: Final = tensor.data_ptr(), tensor.dtype
 
     @property

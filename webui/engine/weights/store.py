@@ -7,6 +7,7 @@ store.of(components.diffusion_model).place(resident_bytes)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final
 from weakref import WeakKeyDictionary, finalize
@@ -95,6 +96,18 @@ class WeightStore:
             surplus += self._retired.pop(next(iter(self._retired)))
         for each in surplus:
             self._parts[each].release()
+
+    def reserving(self, room: float) -> Iterator[None]:
+        """Take the memory of retired models, one after the other, where all of them take no more
+        than so many bytes: the next ones have nothing left to do but to read. It stays until
+        `vacate`. Raises torch.OutOfMemoryError."""
+        parts = [self._parts[model] for models in self._retired.values() for model in models]
+        if sum(part.total_bytes for part in parts) > room:
+            return
+        self._carrier.prepare()
+        for part in parts:
+            yield
+            part.reserve()
 
     def vacate(self, *, has_failed: bool = False) -> None:
         """Take the memory of retired models that nobody came for; `has_failed`: of those too that
