@@ -55,6 +55,12 @@ def test_settings_are_checked(workshop: Workshop) -> None:
     assert extensions.settings("one") == {"loud": False}
     with pytest.raises(NotFound):
         extensions.set_settings("two", {})
+    extensions.set_settings("one", {"loud": True})
+    extensions.disable("one")
+    with pytest.raises(InvalidRequest, match="“One” is off"):
+        extensions.set_settings("one", {})
+    extensions.enable("one")
+    assert extensions.settings("one") == {"loud": True}
 
 
 def test_a_setting_that_does_not_fit_any_more_has_its_default(workshop: Workshop) -> None:

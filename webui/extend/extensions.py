@@ -167,10 +167,13 @@ class Extensions(Additions):
     def set_settings(self, id: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Change some of them; all are given back. Raises NotFound, InvalidRequest that names
         "settings.<input>"."""
-        self.get(id)
-        loaded = self._running.on.get(id)
-        inputs = loaded.settings_inputs if loaded is not None else ()
-        full = checked(inputs, {**self._running.settings_of(id), **values}, "settings")
+        name, loaded = self.get(id).name, self._running.on.get(id)
+        if loaded is None:
+            raise InvalidRequest(
+                "settings", f"“{name}” is off. Switch it on to change its settings."
+            )
+        now = self._running.settings_of(id)
+        full = checked(loaded.settings_inputs, {**now, **values}, "settings")
         self._running.memory.note(id, settings=full)
         self._running.changed(is_page=False)
         return MappingProxyType(full)

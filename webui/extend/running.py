@@ -101,7 +101,7 @@ class Running:
         self._unloadable: dict[str, Fault] = {}
         """Those that failed to load, until somebody tries them again."""
         self._loads = 0
-        self._is_ready = False
+        self._is_ready = self._is_closed = False
         self._watchers: list[Callable[[bool], None]] = []
 
     @property
@@ -143,8 +143,9 @@ class Running:
                 self._tell_ready(loaded)
 
     def close(self) -> None:
-        """Unload all, last ones first."""
+        """Unload all, last ones first; nothing is loaded after that."""
         with self._turn:
+            self._is_closed = True
             for loaded in [*self._on.values()][::-1]:
                 self._unload(loaded)
             contained("the A1111 layer", self.old_scripts.unload)
@@ -253,6 +254,8 @@ class Running:
     def _apply(self, without: str = "") -> bool:
         """Bring about what should be on; whether that is something else than before. `without` is
         left off this time. Called in turn."""
+        if self._is_closed:
+            return False
         faults: dict[str, Fault] = {}
         target = [id for id in self._candidates(faults) if id != without]
         before = dict(self._on)
