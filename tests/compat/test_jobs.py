@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.compat.asked import Outcome, run_job
 from webui.compat import missing
 from webui.core.errors import InvalidRequest
 from webui.core.request import GenerationRequest, Hires, Sampling, Source
+from webui.engine.local import create
 from webui.imaging.infotext import write_infotext
 from webui.studio import Studio
 
@@ -78,6 +80,11 @@ def test_an_option_that_was_set_is_read(studio: Studio) -> None:
     assert "Own words option: loud" in text(studio, outcome)
 
 
+def test_a_callback_changes_a_picture_before_it_is_saved(studio: Studio) -> None:
+    outcome = job(studio, "words", request=replace(REQUEST, prompt="signed"))
+    assert [picture.getpixel((0, 0)) for picture in outcome.pictures] == [(7, 8, 9)] * 4
+
+
 def test_a_picture_that_is_made_again_is_not_edited_twice(studio: Studio) -> None:
     inputs = {"words/words": {"own_words_behind": ", far away"}}
     first = job(studio, "words", inputs=inputs)
@@ -101,6 +108,22 @@ def test_hooks_come_in_order_and_change_the_pictures(studio: Studio) -> None:
     pixels = np.asarray(outcome.pictures[0])
     assert tuple(pixels[0, 0]) == (1, 2, 3)
     assert pixels[1:, :, 0].min() == 255
+
+
+@pytest.mark.torch
+def test_the_real_engine_makes_the_pictures_of_the_words(studio: Studio) -> None:
+    engine = create({"use_cpu": True, "threads": 1})
+    engine.prepare()
+    try:
+        request = replace(REQUEST, batch_count=1, width=64, height=64)
+        first = job(studio, "words", request=request, engine=engine)
+        again = first.recipe(1).request()
+        plain = job(studio, "sharing", request=replace(again, extensions={}), engine=engine)
+    finally:
+        engine.close()
+    assert first.recipe(0).prompt != "a @@beast@@"
+    assert first.pictures[1].tobytes() == plain.pictures[0].tobytes()
+    assert (first.errors, plain.errors) == ([], [])
 
 
 def test_a_script_takes_a_job_over(studio: Studio) -> None:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from modules import extra_networks, gesso_images, scripts, shared
+from modules import extra_networks, gesso_images, script_callbacks, scripts, shared
 from modules.gesso import side
 from modules.gesso_infotext import create_infotext
 from modules.gesso_processed import Processed
@@ -164,11 +165,29 @@ def _finish_batch(
             index=i,
             all_negative_prompts=_padded(p.negative_prompts, pictures),
         )
+        image = _before_saved(p, image, text, len(images))
         if shared.opts.enable_pnginfo:
             image.info["parameters"] = text
         side.job.know(p, image, origin, number * p.batch_size + i)
         images.append(image)
         texts.append(text)
+
+
+def _before_saved(p: Any, image: Any, text: str, index: int) -> Any:
+    """A picture after the callbacks for files about to be written. The gallery writes it later,
+    under another name; what scripts put beside the file lies in A1111's folder."""
+    if not script_callbacks.ordered_callbacks("before_image_saved") or not p.save_samples():
+        return image
+    folder = p.outpath_samples or shared.opts.outdir_samples
+    if not folder:
+        return image
+    os.makedirs(folder, exist_ok=True)
+    seed = p.seeds[min(p.batch_index, len(p.seeds) - 1)]
+    params = script_callbacks.ImageSaveParams(
+        image, p, os.path.join(folder, f"{index:05}-{seed}.png"), {"parameters": text}
+    )
+    script_callbacks.before_image_saved_callback(params)
+    return params.image
 
 
 def _padded(values: Any, pictures: list[Any]) -> list[Any]:

@@ -44,4 +44,10 @@ def on_ui_settings():
     shared.opts.add_option("own_words_option", info.info("a mood").needs_restart())
 
 
+def on_before_image_saved(params):
+    if "signed" in params.p.main_prompt:
+        params.image.putpixel((0, 0), (7, 8, 9))
+
+
 script_callbacks.on_ui_settings(on_ui_settings)
+script_callbacks.on_before_image_saved(on_before_image_saved)
