@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 
 from webui.core.codec import to_json
 from webui.core.engine import UsedExtension
-from webui.core.errors import ExtensionFailed, NotFound
+from webui.core.errors import ExtensionFailed, InvalidRequest, NotFound
 from webui.core.model import ModelInfo
 from webui.core.person import Role
 from webui.core.recipe import Recipe
