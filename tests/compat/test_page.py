@@ -92,6 +92,7 @@ def test_buttons_of_a_tab_are_for_the_owner_until_lowered(house: House, studio: 
     refused = artist.fire("easel_say", "click", easel_tab_words="hi")
     assert refused.status_code == 500
     assert "Ask the owner" in refused.json()["error"]
+    assert artist.fire("old_role_easel", "input", old_role_easel="viewer").status_code == 500
     set_role(house, Role.ARTIST)
     artist = house.open("artist")
     assert artist.fire("easel_say", "click", easel_tab_words="hi").status_code == 200
@@ -101,11 +102,9 @@ def test_buttons_of_a_tab_are_for_the_owner_until_lowered(house: House, studio: 
 
 def set_role(house: House, role: Role) -> None:
     """And wait for the page to follow."""
-    legacy = house.studio.extensions.legacy
-    assert legacy is not None
-    legacy.set_role("easel", role)
     before = house.keeper.holder.page
-    house.keeper.changed(is_page=True)
+    answer = house.open().fire("old_role_easel", "input", old_role_easel=role.value)
+    assert answer.status_code == 200, answer.text
     until(lambda: house.keeper.holder.page is not before)
 
 

@@ -54,7 +54,7 @@ class Host:
     def __init__(self, studio: Studio) -> None:
         self.studio: Final = studio
         self.store: Final = OldStore(studio.settings.current.data / "extensions")
-        self.options: Final = Options(self.store)
+        self.options: Final = Options(self.store, lambda id: studio.extensions.reload(id))
         self._drawing: Final = studio.extensions.drawing
         self._runners: Final = Runners(self._within)
         self._drawn: dict[Mode, tuple[Drawn, ...]] = {}

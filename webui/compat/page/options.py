@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from itertools import groupby
 from types import MappingProxyType
@@ -32,8 +32,10 @@ QUIET: Final[Mapping[str, Any]] = MappingProxyType(
 class Options:
     """The options of all old extensions."""
 
-    def __init__(self, store: OldStore) -> None:
+    def __init__(self, store: OldStore, follow: Callable[[str], object]) -> None:
+        """`follow` is called with an extension whose role was changed."""
         self._store: Final = store
+        self._follow: Final = follow
         self._theirs: Mapping[str, Any] = MappingProxyType({})
 
     @property
@@ -68,9 +70,10 @@ class Options:
         opts = module("shared").opts
         controls: dict[str, Component] = {}
         shown = [(key, info) for key, info in self.added() if info.section]
+        gr.Markdown("## A1111 extensions")
+        self._draw_roles()
         if not shown:
             return
-        gr.Markdown("## Settings of A1111 extensions")
         for section, infos in groupby(shown, key=lambda each: each[1].section):
             with gr.Accordion(
                 str(section[1] or section[0]), open=False, elem_id=f"settings_{section[0]}"
@@ -80,6 +83,31 @@ class Options:
                     if control is not None and not info.do_not_save:
                         controls[key] = control
         self._draw_buttons(controls)
+
+    def _draw_roles(self) -> None:
+        """Who may use which extension."""
+        quiet = dict(QUIET)
+        with gr.Accordion("Who may use them", open=False, elem_id="settings_old_roles"):
+            gr.Markdown(
+                "Their tabs and addresses are the owner's until you lower the role. Controls in "
+                "the tabs of pictures are for everybody who may make pictures."
+            )
+            for id in side().folders:
+                role = gr.Radio(
+                    [each.value for each in Role],
+                    value=self._store.role(id).value,
+                    label=id,
+                    elem_id=f"old_role_{id}",
+                )
+                role.input(self._role_setter(id), [role], None, **quiet)
+
+    def _role_setter(self, id: str) -> Callable[[str], None]:
+        def set_role(role: str) -> None:
+            must_be(Role.OWNER)
+            self._store.set_role(id, Role(role))
+            self._follow(id)
+
+        return set_role
 
     def _draw_buttons(self, controls: Mapping[str, Component]) -> None:
         told = gr.HTML("", elem_id="settings_old_told")
