@@ -1,4 +1,4 @@
-"""How the text encoder of a checkpoint reads, for scripts that count or look at tokens. No torch."""
+"""How the text encoder of a checkpoint reads, for scripts that look at tokens. No torch."""
 
 from __future__ import annotations
 

@@ -91,8 +91,9 @@ def iter_entry_points(group: str, name: str | None = None) -> Iterator[Any]:
             yield each
 
 
-working_set = [
-    Distribution(str(each.metadata["Name"]), each.version)
-    for each in importlib.metadata.distributions()
-    if each.metadata["Name"]
-]
+def _all() -> list[Distribution]:
+    found = importlib.metadata.distributions()
+    return [Distribution(name, each.version) for each in found if (name := each.metadata["Name"])]
+
+
+working_set = _all()

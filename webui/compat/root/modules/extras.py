@@ -47,7 +47,7 @@ def read_metadata(
 
     from modules import sd_models
 
-    said = {}
+    said: dict[str, Any] = {}
     for name in (primary_model_name, secondary_model_name, tertiary_model_name):
         info = sd_models.checkpoints_list.get(name)
         if info is not None:

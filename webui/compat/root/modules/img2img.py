@@ -66,80 +66,51 @@ def _saved(processed: Any, output_dir: str, path: Any) -> None:
         image.save(os.path.join(output_dir, f"{name}.png"))
 
 
-def img2img(
-    id_task: str,
-    request: Any,
-    mode: int,
-    prompt: str,
-    negative_prompt: str,
-    prompt_styles: Any,
-    init_img: Any,
-    sketch: Any,
-    init_img_with_mask: Any,
-    inpaint_color_sketch: Any,
-    inpaint_color_sketch_orig: Any,
-    init_img_inpaint: Any,
-    init_mask_inpaint: Any,
-    mask_blur: int,
-    mask_alpha: float,
-    inpainting_fill: int,
-    n_iter: int,
-    batch_size: int,
-    cfg_scale: float,
-    image_cfg_scale: float,
-    denoising_strength: float,
-    selected_scale_tab: int,
-    height: int,
-    width: int,
-    scale_by: float,
-    resize_mode: int,
-    inpaint_full_res: bool,
-    inpaint_full_res_padding: int,
-    inpainting_mask_invert: int,
-    img2img_batch_input_dir: str = "",
-    img2img_batch_output_dir: str = "",
-    img2img_batch_inpaint_mask_dir: str = "",
-    override_settings_texts: Any = None,
-    *args: Any,
-) -> Any:
-    """Pictures, their texts, and words about them; the values in the order of A1111's button."""
-    image, mask = _source(
-        mode, (init_img, sketch, init_img_with_mask, init_img_inpaint), init_mask_inpaint
-    )
-    if selected_scale_tab == 1 and image is not None:
-        width, height = int(image.width * scale_by), int(image.height * scale_by)
+FIELDS = (
+    *("mode", "prompt", "negative_prompt", "styles", "init_img", "sketch", "init_img_with_mask"),
+    *("inpaint_color_sketch", "inpaint_color_sketch_orig", "init_img_inpaint"),
+    *("init_mask_inpaint", "mask_blur", "mask_alpha", "inpainting_fill", "n_iter", "batch_size"),
+    *("cfg_scale", "image_cfg_scale", "denoising_strength", "selected_scale_tab", "height"),
+    *("width", "scale_by", "resize_mode", "inpaint_full_res", "inpaint_full_res_padding"),
+    *("inpainting_mask_invert", "img2img_batch_input_dir", "img2img_batch_output_dir"),
+    *("img2img_batch_inpaint_mask_dir", "override_settings"),
+)
+"""What A1111's button gives, in its order; values of scripts follow. Not a name of A1111's."""
+OF_JOB = (
+    *("prompt", "negative_prompt", "styles", "mask_blur", "inpainting_fill", "n_iter"),
+    *("batch_size", "cfg_scale", "image_cfg_scale", "denoising_strength", "height", "width"),
+    *("resize_mode", "inpaint_full_res", "inpaint_full_res_padding", "inpainting_mask_invert"),
+)
+PICTURES_OF = ("init_img", "sketch", "init_img_with_mask", "init_img_inpaint")
+
+
+def img2img(id_task: str, request: Any, *args: Any) -> Any:
+    """Pictures, their texts, and words about them, of the button's values (FIELDS, and those of
+    scripts)."""
+    given = dict(zip(FIELDS, args, strict=False))
+    pictures = tuple(given.get(name) for name in PICTURES_OF)
+    image, mask = _source(int(given.get("mode") or 0), pictures, given.get("init_mask_inpaint"))
+    values = {name: given[name] for name in OF_JOB if name in given}
+    if given.get("selected_scale_tab") == 1 and image is not None:
+        scale = float(given["scale_by"])
+        values |= {"width": int(image.width * scale), "height": int(image.height * scale)}
     p = processing.StableDiffusionProcessingImg2Img(
         sd_model=shared.sd_model,
         outpath_samples=shared.opts.outdir_samples or shared.opts.outdir_img2img_samples,
         outpath_grids=shared.opts.outdir_grids or shared.opts.outdir_img2img_grids,
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        styles=prompt_styles,
-        batch_size=batch_size,
-        n_iter=n_iter,
-        cfg_scale=cfg_scale,
-        width=width,
-        height=height,
         init_images=[image],
         mask=mask,
-        mask_blur=mask_blur,
-        inpainting_fill=inpainting_fill,
-        resize_mode=resize_mode,
-        denoising_strength=denoising_strength,
-        image_cfg_scale=image_cfg_scale,
-        inpaint_full_res=inpaint_full_res,
-        inpaint_full_res_padding=inpaint_full_res_padding,
-        inpainting_mask_invert=inpainting_mask_invert,
-        override_settings=gesso_buttons.overrides(override_settings_texts),
+        override_settings=gesso_buttons.overrides(given.get("override_settings")),
+        **values,
     )
-    p.scripts, p.script_args = scripts.scripts_img2img, args
+    p.scripts, p.script_args = scripts.scripts_img2img, args[len(FIELDS) :]
     return gesso_buttons.pressed(p, scripts.scripts_img2img)
 
 
 img2img_function = img2img
 
 
-def _source(mode: int, pictures: tuple[Any, Any, Any, Any], mask: Any) -> tuple[Any, Any]:
+def _source(mode: int, pictures: tuple[Any, ...], mask: Any) -> tuple[Any, Any]:
     """The picture and mask that a mode of A1111's tab uses."""
     plain, sketch, drawn, uploaded = pictures
     if mode == 1:

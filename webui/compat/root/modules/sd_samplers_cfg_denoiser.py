@@ -100,6 +100,7 @@ class CFGDenoiser:
 
     @inner_model.setter
     def inner_model(self, value: Any) -> None:
+        """Another in its place."""
         self._inner = value
 
     def combine_denoised(self, x_out: Any, conds_list: Any, uncond: Any, cond_scale: float) -> Any:

@@ -7,62 +7,31 @@ from typing import Any
 from modules import gesso_buttons, processing, scripts, shared
 from webui.compat.missing import unprovided
 
+FIELDS = (
+    *("prompt", "negative_prompt", "styles", "n_iter", "batch_size", "cfg_scale", "height"),
+    *("width", "enable_hr", "denoising_strength", "hr_scale", "hr_upscaler"),
+    *("hr_second_pass_steps", "hr_resize_x", "hr_resize_y", "hr_checkpoint_name"),
+    *("hr_sampler_name", "hr_scheduler", "hr_prompt", "hr_negative_prompt", "override_settings"),
+)
+"""What A1111's button gives, in its order; values of scripts follow. Not a name of A1111's."""
+
 
 def txt2img_create_processing(
-    id_task: str,
-    request: Any,
-    prompt: str,
-    negative_prompt: str,
-    prompt_styles: Any,
-    n_iter: int,
-    batch_size: int,
-    cfg_scale: float,
-    height: int,
-    width: int,
-    enable_hr: bool,
-    denoising_strength: float,
-    hr_scale: float,
-    hr_upscaler: str,
-    hr_second_pass_steps: int,
-    hr_resize_x: int,
-    hr_resize_y: int,
-    hr_checkpoint_name: str,
-    hr_sampler_name: str,
-    hr_scheduler: str,
-    hr_prompt: str,
-    hr_negative_prompt: str,
-    override_settings_texts: Any,
-    *args: Any,
-    force_enable_hr: bool = False,
+    id_task: str, request: Any, *args: Any, force_enable_hr: bool = False
 ) -> Any:
-    """The job of these values, in the order of A1111's button."""
+    """The job of the button's values (FIELDS, and those of scripts)."""
+    values = dict(zip(FIELDS, args, strict=False))
+    for name in ("hr_checkpoint_name", "hr_sampler_name", "hr_scheduler"):
+        values[name] = _unless_same(values.get(name))
+    values["enable_hr"] = force_enable_hr or bool(values.get("enable_hr"))
+    values["override_settings"] = gesso_buttons.overrides(values.get("override_settings"))
     p = processing.StableDiffusionProcessingTxt2Img(
         sd_model=shared.sd_model,
         outpath_samples=shared.opts.outdir_samples or shared.opts.outdir_txt2img_samples,
         outpath_grids=shared.opts.outdir_grids or shared.opts.outdir_txt2img_grids,
-        prompt=prompt,
-        styles=prompt_styles,
-        negative_prompt=negative_prompt,
-        batch_size=batch_size,
-        n_iter=n_iter,
-        cfg_scale=cfg_scale,
-        width=width,
-        height=height,
-        enable_hr=force_enable_hr or enable_hr,
-        denoising_strength=denoising_strength,
-        hr_scale=hr_scale,
-        hr_upscaler=hr_upscaler,
-        hr_second_pass_steps=hr_second_pass_steps,
-        hr_resize_x=hr_resize_x,
-        hr_resize_y=hr_resize_y,
-        hr_checkpoint_name=_unless_same(hr_checkpoint_name),
-        hr_sampler_name=_unless_same(hr_sampler_name),
-        hr_scheduler=_unless_same(hr_scheduler),
-        hr_prompt=hr_prompt,
-        hr_negative_prompt=hr_negative_prompt,
-        override_settings=gesso_buttons.overrides(override_settings_texts),
+        **values,
     )
-    p.scripts, p.script_args = scripts.scripts_txt2img, args
+    p.scripts, p.script_args = scripts.scripts_txt2img, args[len(FIELDS) :]
     return p
 
 

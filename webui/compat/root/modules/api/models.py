@@ -70,7 +70,7 @@ class PydanticModelGenerator:
 
 
 def _more(*fields: tuple[str, Any]) -> list[dict[str, Any]]:
-    common = (
+    common: tuple[tuple[str, Any], ...] = (
         ("sampler_index", "Euler"),
         ("script_name", None),
         ("script_args", []),

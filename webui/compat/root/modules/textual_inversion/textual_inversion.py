@@ -44,6 +44,7 @@ class Embedding:
 
     @vec.setter
     def vec(self, value: Any) -> None:
+        """Others in their place."""
         self._vec = value
 
     def save(self, filename: str) -> None:
