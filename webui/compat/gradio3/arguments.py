@@ -109,6 +109,9 @@ def _fix_types(cls: type, told: Arguments) -> None:
         told["type"] = "filepath"
     if issubclass(cls, gr.Slider):
         told.setdefault("buttons", [])
+        low, high = told.get("minimum", 0), told.get("maximum", 100)
+        if isinstance(low, int | float) and isinstance(high, int | float) and high <= low:
+            told["maximum"] = low + 1  # as long as there is nothing to choose, some have both alike
     if issubclass(cls, gr.HTML):
         told.setdefault("js_on_load", None)  # it would be compiled anew for each of them
     if "scale" in told and isinstance(told["scale"], float):
