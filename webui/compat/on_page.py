@@ -27,7 +27,12 @@ def tell_stand_ins(runner: Any, tab: str) -> None:
     import gradio as gr
 
     callbacks = importlib.import_module("modules.script_callbacks")
-    kinds = ((gr.Textbox, _TEXTS), (gr.Slider, _NUMBERS), (gr.Dropdown, _LISTS))
+    kinds = (
+        (gr.Row, ("prompt_row",)),
+        (gr.Textbox, _TEXTS),
+        (gr.Slider, _NUMBERS),
+        (gr.Dropdown, _LISTS),
+    )
     parts = [(kind, name) for kind, names in (*kinds, (gr.Button, _BUTTONS)) for name in names]
     ids = [
         (kind, f"{tab}_{name}")

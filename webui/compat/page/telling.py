@@ -16,6 +16,7 @@ Within = Callable[[str], AbstractContextManager[None]]
 """How code of an extension (its id) is run while the page is drawn."""
 
 _OWN: Final = "gesso"
+_AROUND_PROMPTS: Final = "_prompt_container"
 INPAINT: Final = "inpaint"
 
 
@@ -44,7 +45,8 @@ class Teller:
         mode = _mode()
         if (runner := self._runners.get(mode)) is not None:
             with self._within(""):
-                runner.after_component(part, **_in_words_of(mode, arguments))
+                for told in _names_of(_in_words_of(mode, arguments)):
+                    runner.after_component(part, **told)
 
     def _call(self, category: str, part: Block, arguments: Mapping[str, Any]) -> None:
         guarded = module("gesso_calls").guarded
@@ -75,3 +77,12 @@ def _in_words_of(mode: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     if mode != INPAINT or not isinstance(elem_id, str):
         return dict(arguments)
     return {**arguments, "elem_id": elem_id.replace(f"{INPAINT}_", "img2img_", 1)}
+
+
+def _names_of(arguments: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What a part is told as: what is around our prompts is A1111's row of prompts too."""
+    elem_id = arguments.get("elem_id")
+    if not isinstance(elem_id, str) or not elem_id.endswith(_AROUND_PROMPTS):
+        return [arguments]
+    row = elem_id.removesuffix(_AROUND_PROMPTS) + "_prompt_row"
+    return [arguments, {**arguments, "elem_id": row}]

@@ -37,6 +37,8 @@ class ScriptRunner:
         self.alwayson_scripts.clear()
         self.selectable_scripts.clear()
         self.is_img2img = is_img2img
+        self.on_before_component_elem_id.clear()
+        self.on_after_component_elem_id.clear()
         for data in scripts.scripts_data:
             extension = scripts.extension_of(data.basedir)
             script = gesso_calls.guarded(
@@ -64,6 +66,8 @@ class ScriptRunner:
         elif visibility:
             self.scripts.append(script)
             self.selectable_scripts.append(script)
+        if visibility:
+            self.apply_on_before_component_callbacks(script)
 
     def title_of(self, script: Any) -> str:
         """A script's title, its file's name when it can't tell."""
