@@ -10,6 +10,7 @@ from typing import Any
 from httpx import Response
 from starlette.testclient import TestClient
 
+from tests.conftest import until
 from tests.gate.people import NamedDoorkeeper, as_person
 from tests.gate.whole import served_app
 from webui.gate.gate import Surroundings
@@ -82,3 +83,5 @@ def opened(studio: Studio) -> Iterator[House]:
     gate = protect(app, around, additions=keeper.additions)
     with TestClient(gate, base_url="http://localhost:7860", raise_server_exceptions=False) as site:
         yield House(studio, site, keeper)
+        # Gradio draws one page at a time in a process, and the next test may draw one.
+        until(lambda: not keeper.is_building)

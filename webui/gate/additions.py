@@ -7,7 +7,7 @@ they answer gets the gate's headers and policy like everything else.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from types import MappingProxyType
@@ -32,7 +32,7 @@ _ACCESS: Final[Mapping[Role, Access]] = MappingProxyType(
     {Role.VIEWER: Access.PERSON, Role.ARTIST: Access.ARTIST, Role.OWNER: Access.OWNER}
 )
 _BROKEN: Final = HTTPStatus.INTERNAL_SERVER_ERROR
-_FAILED: Final = "An extension failed at this. The owner finds the reason on the Extensions page."
+_FAILED: Final = "An extension failed at this. The terminal of the studio says why."
 _STATUSES: Final[tuple[tuple[type[GessoError], HTTPStatus], ...]] = (
     (InvalidRequest, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFound, HTTPStatus.NOT_FOUND),
@@ -108,9 +108,7 @@ class _Set:
 class Additions:
     """An ASGI application of all that is added. A set is changed for another as a whole."""
 
-    def __init__(self, failed: Callable[[str, Exception], None] | None = None) -> None:
-        """`failed` is told which addition raised what."""
-        self._failed: Final = failed or (lambda name, error: None)
+    def __init__(self) -> None:
         self._now = _Set()
 
     @property
@@ -121,7 +119,7 @@ class Additions:
     def use(self, additions: Sequence[Addition]) -> None:
         """Serve these and no others from now on. May be called from any thread."""
         decisions = [decision for addition in additions for decision in addition.decisions]
-        routes = [Mount(each.prefix, _Guarded(each, self._failed)) for each in additions]
+        routes = [Mount(each.prefix, _Guarded(each)) for each in additions]
         self._now = _Set(Table(decisions), Router(routes))
 
     def takes(self, scope: Scope) -> bool:
@@ -136,9 +134,8 @@ class Additions:
 class _Guarded:
     """What an addition raises ends here, with an answer and a name."""
 
-    def __init__(self, addition: Addition, failed: Callable[[str, Exception], None]) -> None:
+    def __init__(self, addition: Addition) -> None:
         self._addition = addition
-        self._failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
@@ -150,9 +147,8 @@ class _Guarded:
 
         try:
             await self._addition.app(scope, receive, begin)
-        except Exception as error:
+        except Exception:
             log.exception("“%s” failed at %s.", self._addition.name, scope["path"])
-            self._failed(self._addition.name, error)
             if not has_begun:
                 await send_refusal(Refusal(status=_BROKEN, message=_FAILED), scope, send)
 

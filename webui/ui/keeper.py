@@ -10,7 +10,6 @@ import asyncio
 import logging
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -57,11 +56,16 @@ class PageKeeper:
         self._lock: Final = threading.Lock()
         self._is_wanted = False
         self._is_building = False
-        self.additions: Final = Additions(self._route_failed)
+        self.additions: Final = Additions()
         page, added = self._make()
         self.holder: Final = PageHolder(page, self.additions)
         self.additions.use(added)
         studio.extensions.on_change(self.changed)
+
+    @property
+    def is_building(self) -> bool:
+        """Whether another page is on its way."""
+        return self._is_building
 
     def changed(self, is_page: bool) -> None:
         """Build anew if the page has to show a change, and tell who looks at it. Returns at
@@ -164,8 +168,3 @@ class PageKeeper:
             except RefusedRoute as error:
                 extensions.refuse(id, f"{error} It was switched off.")
         return added
-
-    def _route_failed(self, id: str, error: Exception) -> None:
-        """Shown with the extension; a request that goes wrong switches nothing off."""
-        told = "".join(traceback.format_exception(error))
-        log.debug("“%s” failed at a request: %s", id, told)
