@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,6 +16,7 @@ from PIL import Image
 
 from webui.compat.gradio3.adapter import adapting, watching
 from webui.compat.gradio3.arguments import CLOSED_CLASS, HIDDEN_CLASS, called
+from webui.compat.gradio3.handlers import understood
 
 old: Any = gr
 """As old code sees it: with names that are no more."""
@@ -96,6 +98,18 @@ def test_a_hidden_row_is_shown_by_an_update() -> None:
     update = fired(lambda: old.Row.update(visible=True), lambda: gr.Row(visible=False))
     assert update["visible"] is True
     assert HIDDEN_CLASS not in update["elem_classes"]
+
+
+def test_files_are_lent_to_the_page_where_they_may_be_seen(tmp_path: Path) -> None:
+    seen, secret = tmp_path / "seen.png", tmp_path / "secret.png"
+    for path in (seen, secret):
+        Image.new("RGB", (4, 4)).save(path)
+    gallery = drawn(lambda: gr.Gallery())
+    answer = understood([(str(seen), "a"), str(secret)], [gallery], lambda path: path == seen)
+    (copy, caption), refused = answer
+    assert (caption, refused) == ("a", str(secret))
+    assert Path(copy) != seen
+    assert Path(copy).read_bytes() == seen.read_bytes()
 
 
 def test_javascript_of_events_may_be_a_name_that_comes_later() -> None:

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any, Final, Protocol
 
@@ -34,6 +34,7 @@ from webui.compat.gradio3.arguments import (
     update_arguments,
 )
 from webui.compat.gradio3.handlers import translated
+from webui.compat.gradio3.lending import May
 from webui.compat.gradio3.removed import removed_names
 
 Function = Callable[..., Any]
@@ -57,11 +58,13 @@ def _unchanged(function: Function) -> Function:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How the code of this thread is read. `handler` is put around its event handlers."""
+    """How the code of this thread is read. `handler` is put around its event handlers, which give
+    the page files that they `may`."""
 
     is_old: bool = False
     watcher: Watcher | None = None
     handler: Callable[[Function], Function] = _unchanged
+    may: May = lambda path: False
 
 
 _NEW: Final = Reading()
@@ -69,12 +72,13 @@ _reading: Final[ContextVar[Reading]] = ContextVar("reading")
 
 
 @contextmanager
-def adapting(handler: Callable[[Function], Function] = _unchanged) -> Iterator[None]:
+def adapting(
+    handler: Callable[[Function], Function] = _unchanged, may: May = lambda path: False
+) -> Iterator[None]:
     """Within, this thread's calls of Gradio mean what they did in versions 3 and 4."""
-    with (
-        PATCHES.held(),
-        _as(Reading(is_old=True, watcher=_reading.get(_NEW).watcher, handler=handler)),
-    ):
+    now = _reading.get(_NEW)
+    reading = Reading(is_old=True, watcher=now.watcher, handler=handler, may=may)
+    with PATCHES.held(), _as(reading):
         yield
 
 
@@ -82,7 +86,7 @@ def adapting(handler: Callable[[Function], Function] = _unchanged) -> Iterator[N
 def watching(watcher: Watcher | None) -> Iterator[None]:
     """Within, `watcher` is told of every part that this thread makes, whoever wants it."""
     now = _reading.get(_NEW)
-    with PATCHES.held(), _as(Reading(is_old=now.is_old, watcher=watcher, handler=now.handler)):
+    with PATCHES.held(), _as(replace(now, watcher=watcher)):
         yield
 
 
@@ -206,7 +210,7 @@ def _event(wired: Function) -> Function:
         given = {**dict(zip(known, values, strict=False)), **more}
         if callable(given.get("fn")):
             fn = reading.handler(given["fn"])
-            given["fn"] = translated(fn, adapting, given.get("outputs"))
+            given["fn"] = translated(fn, adapting, given.get("outputs"), reading.may)
         return wired(**event_arguments(given, known))
 
     return wire

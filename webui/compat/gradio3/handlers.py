@@ -12,15 +12,18 @@ from typing import Any
 from gradio.blocks import Block
 
 from webui.compat.gradio3.arguments import update_arguments
+from webui.compat.gradio3.lending import May, lent
 
 Function = Callable[..., Any]
 Within = Callable[[], AbstractContextManager[None]]
 
 
-def translated(fn: Function, within: Within, outputs: Any = None) -> Function:
-    """A handler that runs `within`, and whose updates of `outputs` are understood. It keeps its
-    signature, by which Gradio tells what it wants."""
-    read = partial(understood, parts=_listed(outputs))
+def translated(
+    fn: Function, within: Within, outputs: Any = None, may: May = lambda path: False
+) -> Function:
+    """A handler that runs `within`, and whose updates of `outputs` are understood; files are shown
+    that it `may`. It keeps its signature, by which Gradio tells what it wants."""
+    read = partial(understood, parts=_listed(outputs), may=may)
     if inspect.isgeneratorfunction(fn):
         return _generator(fn, within, read)
     if inspect.isasyncgenfunction(fn):
@@ -36,22 +39,21 @@ def translated(fn: Function, within: Within, outputs: Any = None) -> Function:
     return handle
 
 
-def understood(answer: Any, parts: Sequence[Any] = ()) -> Any:
+def understood(answer: Any, parts: Sequence[Any] = (), may: May = lambda path: False) -> Any:
     """An answer of a handler for these parts, with the updates in it translated."""
-    if len(parts) == 1 and not isinstance(answer, dict):
-        return answer
-    if isinstance(answer, tuple | list):
-        told = [_one(*pair) for pair in zip_longest(answer, parts[: len(answer)])]
+    if isinstance(answer, tuple | list) and len(parts) != 1:
+        told = [_one(*pair, may) for pair in zip_longest(answer, parts[: len(answer)])]
         return told if isinstance(answer, list) else tuple(told)
     if isinstance(answer, dict) and answer and all(isinstance(key, Block) for key in answer):
-        return {part: _one(each, part) for part, each in answer.items()}
-    return _one(answer, parts[0] if parts else None)
+        return {part: _one(each, part, may) for part, each in answer.items()}
+    return _one(answer, parts[0] if parts else None, may)
 
 
-def _one(answer: Any, part: Any) -> Any:
+def _one(answer: Any, part: Any, may: May) -> Any:
     if not _is_update(answer):
-        return answer
-    return {**update_arguments(answer, part), "__type__": "update"}
+        return lent(answer, part, may)
+    told = {**update_arguments(answer, part), "__type__": "update"}
+    return {**told, "value": lent(told["value"], part, may)} if "value" in told else told
 
 
 def _listed(outputs: Any) -> Sequence[Any]:

@@ -12,6 +12,7 @@ from webui.compat.gradio3.adapter import PATCHES, adapting, watching
 from webui.compat.page import pasting
 from webui.compat.page.axes import SUFFIX, axes_parts
 from webui.compat.page.drawing import Drawn, Hand, draw_scripts, parts_of
+from webui.compat.page.files import allowed_file
 from webui.compat.page.head import head_of
 from webui.compat.page.old import module, side
 from webui.compat.page.options import Options
@@ -204,14 +205,21 @@ class Host:
     def _within(self, extension: str) -> Iterator[None]:
         """Code of an extension: its buttons are for the role that the owner chose."""
         role = self.store.role(extension)
-        with in_place(), adapting(lambda fn: for_role(fn, role, extension)):
+        with in_place(), adapting(lambda fn: for_role(fn, role, extension), self._may_show):
             yield
 
     @contextmanager
     def _within_tab(self, extension: str) -> Iterator[None]:
         """Code that draws a script's own controls, which belong to making pictures."""
-        with in_place(), adapting(lambda fn: for_role(fn, Role.ARTIST, extension)):
+        with in_place(), adapting(lambda fn: for_role(fn, Role.ARTIST, extension), self._may_show):
             yield
+
+    def _may_show(self, path: Path) -> bool:
+        """Files of extensions to everybody who may press the button, outputs to the owner."""
+        roots = [*side().folders.values(), self.studio.settings.current.data / "a1111" / "tmp"]
+        if who_asks().role.covers(Role.OWNER):
+            roots.append(self.studio.settings.current.outputs)
+        return allowed_file(str(path), path.parent, roots) is not None
 
     def _keep(self, data: bytes) -> InputId:
         try:
