@@ -85,6 +85,7 @@ class LegacyJob:
         self._known: Final[dict[int, Known]] = {}
         self._given: Final[set[int]] = set()
         self._origin = Origin(request=_plain(legacy.request))
+        self._seconds: Final[dict[tuple[str, str], float]] = {}
         self._own: list[Any] = []
         """The job's own pictures."""
         self._regular = 0
@@ -104,6 +105,7 @@ class LegacyJob:
         shared.state.begin("task")
         try:
             self._make(shared)
+            self._tell_seconds()
         finally:
             side.heard.remove(self._hear)
             side.job = side.engine = None
@@ -160,7 +162,7 @@ class LegacyJob:
         folders = {id_from(_name(folder)): folder for folder in self._legacy.folders}
         errors = loading.load(folders, told_in(self._legacy.options))
         for id, error in errors.items():
-            self._bridge.tell(Called(extension=id, hook="load", seconds=0.0, error=error))
+            self._bridge.tell(_called(id, "load", 0.0, error))
 
     def _set_options(self, shared: Any) -> None:
         shared.opts.data |= told_in(self._legacy.options)["options"]
@@ -265,12 +267,18 @@ class LegacyJob:
         return Surroundings(options=options, checkpoints=titles)
 
     def _hear(self, call: Any) -> None:
-        """Tell of a call of a script's function."""
-        if call.extension:
-            told = Called(
-                extension=call.extension, hook=call.hook, seconds=call.seconds, error=call.error
-            )
-            self._bridge.tell(told)
+        """Tell at once of a call that failed; the seconds of the others are added up."""
+        if not call.extension:
+            return
+        if call.error:
+            self._bridge.tell(_called(call.extension, call.hook, call.seconds, call.error))
+        else:
+            key = (call.extension, call.hook)
+            self._seconds[key] = self._seconds.get(key, 0.0) + call.seconds
+
+    def _tell_seconds(self) -> None:
+        for (extension, hook), seconds in self._seconds.items():
+            self._bridge.tell(_called(extension, hook, seconds))
 
     def _give_all(self, processed: Any) -> None:
         """Hand out what is left of a job's pictures: grids behind those that were asked for."""
@@ -317,6 +325,10 @@ class LegacyJob:
                 typed.negative_prompt, made.negative_prompt, whole.negative_template
             ),
         )
+
+
+def _called(extension: str, hook: str, seconds: float, error: str = "") -> Called:
+    return Called(extension=extension, hook=hook, seconds=seconds, error=error)
 
 
 def _template(typed: str, painted: str, known: str) -> str:
