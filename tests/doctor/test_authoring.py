@@ -92,3 +92,30 @@ def test_the_page_of_hooks_says_what_the_hooks_say() -> None:
     assert page.read_text("utf-8") == reference.page(), (
         "run: python -m webui.doctor.reference > docs/extensions/hooks.md"
     )
+
+
+@pytest.mark.slow
+def test_all_fixtures_are_what_they_say(tmp_path: Path) -> None:
+    folder = begin(tmp_path, "It")
+    (folder / "__init__.py").write_text(
+        "from fastapi import APIRouter\n"
+        "from webui.extend import Routes, Slider, hook\n"
+        "INPUTS = [Slider('amount', 'Amount')]\n"
+        "@hook\ndef image_post(item): return item.image.rotate(180)\n"
+        "@hook\ndef api_routes(register):\n"
+        "    router = APIRouter()\n"
+        "    router.add_api_route('/words', lambda: 'yes')\n"
+        "    register(Routes(router=router))\n"
+    )
+    (folder / "tests" / "test_extension.py").write_text(
+        "def test_all(extension, studio, starter_studio, make, make_real, page, owner, guest):\n"
+        "    assert extension.is_on\n"
+        "    assert studio.extensions.get('it').has_hook('image_post')\n"
+        "    assert make()[0].size == make_real()[0].size == (64, 64)\n"
+        "    labels = [part['props'].get('label') for part in page['components']]\n"
+        "    assert 'Amount' in labels\n"
+        "    assert owner.get('/ext/it/words').json() == 'yes'\n"
+        "    assert guest.get('/ext/it/words').status_code == 403\n"
+    )
+    tested = ext("test", str(folder), "-q")
+    assert "1 passed" in tested.stdout, tested.stdout + tested.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Generator
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.testclient import TestClient
@@ -10,26 +12,32 @@ from starlette.types import Scope
 from webui.api.build import build_api
 from webui.core.job import PersonId
 from webui.core.person import LOCAL_OWNER, Caller, Role, Via
-from webui.gate.audit import Table, audit
-from webui.gate.gate import Gate, Surroundings
+from webui.gate.gate import Surroundings
+from webui.gate.server import protect
 from webui.studio import Studio
+from webui.ui.build import mount_page
 
 GUEST = Caller(id=PersonId("guest"), name="Guest", role=Role.ARTIST, via=Via.SESSION)
 
 
+@dataclass(frozen=True)
 class _Knows:
-    """A doorkeeper that takes everybody for the same person."""
+    """A doorkeeper that takes everybody for the same person; also its own answer."""
 
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    caller: Caller
 
-    async def recognise(self, scope: Scope) -> Caller | None:
-        return self._caller
+    def recognise(self, scope: Scope) -> Awaitable[Caller]:
+        return self
+
+    def __await__(self) -> Generator[None, None, Caller]:
+        yield from ()
+        return self.caller
 
 
 def client_of(studio: Studio, *, is_owner: bool) -> Any:
     """A client as Starlette's tests have it: `client.get("/ext/...")`."""
-    app = build_api(studio, None)
-    caller = LOCAL_OWNER if is_owner else GUEST
-    gate = Gate(app, Table(audit(app, {})), Surroundings(doorkeeper=_Knows(caller)))
-    return TestClient(gate, base_url="http://127.0.0.1:7860", client=("127.0.0.1", 50000))
+    app = mount_page(build_api(studio, None), studio)
+    knows = _Knows(LOCAL_OWNER if is_owner else GUEST)
+    gate = protect(app, Surroundings(doorkeeper=knows), additions=app.state.page.additions)
+    address = ("127.0.0.1", 50_000)
+    return TestClient(gate, base_url="http://localhost:7860", client=address)
