@@ -12,6 +12,10 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class Late(TimeoutError):
+    """Code that did not come back in time."""
+
+
 def contained(what: str, run: Callable[[], object]) -> None:
     """Run something whose failure must not stop the others."""
     try:
@@ -26,8 +30,8 @@ def in_thread(name: str, run: Callable[[], object]) -> None:
 
 
 def in_time(run: Callable[[], T], seconds: float, name: str) -> T:
-    """What `run` gives back, run in a thread of its own. Raises what it raises, TimeoutError when
-    it takes longer; the thread is left to itself then."""
+    """What `run` gives back, run in a thread of its own. Raises what it raises, Late when it takes
+    longer; the thread is left to itself then."""
     done: list[T] = []
     raised: list[BaseException] = []
 
@@ -43,7 +47,7 @@ def in_time(run: Callable[[], T], seconds: float, name: str) -> T:
     if raised:
         raise raised[0]
     if not done:
-        raise TimeoutError(
+        raise Late(
             f"“{name}” did not answer for {seconds:g} seconds and was switched "
             "off. Switch it on to try again."
         )

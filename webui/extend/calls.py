@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from webui.core.errors import DiskFull, EngineError
+from webui.extend.aside import Late, in_time
 from webui.extend.data import StopJob
 from webui.extend.extension import Failure
 from webui.extend.loaded import Loaded
@@ -20,6 +21,8 @@ PASSING: Final = (StopJob, EngineError, DiskFull)
 """What no guard keeps: an end on purpose, and trouble that is not the extension's. A cancel is
 GeneratorExit and passes as KeyboardInterrupt does."""
 LONGEST_TRACEBACK: Final = 20_000
+HOOK_S: Final = 600.0
+"""So long a hook may take; a thread that hangs is left to itself, and the job goes on."""
 
 T = TypeVar("T")
 Book = Callable[[Loaded, Failure], None]
@@ -36,9 +39,10 @@ class Outcome:
 class Calls:
     """Usable from any thread."""
 
-    def __init__(self, book: Book) -> None:
-        """`book` is told of each failure."""
+    def __init__(self, book: Book, hook_s: float = HOOK_S) -> None:
+        """`book` is told of each failure; so many seconds a hook may take."""
         self._book: Final = book
+        self._hook_s: Final = hook_s
 
     def call(
         self,
@@ -55,9 +59,11 @@ class Calls:
         implementation = loaded.hooks.get(hook)
         if implementation is None or loaded.is_out:
             return Outcome()
-        return self.guarded(
-            loaded, hook, lambda: accept(implementation(given)), job=job, passing=passing
-        )
+
+        def run() -> Any:
+            return accept(in_time(lambda: implementation(given), self._hook_s, loaded.name))
+
+        return self.guarded(loaded, hook, run, job=job, passing=passing)
 
     def guarded(
         self,
@@ -113,6 +119,7 @@ def failure_of(hook: str, error: BaseException, job: str = "") -> Failure:
         traceback=text[-LONGEST_TRACEBACK:],
         at=time.time(),
         job=job,
+        is_hang=isinstance(error, Late),
     )
 
 

@@ -45,6 +45,8 @@ class Failure:
     traceback: str
     at: float
     job: str = ""
+    is_hang: bool = False
+    """It did not come back in time: not asked a second time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -376,7 +376,7 @@ class Running:
 
     def _book(self, loaded: Loaded, failure: Failure) -> None:
         failures = self.memory.add_failure(loaded.id, failure)
-        if len(failures) >= MOST_FAILURES and not loaded.is_out:
+        if (failure.is_hang or len(failures) >= MOST_FAILURES) and not loaded.is_out:
             loaded.is_out = True
             self._switch_off(
                 loaded.id,
