@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
 
 from webui.extend import Context, Routes, SavedImage, Toggle, hook
@@ -45,6 +45,8 @@ def _router(table: Path) -> APIRouter:
 
     @router.get("/pictures.csv")
     def read_table() -> FileResponse:
+        if not table.exists():
+            raise HTTPException(404, "No picture was made since the log was switched on.")
         return FileResponse(table, media_type="text/csv", filename="pictures.csv")
 
     return router
