@@ -18,11 +18,13 @@ from webui.compat.page_job import page_job
 
 def process_images(p: Any) -> Processed:
     """The pictures of a job. Raises what the engine refuses it with."""
+    from modules import processing
+
     with _job():
         if p.scripts is not None:
             p.scripts.before_process(p)
-        with _overridden(p):
-            return _made(p)
+        with _overridden(p):  # by its module: some scripts put another function there
+            return processing.process_images_inner(p)
 
 
 @contextmanager
@@ -56,7 +58,8 @@ def _overridden(p: Any) -> Iterator[None]:
             shared.opts.data.update(before)
 
 
-def _made(p: Any) -> Processed:
+def process_inner(p: Any) -> Processed:
+    """The pictures of a job whose options are set."""
     _prepare(p)
     if p.scripts is not None:
         p.scripts.process(p)

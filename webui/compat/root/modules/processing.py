@@ -90,6 +90,30 @@ def process_images(p: Any) -> Processed:
     return gesso_making.process_images(p)
 
 
+def process_images_inner(p: Any) -> Processed:
+    """As `process_images`, when the job's own options are set."""
+    from modules import gesso_making
+
+    return gesso_making.process_inner(p)
+
+
+def decode_latent_batch(
+    model: Any, batch: Any, target_device: Any = None, check_for_nans: bool = False
+) -> list[Any]:
+    """The pictures (3, H, W), -1..1, of latents."""
+    from modules import sd_samplers_common
+
+    made = list(sd_samplers_common.decode_first_stage(model, batch))
+    return made if target_device is None else [each.to(target_device) for each in made]
+
+
+def images_tensor_to_samples(image: Any, approximation: Any = None, model: Any = None) -> Any:
+    """The latents of pictures (B, 3, H, W), 0..1."""
+    from modules import sd_samplers_common
+
+    return sd_samplers_common.images_tensor_to_samples(image, approximation, model)
+
+
 def create_random_tensors(
     shape: Any,
     seeds: Any,

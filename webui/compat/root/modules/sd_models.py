@@ -9,13 +9,16 @@ import re
 import threading
 from typing import Any
 
-from modules import gesso_models, hashes, paths, shared
+from modules import gesso_models, hashes, paths, script_callbacks, shared
 from modules.gesso import side
 from modules.gesso_sd_model import SdModel
+from modules.shared_cmd_options import cmd_opts
 from webui.compat.missing import unprovided
 from webui.core.errors import GessoError
 from webui.core.model import ModelInfo, ModelKind
 from webui.modelfiles.header import read_front
+
+__all__ = ["cmd_opts", "script_callbacks"]
 
 log = logging.getLogger("a1111")
 
