@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from html import escape
 from itertools import groupby
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from gradio.context import Context
 from webui.compat.gradio3.adapter import adapting
 from webui.compat.page.old import module, side
 from webui.compat.page.store import OldStore
+from webui.core.files import write_atomic
 from webui.core.person import Role
 from webui.ui.caller import must_be, who_asks
 
@@ -52,6 +54,7 @@ class Options:
         opts.data.update(self.values)
         opts.reorder()
         opts.on_save = self._save
+        _write_file(opts.data)
 
     def added(self) -> list[tuple[str, Any]]:
         """Names and descriptions of those that scripts added, section by section."""
@@ -156,6 +159,13 @@ class Options:
             }
         )
         side().told["options"] = dict(self._store.options)
+        _write_file(values)
+
+
+def _write_file(values: Mapping[str, Any]) -> None:
+    """Some scripts read the file in which A1111 keeps its options."""
+    file = Path(module("shared_cmd_options").cmd_opts.ui_settings_file)
+    write_atomic(file, json.dumps(dict(values), indent=1, default=str).encode())
 
 
 def option_component(key: str, opts: Any, elem_id: str) -> Any:

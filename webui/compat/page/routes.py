@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+OWN_FOLDERS: Final = ("tmp", "localizations")
+"""In the folder that stands for A1111's own."""
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".webp")
 """What is served of the outputs."""
 _ACCESS: Final[Mapping[Role, Access]] = MappingProxyType(
@@ -135,7 +137,9 @@ def _file(host: Host) -> Callable[[Request], Response]:
         caller: Caller | None = request.scope.get(CALLER, LOCAL_OWNER)
         base = Path(module("paths").script_path)
         asked = str(request.path_params["asked"])
-        path = allowed_file(asked, base, [*side().folders.values(), base / "tmp"])
+        own = [*side().folders.values(), *(base / name for name in OWN_FOLDERS)]
+        # A1111 runs in its own folder, so scripts ask by paths from there or from where we run.
+        path = allowed_file(asked, base, own) or allowed_file(asked, Path.cwd(), own)
         if path is None and caller is not None and caller.role.covers(Role.OWNER):
             path = allowed_file(asked, base, [host.studio.settings.current.outputs])
             path = path if path is not None and path.suffix.lower() in PICTURES else None
