@@ -167,8 +167,6 @@ def as_array(image: Any) -> Any:
 
 
 _ABSENT = {
-    "process_images_inner": "It is the way of the whole job, which the engine goes. Use "
-    "process_images, or the hooks of scripts.",
     "StableDiffusionProcessingBase": "Use StableDiffusionProcessing.",
 }
 _refuse = unprovided(__name__)
