@@ -78,9 +78,22 @@ def event_arguments(given: Mapping[str, Any], known: Collection[str]) -> Argumen
         told["js"] = told.pop("_js")
     if isinstance(told.get("js"), str):
         told["js"] = called(told["js"])
+    for name in ("inputs", "outputs"):
+        if isinstance(told.get(name), list | tuple):
+            told[name] = list(_flat(told[name]))
     told["api_name"] = None
     told["api_visibility"] = "private"
     return {name: value for name, value in told.items() if name in known}
+
+
+def _flat(parts: Iterable[Any]) -> Iterable[Any]:
+    """Lists in lists as one; in place of a part that a script did not find, one that is empty, or
+    the whole page could not be told to the browser."""
+    for part in parts:
+        if isinstance(part, list | tuple):
+            yield from _flat(part)
+        else:
+            yield gr.State(None) if part is None else part
 
 
 def called(js: str) -> str:
