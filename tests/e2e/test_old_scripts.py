@@ -41,7 +41,7 @@ def test_old_javascript_finds_its_page_and_is_called(
     expect(body).to_be_attached()
     assert json.loads(body.get_attribute("data-easel") or "") == {
         "prompt": True, "tab": True, "inner": True, "hidden": True, "dropdown": True,
-        "flag": True, "at": "tab_txt2img",
+        "flag": True, "came": True, "at": "tab_txt2img",
     }  # fmt: skip
     accordion = page.page.locator("#script_txt2img_easel_on")
     expect(accordion.locator("#script_txt2img_easel_grain")).to_be_hidden()

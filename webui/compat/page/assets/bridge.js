@@ -38,7 +38,9 @@
     window.opts = page.opts;
     bridge.role = page.role;
     const before = new Set(Object.getOwnPropertyNames(window));
+    const missed = hearMissed();
     await Promise.all(page.scripts.map(load));
+    missed();
     for (const name of Object.getOwnPropertyNames(window)) {
       if (!before.has(name)) bridge.made.add(name);
     }
@@ -51,6 +53,33 @@
     heard.run(heard.loaded);
     watch(heard);
     document.body.dataset.gessoOld = "ready";
+  }
+
+  /** Old scripts are loaded when the page is there, and wait for events that are over. The function
+   * that is given back calls them. */
+  function hearMissed() {
+    const events = [
+      [document, "DOMContentLoaded"],
+      [window, "load"],
+    ];
+    const waiting = [];
+    for (const [target, type] of events) {
+      target.addEventListener = function addEventListener(kind, listener, ...more) {
+        if (kind === type) waiting.push([target, type, listener]);
+        else EventTarget.prototype.addEventListener.call(this, kind, listener, ...more);
+      };
+    }
+    return () => {
+      for (const [target] of events) delete target.addEventListener;
+      for (const [target, type, listener] of waiting) {
+        try {
+          if (typeof listener === "function") listener.call(target, new Event(type));
+          else listener?.handleEvent?.(new Event(type));
+        } catch (error) {
+          console.error("An old script failed:", error);
+        }
+      }
+    };
   }
 
   async function told() {

@@ -16,8 +16,13 @@ onUiLoaded(() => {
     hidden: app.querySelector("#script_txt2img_easel_hidden input") !== null,
     dropdown: app.querySelectorAll("#txt2img_script_container .gradio-dropdown").length > 0,
     flag: opts.easel_flag,
+    came: window.easelSawThePageCome === true,
     at: get_uiCurrentTabContent()?.id,
   });
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  window.easelSawThePageCome = true;
 });
 
 onUiTabChange(() => {
