@@ -160,7 +160,6 @@ class SdModel(LatentDiffusion):
         self.is_sd3 = family.startswith("sd3")
         self.is_sd2 = family.startswith("sd2")
         self.is_sd1 = family.startswith("sd1")
-        self.filename = str(info.path)
         self.cond_stage_key = "edit" if info.variant == "edit" else "txt"
         self.extra_generation_params: dict[str, Any] = {}
         self.model = Inner(self)
@@ -171,11 +170,15 @@ class SdModel(LatentDiffusion):
         """Its entry in the list of checkpoints."""
         from modules import sd_models
 
-        path = str(self.info.path)
         for known in sd_models.checkpoints_list.values():
-            if known.filename == path:
+            if known.info is not None and known.info.path == self.info.path:
                 return known
-        return sd_models.CheckpointInfo(path)
+        return sd_models.CheckpointInfo(str(self.info.path))
+
+    @property
+    def filename(self) -> str:
+        """Its file."""
+        return str(self.sd_checkpoint_info.filename)
 
     @property
     def sd_model_name(self) -> str:
