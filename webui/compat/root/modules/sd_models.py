@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import threading
+from pathlib import Path
 from typing import Any
 
 from modules import gesso_models, hashes, paths, script_callbacks, shared
@@ -144,8 +145,6 @@ def read_metadata_from_safetensors(filename: str) -> dict[str, Any]:
     """What the maker of a file wrote into it; empty for other kinds of files."""
     if not str(filename).lower().endswith(".safetensors"):
         return {}
-    from pathlib import Path
-
     try:
         return dict(read_front(Path(filename)).metadata)
     except (GessoError, OSError, ValueError) as error:
