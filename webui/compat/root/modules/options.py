@@ -132,8 +132,15 @@ class Options:
     typemap = {int: float}
 
     def __init__(
-        self, data_labels: dict[str, OptionInfo], restricted_opts: Any = frozenset()
+        self,
+        data_labels: dict[str, OptionInfo] | None = None,
+        restricted_opts: Any = frozenset(),
     ) -> None:
+        """Without labels, as older scripts make it, they are those of A1111's own options."""
+        if data_labels is None:
+            from modules.shared_options import options_templates
+
+            data_labels = options_templates
         self.data_labels = data_labels
         self.data: dict[str, Any] = {key: info.default for key, info in data_labels.items()}
         self.restricted_opts = restricted_opts
