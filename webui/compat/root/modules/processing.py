@@ -153,6 +153,14 @@ def decode_first_stage(model: Any, x: Any) -> Any:
     return model.decode_first_stage(x)
 
 
+def get_correct_sampler(p: Any) -> Any:
+    """The samplers of a job's tab, as older versions told."""
+    from modules import sd_samplers
+
+    is_img2img = isinstance(p, StableDiffusionProcessingImg2Img)
+    return sd_samplers.samplers_for_img2img if is_img2img else sd_samplers.samplers
+
+
 def get_sampler_index(name: str) -> int:
     """A sampler's place in the list."""
     from modules import sd_samplers
