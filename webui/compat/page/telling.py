@@ -63,8 +63,9 @@ class Teller:
 
 def _mode() -> str:
     """The picture tab that is being drawn; "" when it is another one, or none."""
-    place = Context.block
-    while place is not None:
+    place, seen = Context.block, set[int]()
+    while place is not None and id(place) not in seen:  # a script may have made a circle
+        seen.add(id(place))
         if (elem_id := getattr(place, "elem_id", None)) and elem_id.startswith("tab_"):
             return str(elem_id).removeprefix("tab_")
         place = place.parent
