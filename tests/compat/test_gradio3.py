@@ -80,6 +80,7 @@ def test_names_that_are_gone() -> None:
     assert isinstance(drawn(lambda: old.Variable(3)), gr.State)
     gallery = drawn(lambda: old.Gallery().style(grid=4, height="auto"))
     assert (gallery.columns, gallery.height) == (4, "auto")
+    assert drawn(lambda: old.context.Context.root_block.dependencies) == []
 
 
 @pytest.mark.parametrize(

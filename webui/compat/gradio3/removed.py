@@ -12,7 +12,7 @@ import gradio.components
 import gradio.events
 import gradio.layouts
 import gradio.routes
-from gradio.blocks import Block
+from gradio.blocks import Block, Blocks
 
 _LAYOUTS: Final = ("Row", "Column", "Group", "Accordion", "Tab", "Tabs", "TabItem", "Form")
 _EVENTS: Final = (
@@ -45,6 +45,12 @@ def removed_names() -> Iterator[tuple[Any, str, Any]]:
     yield gradio.routes, "Request", gr.Request
     yield Block, "update", staticmethod(_update)
     yield Block, "style", _style
+    yield Blocks, "dependencies", property(_dependencies)
+
+
+def _dependencies(self: Blocks) -> list[dict[str, Any]]:
+    """A page's events, each as a mapping."""
+    return [event.get_config() for event in self.fns.values()]
 
 
 def _update(*values: Any, **more: Any) -> Any:
