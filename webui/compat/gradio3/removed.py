@@ -49,8 +49,15 @@ def removed_names() -> Iterator[tuple[Any, str, Any]]:
 
 
 def _dependencies(self: Blocks) -> list[dict[str, Any]]:
-    """A page's events, each as a mapping."""
-    return [event.get_config() for event in self.fns.values()]
+    """A page's events, each as a mapping with the parts that cause it."""
+    return [
+        {
+            **event.get_config(),
+            "trigger": event.targets[0][1] if event.targets else None,
+            "targets": [id for id, _ in event.targets],
+        }
+        for event in self.fns.values()
+    ]
 
 
 def _update(*values: Any, **more: Any) -> Any:
