@@ -236,7 +236,7 @@ class LegacyJob:
         calls = importlib.import_module("modules.gesso_calls")
         arguments = p.script_args[script.args_from : script.args_to]
         return calls.guarded(
-            script.extension, "run", script.filename, lambda: script.run(p, *arguments)
+            script.extension, "run", script.filename, lambda: _checked(script.run(p, *arguments))
         )
 
     def _job(self) -> Any:
@@ -325,6 +325,15 @@ class LegacyJob:
                 typed.negative_prompt, made.negative_prompt, whole.negative_template
             ),
         )
+
+
+def _checked(processed: Any) -> Any:
+    """What a script gave; None leaves the job to the program. Raises TypeError for what holds no
+    pictures."""
+    images = getattr(processed, "images", ())
+    if not isinstance(images, list | tuple):
+        raise TypeError(f"gave a Processed whose images are a {type(images).__name__}, no list")
+    return processed
 
 
 def _called(extension: str, hook: str, seconds: float, error: str = "") -> Called:
