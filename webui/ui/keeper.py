@@ -26,6 +26,7 @@ from webui.gate.additions import Addition, Additions, RefusedRoute, add_app, add
 from webui.gate.audit import Decision, Table, audit
 from webui.gate.gradio_rules import GRADIO_RULES
 from webui.studio import Studio
+from webui.ui.culprits import culprits_of
 from webui.ui.holder import PageHolder, Served
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class PageKeeper:
         self._is_wanted = False
         self._is_building = False
         self.additions: Final = Additions()
-        page, added = self._make()
+        page, added = self._make_surely()
         self.holder: Final = PageHolder(page, self.additions)
         self.additions.use(added)
         studio.extensions.on_change(self.changed)
@@ -90,15 +91,16 @@ class PageKeeper:
                 self._is_wanted = False
             # Gradio counts the parts of all pages together and without a lock: an event that makes
             # one at the same moment may take a number away.
-            if self._swap() or self._swap():
+            if self._swap() or self._swap() or self._swap(is_sure=True):
                 self._studio.bus.publish(ExtensionsChanged(is_page=True))
 
-    def _swap(self) -> bool:
-        """Hand out a new page; False if it could not be built."""
+    def _swap(self, *, is_sure: bool = False) -> bool:
+        """Hand out a new page; False if it could not be built. `is_sure`: whoever makes that
+        impossible is switched off."""
         begun = time.perf_counter()
         try:
             # Gradio's locks and events want a loop while they are made.
-            page, added = asyncio.run(self._made())
+            page, added = asyncio.run(self._made(is_sure=is_sure))
             self.additions.use(added)
             self.holder.swap(page)
         except Exception:
@@ -107,9 +109,24 @@ class PageKeeper:
         log.info("The page was built anew in %.2f s.", time.perf_counter() - begun)
         return True
 
-    async def _made(self) -> tuple[Served, list[Addition]]:
+    async def _made(self, *, is_sure: bool) -> tuple[Served, list[Addition]]:
         await asyncio.sleep(0)
-        return self._make()
+        return self._make_surely() if is_sure else self._make()
+
+    def _make_surely(self) -> tuple[Served, list[Addition]]:
+        """As `_make`, as often as somebody is found who makes it impossible. Raises what remains
+        when nobody is left."""
+        while True:
+            try:
+                return self._make()
+            except Exception as error:
+                culprits = culprits_of(error, self._studio.extensions.all())
+                if not culprits:
+                    raise
+                log.exception("The page can't be built with %s.", ", ".join(culprits))
+                why = "The page could not be built with it, so it was switched off"
+                for id in culprits:
+                    self._studio.extensions.refuse(id, f"{why} ({type(error).__name__}: {error}).")
 
     def _make(self) -> tuple[Served, list[Addition]]:
         """A page for the extensions as they are, and their routes, all decided on. Raises

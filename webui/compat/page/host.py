@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from webui.compat import loading
 from webui.compat.gradio3.adapter import PATCHES, adapting, watching
+from webui.compat.gradio3.untouched import Untouched
 from webui.compat.page import pasting
 from webui.compat.page.axes import SUFFIX, axes_parts
 from webui.compat.page.drawing import Drawn, Hand, draw_scripts, parts_of
@@ -67,6 +68,8 @@ class Host:
         if not self._holds:
             PATCHES.take()
             self._holds = True
+            self._gradio = Untouched()
+        self._gradio.restore()
         if not self.studio.catalog.models():  # at the start; scripts list what they find now
             self.studio.catalog.refresh_soon(LOOK_S)
         now = self.studio.settings.current
@@ -87,6 +90,7 @@ class Host:
         with self._drawing, adapting():
             loading.unload()
         self._drawn, self._parts = {}, None
+        self._gradio.restore()
         PATCHES.let_go()
 
     def parts(self) -> Sequence[LegacyPart]:
