@@ -105,7 +105,7 @@ def test_a_page_can_write_only_with_the_header(empty_client: Client) -> None:
         refused = empty_client.site.ask(method, path, browser)
         assert (refused.status, b"X-Gesso" in refused.body) == (403, True), path
         passed = empty_client.site.ask(method, path, [*browser, ("X-Gesso", "1")])
-        assert passed.status in (200, 201, 204, 400, 401, 404, 415, 422, 429), path
+        assert passed.status in (200, 201, 202, 204, 400, 401, 404, 415, 422, 429), path
         assert empty_client.site.ask(method, path, foreign).status == 403, path
 
 

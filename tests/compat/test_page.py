@@ -85,6 +85,7 @@ def test_buttons_in_a_picture_tab_are_for_artists(house: House) -> None:
     assert "gesso-old-hidden" not in answer.json()["data"][1]["elem_classes"]
 
 
+@pytest.mark.slow
 def test_buttons_of_a_tab_are_for_the_owner_until_lowered(house: House, studio: Studio) -> None:
     owner, artist = house.open(), house.open("artist")
     said = owner.fire("easel_say", "click", easel_tab_words="hi").json()["data"][0]["value"]

@@ -42,6 +42,7 @@ def test_one_that_works(tmp_path: Path) -> None:
     assert {"txt2img job", "txt2img job, on", "inpaint job, on"} <= {s.name for s in found.steps}
 
 
+@pytest.mark.slow
 def test_a_hook_that_raises_is_named_and_the_rest_is_tried(tmp_path: Path) -> None:
     found = examine(
         extension(

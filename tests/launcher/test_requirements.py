@@ -70,17 +70,22 @@ def test_all_that_a_bare_requirement_asks_for_is_required_but_torchvision() -> N
 
 
 def test_what_the_program_imports_is_required() -> None:
-    compat = ROOT / "webui" / "compat" / "root"  # imports itself, under A1111's names
-    plugin = ROOT / "webui" / "doctor" / "pytest_plugin.py"  # loaded by pytest only
-    files = [file for file in (ROOT / "webui").rglob("*.py") if not file.is_relative_to(compat)]
-    program = imports(iter([ROOT / "app.py", *(file for file in files if file != plugin)]))
+    apart = (
+        ROOT / "webui" / "compat" / "root",  # imports itself, under A1111's names
+        ROOT / "webui" / "compat" / "stand_ins",  # in place of packages that are not there
+        ROOT / "webui" / "doctor" / "pytest_plugin.py",  # loaded by pytest only
+    )
+    files = (f for f in (ROOT / "webui").rglob("*.py") if not any(map(f.is_relative_to, apart)))
+    program = imports(iter([ROOT / "app.py", *files]))
     required = {*pins("requirements.txt"), *pins("requirements-bare.txt"), "torch", "webui", "app"}
     required.add("triton")  # comes with PyTorch where there is a GPU for it
     assert {normalize(OWN_NAMES.get(name, name)) for name in program} - required == set()
 
 
 def test_what_the_tests_import_is_required() -> None:
-    tests = imports((ROOT / "tests").rglob("*.py"))
+    old = ROOT / "tests" / "compat" / "extensions"  # written against A1111's names
+    files = (file for file in (ROOT / "tests").rglob("*.py") if not file.is_relative_to(old))
+    tests = imports(files)
     required = {*pins("requirements.txt"), *pins("requirements-test.txt")}
     required |= {"torch", "webui", "app", "tests", "launch", "benchmarks"}
     assert {normalize(OWN_NAMES.get(name, name)) for name in tests} - required == set()
