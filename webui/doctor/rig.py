@@ -133,11 +133,11 @@ def values_on(extension: Extension) -> Mapping[str, Any]:
 
 
 def switched_on(part: LegacyPart) -> Mapping[str, Any]:
-    """The controls of an old script that most likely switch it on: those that say so, else its
-    first box to tick."""
+    """The control of an old script that most likely switches it on: the first that says so, else
+    its first box to tick. Further ones are for parts that may exclude each other."""
     boxes = [each for each in part.inputs if isinstance(each.default, bool)]
     telling = [each for each in boxes if ENABLING.search(f"{each.id} {each.label}".lower())]
-    return dict.fromkeys((each.id for each in telling or boxes[:1]), True)
+    return {each.id: True for each in (telling or boxes)[:1]}
 
 
 def _copied(source: Path, folder: Path) -> Path:

@@ -72,8 +72,9 @@ def connect(bindings: Sequence[Any], fields: Mapping[str, Mapping[str, Any]]) ->
         image = binding.source_image_component
         if image is not None and target is not None and target["init_img"] is not None:
             _wire(binding.paste_button, _first_picture, [image], [target["init_img"]])
-        if target is not None and binding.source_text_component is not None:
-            wire_text(binding.paste_button, target["fields"], binding.source_text_component)
+        text = binding.source_text_component
+        if target is not None and isinstance(text, Component):  # one real script gives [""]
+            wire_text(binding.paste_button, target["fields"], text)
         source = fields.get(binding.source_tabname or "")
         if source is not None and target is not None:
             _copy(binding, source["fields"], target["fields"])
