@@ -61,6 +61,12 @@ def test_texts_are_never_none_and_lists_begin_empty() -> None:
     assert drawn(lambda: gr.Dropdown(["a"], multiselect=True)).value == []
 
 
+@pytest.mark.parametrize(("text", "value"), [("20", 20), ("0.60", 0.6), ("-0.05", -0.05)])
+def test_numbers_may_be_written_as_texts(text: str, value: float) -> None:
+    assert drawn(lambda: gr.Slider(-1, 100, value=text)).value == value  # type: ignore[arg-type]
+    assert drawn(lambda: gr.Number(text)).value == value  # type: ignore[arg-type]
+
+
 def test_what_is_hidden_is_still_on_the_page() -> None:
     assert drawn(lambda: gr.Textbox(visible=False)).visible == "hidden"
     row = drawn(lambda: gr.Row(visible=False))

@@ -120,6 +120,8 @@ def _fix_types(cls: type, told: Arguments) -> None:
         told["type"] = _FILE_TYPES[told["type"]]
     if issubclass(cls, gr.Image) and told.get("type") == "file":
         told["type"] = "filepath"
+    if issubclass(cls, gr.Slider | gr.Number) and isinstance(told.get("value"), str):
+        told["value"] = _number(told["value"])
     if issubclass(cls, gr.Slider):
         told.setdefault("buttons", [])
         low, high = told.get("minimum", 0), told.get("maximum", 100)
@@ -131,6 +133,15 @@ def _fix_types(cls: type, told: Arguments) -> None:
         told["scale"] = max(1, round(told["scale"]))
     if isinstance(told.get("variant"), str) and told["variant"] not in _variants(cls):
         told["elem_classes"] = [*_classes(told), told.pop("variant")]
+
+
+def _number(text: str) -> float | None:
+    """Numbers were read from texts once."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else value
 
 
 def _variants(cls: type) -> tuple[str, ...]:
