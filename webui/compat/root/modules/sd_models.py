@@ -55,6 +55,7 @@ class CheckpointInfo:
         self.ids += [self.hash, f"{self.name} [{self.hash}]"]
         if self.shorthash and self.sha256:
             self.ids += [self.shorthash, self.sha256, self.short_title]
+        self.filename = _weights_of(self.filename)
 
     def register(self) -> None:
         """Into the lists."""
@@ -286,6 +287,12 @@ def _info_of(filename: str) -> ModelInfo | None:
         if str(model.path) == filename:
             return model
     return None
+
+
+def _weights_of(filename: str) -> str:
+    """Of a checkpoint that is a folder its largest file, as scripts open what they are told."""
+    files = list(Path(filename).rglob("*.safetensors")) if os.path.isdir(filename) else []
+    return str(max(files, key=lambda file: file.stat().st_size)) if files else filename
 
 
 def _name(filename: str, info: ModelInfo | None) -> str:
