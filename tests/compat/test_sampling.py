@@ -60,6 +60,7 @@ def pixels(outcome: Outcome) -> np.ndarray:
     return np.asarray(outcome.pictures[0]).astype(float)
 
 
+@pytest.mark.slow
 def test_each_way_changes_the_picture_and_none_stays(make: Make) -> None:
     plain = changed = pixels(make())
     for way in WAYS:
