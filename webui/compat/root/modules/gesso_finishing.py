@@ -34,9 +34,7 @@ class Finishing(scripts.Script):
         """Let it work on a picture; whether it did."""
         named = dict(zip(self.script.controls or {}, args, strict=False))
         function = getattr(self.script, method)
-        made = guarded(
-            self.extension, method, str(self.filename), lambda: (function(pp, **named),)
-        )
+        made = guarded(self.extension, method, str(self.filename), lambda: (function(pp, **named),))
         return made is not None
 
 
