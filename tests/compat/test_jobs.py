@@ -110,6 +110,7 @@ def test_hooks_come_in_order_and_change_the_pictures(studio: Studio) -> None:
     assert pixels[1:, :, 0].min() == 255
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_the_real_engine_makes_the_pictures_of_the_words(studio: Studio) -> None:
     engine = create({"use_cpu": True, "threads": 1})

@@ -65,6 +65,7 @@ def test_a_hook_that_raises_is_named_and_the_rest_is_tried(tmp_path: Path) -> No
     assert "no luck" in found.failed[0].trace
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "words"),
     [
