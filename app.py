@@ -96,7 +96,8 @@ def _serve(store: SettingsStore) -> None:
     opening = Opening(store.current)
     studio = Studio(store, [_engine(store.current)])
     sockets = _open_sockets(store, opening, has_owner=studio.people.has_owner())
-    Watch([store.current.extensions, SHIPPED], studio.installs.saw).begin()
+    own = studio.extensions.data("")
+    Watch([store.current.extensions, SHIPPED], studio.installs.saw, own).begin()
     studio.installs.use_doctor(InstallDoctor())
     studio.start()
     try:

@@ -101,7 +101,8 @@ def test_values_that_do_not_fit_are_refused(
 
 def test_values_that_say_off_need_no_extension(studio: Studio) -> None:
     studio.extensions.disable("grain")
-    made(studio, replace(CAT, extensions={"grain": {"enabled": False, "strength": 0.3}}))
+    job = made(studio, replace(CAT, extensions={"grain": {"enabled": False, "strength": 0.3}}))
+    assert job.recipe.extensions == {}
 
 
 def test_a_picture_made_again_is_not_edited_twice(studio: Studio) -> None:

@@ -1,5 +1,6 @@
 """Notices when an extension does what it did not say it would: talks to other computers, starts
-programs. It stops nobody, and code that wants to hide can: this finds carelessness, not malice.
+programs, writes where nothing is its own. It stops nobody, and code that wants to hide can: this
+finds carelessness, not malice.
 
 Every process that runs code of extensions begins a watch of its own; it can't be ended.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -23,9 +25,15 @@ log = logging.getLogger(__name__)
 
 VARIABLE: Final = "GESSO_EXTENSION_FOLDERS"
 """Tells child processes where extensions are."""
+DATA: Final = "GESSO_EXTENSION_DATA"
+"""Tells child processes where extensions' own data is."""
 NETWORK: Final = "network"
 SUBPROCESS: Final = "subprocess"
-EVENTS: Final = frozenset(
+WRITE: Final = "write"
+WRITING: Final = frozenset({"open", "os.remove", "os.rename", "os.rmdir", "os.mkdir"})
+FOR_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+STUDIO: Final = f"{Path(__file__).resolve().parents[1]}{os.sep}"
+EVENTS: Final = WRITING | frozenset(
     {"socket.getaddrinfo", "socket.connect", "subprocess.Popen", "os.system"}
     | {"os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "pty.spawn"}
 )
@@ -46,8 +54,13 @@ class Sighting:
 class Watch:
     """Listens to what Python reports of itself. Each thing is told once."""
 
-    def __init__(self, folders: Sequence[Path], tell: Callable[[Sighting], object]) -> None:
-        """`folders` hold extensions; `tell` is called in the thread that did it."""
+    def __init__(
+        self, folders: Sequence[Path], tell: Callable[[Sighting], object], data: Path | None = None
+    ) -> None:
+        """`folders` hold extensions, `data` their own data by id; `tell` is called in the thread
+        that did it."""
+        self._data: Final = data
+        self._passing: Final = Path(tempfile.gettempdir()).resolve()
         self._roots: Final = tuple(f"{folder.resolve()}{os.sep}" for folder in folders)
         self._tell: Final = tell
         self._told: Final[set[Sighting]] = set()
@@ -56,11 +69,14 @@ class Watch:
     def begin(self) -> None:
         """Listen from now on."""
         os.environ[VARIABLE] = os.pathsep.join(self._roots)
+        os.environ[DATA] = str(self._data or "")
         sys.addaudithook(self.hear)
 
     def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         """One report of Python's. What goes wrong here must not reach who caused it."""
         if event not in EVENTS or len(self._told) >= MOST_TOLD:
+            return
+        if event == "open" and not _is_for_writing(arguments):
             return
         try:
             self._judge(event, arguments, sys._getframe(1))
@@ -68,12 +84,13 @@ class Watch:
             log.debug("A report of %s could not be judged.", event, exc_info=True)
 
     def _judge(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
-        file = self._file_at_work(frame)
+        file = self._file_at_work(frame, is_own=event in WRITING)
         if file is None:
             return
         id, permissions = self._extension(file)
-        what = NETWORK if event.startswith("socket.") else SUBPROCESS
-        detail = _detail(event, arguments)
+        what = _permission(event)
+        detail = self._strange_place(arguments[0], file, id) if what == WRITE else ""
+        detail = detail if what == WRITE else _detail(event, arguments)
         if not detail or _is_declared(permissions.get(what), event, detail):
             return
         sighting = Sighting(extension=id, what=what, detail=detail)
@@ -82,13 +99,28 @@ class Watch:
             log.warning("The extension %s used %s undeclared: %s", id, what, detail)
             self._tell(sighting)
 
-    def _file_at_work(self, frame: FrameType | None) -> str | None:
-        """The innermost file of an extension among those whose code runs in this thread."""
+    def _strange_place(self, path: Any, file: str, id: str) -> str:
+        """The path if it is neither in the extension's folder, nor among its data, nor passing."""
+        if not isinstance(path, str | bytes | os.PathLike):
+            return ""
+        place = Path(os.path.realpath(os.fsdecode(path)))
+        root = Path(next(root for root in self._roots if file.startswith(root)))
+        own = [root / Path(file).relative_to(root).parts[0], self._passing]
+        own += [self._data.resolve() / id] if self._data else []
+        is_own = "__pycache__" in place.parts or place == Path(os.devnull)
+        return "" if is_own or any(map(place.is_relative_to, own)) else str(place)
+
+    def _file_at_work(self, frame: FrameType | None, *, is_own: bool = False) -> str | None:
+        """The innermost file of an extension among those whose code runs in this thread. `is_own`:
+        what the studio does when it is asked is not the extension's deed."""
         for _ in range(DEEPEST):
             if frame is None:
                 return None
             if frame.f_code.co_filename.startswith(self._roots):
                 return frame.f_code.co_filename
+            name = frame.f_code.co_filename
+            if is_own and name.startswith(STUDIO):
+                return None
             frame = frame.f_back
         return None
 
@@ -104,7 +136,22 @@ def watch_as_told(environment: Mapping[str, str]) -> None:
     """Begin a watch in a child process, over the folders that its parent named."""
     folders = [Path(each) for each in environment.get(VARIABLE, "").split(os.pathsep) if each]
     if folders:
-        Watch(folders, lambda sighting: None).begin()
+        data = environment.get(DATA, "")
+        Watch(folders, lambda sighting: None, Path(data) if data else None).begin()
+
+
+def _permission(event: str) -> str:
+    if event in WRITING:
+        return WRITE
+    return NETWORK if event.startswith("socket.") else SUBPROCESS
+
+
+def _is_for_writing(arguments: tuple[Any, ...]) -> bool:
+    """Of `open`: path, mode (None from os.open), flags."""
+    mode, flags = arguments[1], arguments[2]
+    if isinstance(mode, str):
+        return any(letter in mode for letter in "wax+")
+    return isinstance(flags, int) and bool(flags & FOR_WRITING)
 
 
 def _described(place: Path) -> tuple[str, Mapping[str, Permission]]:
@@ -147,6 +194,8 @@ def _is_declared(permission: Permission | None, event: str, detail: str) -> bool
     """Hosts are compared by name, where one is looked up; the address that follows is its."""
     if permission is None:
         return False
+    if event in WRITING and permission.paths:
+        return any(fnmatch(detail, path) for path in permission.paths)
     if event != "socket.getaddrinfo" or not permission.hosts or _is_address(detail):
         return True
     return any(fnmatch(detail.lower(), host.lower()) for host in permission.hosts)
