@@ -15,7 +15,7 @@ At the end: a table of medians and ratios, and all of it as JSON. Rows (`--only`
 | sd15-fp8-b1, sdxl-fp8-b1 | whole pictures so, beside those in 16 bits |
 | sd15-cache-b1, sdxl-cache-b1 | whole pictures with the step cache, beside those without |
 | sd15-vae, sdxl-vae | decoding: at once, by rows, in both layouts |
-| sdxl-first | the first model of a process, used last or not: until ready, until its first step |
+| sdxl-first | the first SDXL model of a process, told before or not: until ready, until a step |
 | sdxl-switch | from one checkpoint to another and back, and what memory stays behind |
 | cap-5.5, cap-3.5, cap-1.7, cap-sd15-3.5 | SDXL with so many GiB of the GPU, and SD 1.5 |
 

@@ -257,17 +257,17 @@ def _loads(told: Told, painter: Painter, *, is_foreseen: bool) -> list[float]:
 
 
 def _first(told: Told, painter: Painter) -> Mapping[str, Any]:
-    """By the engine as it is shipped, in processes of their own: the first model that it loads,
-    used last or not."""
+    """By the engine as it is shipped, in processes of their own: the first SDXL model that it
+    loads, out of the blue, told before, and told after another model's picture."""
     painter.manager.release()
     free()
     arguments = [str(told.checkpoint("sdxl")), str(told.folder / "first")]
-    found: dict[str, list[Any]] = {"first": [], "foreseen": []}
+    found: dict[str, list[Any]] = {"nothing": [], "told": [], "used": []}
     for _ in range(3):
-        for name, is_last in (("first", "0"), ("foreseen", "1")):
-            child = [sys.executable, str(FIRST), *arguments, is_last]
+        for before, rows in found.items():
+            child = [sys.executable, str(FIRST), *arguments, before]
             told_by = subprocess.run(child, stdout=subprocess.PIPE, check=True, timeout=120)
-            found[name].append(json.loads(told_by.stdout.splitlines()[-1]))
+            rows.append(json.loads(told_by.stdout.splitlines()[-1]))
     return found
 
 

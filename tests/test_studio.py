@@ -9,13 +9,24 @@ import pytest
 from PIL import Image
 
 from tests.conftest import finished, make_studio, png, until
+from tests.model_files import safetensors
 from webui.core.errors import InvalidRequest, NotFound, NotPermitted
 from webui.core.job import JobState, PersonId
+from webui.core.model import ModelInfo
 from webui.core.request import GenerationRequest, InputId, Mask, Sampling, Source
 from webui.engine.fake import FakeEngine
 from webui.studio import Studio
 
 APPLE = GenerationRequest(prompt="a red apple, 3d style")
+UNET = "model.diffusion_model"
+SD15_SHAPES = {
+    f"{UNET}.input_blocks.0.0.weight": (320, 4, 3, 3),
+    f"{UNET}.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight": (320, 768),
+    f"{UNET}.middle_block.1.proj_in.weight": (1280, 1280, 1, 1),
+    f"{UNET}.out.2.weight": (4, 320, 3, 3),
+    "first_stage_model.decoder.conv_in.weight": (512, 4, 3, 3),
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight": (1, 768),
+}
 
 
 def test_a_request_becomes_a_file_with_its_recipe(studio: Studio) -> None:
@@ -149,3 +160,30 @@ def test_a_studio_closed_in_the_middle_goes_on_where_it_was(tmp_path: Path) -> N
 def test_unknown_things_are_not_found(studio: Studio) -> None:
     with pytest.raises(NotFound):
         studio.remake("nothing")
+
+
+class Listening(FakeEngine):
+    """A fake engine that remembers what it was told to expect."""
+
+    def __init__(self) -> None:
+        super().__init__("fake")
+        self.expected: list[str] = []
+
+    def expect(self, model: ModelInfo) -> None:
+        self.expected.append(model.id)
+
+
+def test_engines_know_which_model_is_likely_to_be_wanted(tmp_path: Path) -> None:
+    engine = Listening()
+    studio = make_studio(tmp_path, engine)
+    studio.start()
+    until(lambda: engine.expected == ["starter"])
+    safetensors(tmp_path / "models" / "new.safetensors", SD15_SHAPES)
+    studio.catalog.refresh()
+    assert engine.expected == ["starter", "new.safetensors"]
+    studio.settings.update({"show_previews": False})
+    studio.catalog.refresh()
+    assert engine.expected == ["starter", "new.safetensors"]
+    studio.settings.update({"checkpoint": "starter"})
+    assert engine.expected == ["starter", "new.safetensors", "starter"]
+    studio.close()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from webui.albums.albums import Albums
 from webui.catalog.cards import Cards
-from webui.catalog.catalog import Catalog
+from webui.catalog.catalog import DEFAULT_PATIENCE_S, Catalog
 from webui.catalog.hashing import Hasher
 from webui.catalog.roots import Root, read_roots
 from webui.catalog.shelf import CatalogShelf
@@ -41,6 +42,7 @@ from webui.imaging.restore import Lookups
 from webui.installs.opening import held_back, open_installs
 from webui.jobs.bus import EventBus
 from webui.jobs.dispatcher import Dispatcher
+from webui.jobs.expected import Expected
 from webui.jobs.line import Place
 from webui.jobs.preflight import Verdict, refusal
 from webui.jobs.queue import Queue
@@ -118,6 +120,7 @@ class Studio:
         )
         self.installs: Final = open_installs(now, self.extensions, self.bus.publish)
         self._follow_extensions()
+        self._tell_engines()
 
     def start(self) -> None:
         """Settle what a crash left behind, start the engines and run the queue."""
@@ -256,9 +259,9 @@ class Studio:
         """What a model does best when a field is left blank."""
         return self._resolver.defaults(model)
 
-    def current_model(self) -> ModelInfo:
-        """The model used by requests that name none."""
-        return self.catalog.default(self.settings.current.checkpoint)
+    def current_model(self, patience_s: float = DEFAULT_PATIENCE_S) -> ModelInfo:
+        """The model used by requests that name none; see `Catalog.default`."""
+        return self.catalog.default(self.settings.current.checkpoint, patience_s)
 
     def statuses(self) -> list[EngineStatus]:
         """What each engine is doing."""
@@ -334,6 +337,12 @@ class Studio:
         self.extensions.on_change(joined.update)
         self.bus.subscribe(HeldModel(self.extensions, self.statuses, self.catalog.look_up).hear)
 
+    def _tell_engines(self) -> None:
+        """Have them know which model is likely to be wanted next."""
+        expected = Expected(self.engines, partial(self.current_model, patience_s=0))
+        self.catalog.on_change(expected.tell)
+        self.settings.on_change(expected.tell)
+
     def _make_models(self) -> ModelTable:
         return ModelTable(
             self.catalog,
@@ -356,7 +365,7 @@ class Studio:
         return Lookups(
             sampler=self.samplers.find,
             schedule=self.schedules.find,
-            checkpoint=self._known_model,
+            checkpoint=partial(self._known_file, ModelKind.CHECKPOINT),
             upscaler=self._known_upscaler,
             file=self._known_file,
             extension=self.extensions.texts.read,
@@ -432,9 +441,6 @@ class Studio:
         """Raises InvalidRequest for what `submit` would refuse this person."""
         self._check_own(request, person)
         return self.resolve(request)
-
-    def _known_model(self, ref: str) -> str | None:
-        return self._known_file(ModelKind.CHECKPOINT, ref)
 
     def _known_file(self, kind: ModelKind, ref: str) -> str | None:
         found = self.catalog.look_up(kind, ref)

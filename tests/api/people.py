@@ -12,13 +12,14 @@ from tests.gate.site import Answer, Site
 from webui.core.job import LOCAL, PersonId
 from webui.core.person import Caller, Role, Via
 from webui.gate.audit import Table, audit
+from webui.gate.doorkeeper import Doorkeeper
 from webui.gate.gate import Gate, Surroundings
 
 HEADER = "X-Test-Person"
 OWNER = "local"
 
 
-class TakesTheirWord:
+class TakesTheirWord(Doorkeeper):
     """A doorkeeper that believes the header. "ann" is an artist, "vic" a viewer, "local" the
     owner; without the header nobody is signed in."""
 

@@ -1,10 +1,10 @@
-"""Building the model that was used last while nobody waits."""
+"""Building the model that is expected while nobody waits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +12,17 @@ import torch
 
 from tests.engine.work import images, work
 from webui.core.engine import Work
-from webui.core.model import ModelInfo
+from webui.core.model import ModelInfo, ModelKind
 from webui.engine.device import Device
 from webui.engine.foresight import Foresight
-from webui.engine.last_model import LastModel
 from webui.engine.local import create
 from webui.engine.painter import Painter
+from webui.engine.tiny_model import write_checkpoint, write_description
 from webui.engine.weights.store import WeightStore
-from webui.families import load_families
+from webui.families import Families, load_families
 from webui.families.components import Placement
+from webui.families.sd15 import StableDiffusion15
+from webui.families.sdxl import StableDiffusionXL
 from webui.samplers import load_samplers
 from webui.schedules import load_schedules
 
@@ -75,10 +77,13 @@ class Card:
 
 
 @contextmanager
-def painter_on(card: Card) -> Iterator[Painter]:
-    device = Device(label="CPU", placement=PLACEMENT, threads=1)
+def painter_on(card: Card, families: Families | None = None) -> Iterator[Painter]:
+    device, families = (
+        Device(label="CPU", placement=PLACEMENT, threads=1),
+        families or load_families(),
+    )
     with torch.inference_mode():
-        made = Painter(device, load_families(), load_samplers(), load_schedules(), None, card)
+        made = Painter(device, families, load_samplers(), load_schedules(), None, card)
         yield made
         made.manager.release()
 
@@ -147,27 +152,40 @@ def test_a_model_that_can_not_be_read_is_nobody_s_trouble(painter: Painter, tmp_
     assert not painter.manager.weights_bytes
 
 
-def test_the_next_start_knows_the_model(painter: Painter, batch: Work, tmp_path: Path) -> None:
-    assert painter.last_model.known is None
-    picture(painter, batch)
-    assert LastModel(tmp_path / "last-model.json").known == batch.model
+def test_a_model_is_built_beside_one_of_another_family(batch: Work, tmp_path: Path) -> None:
+    description = write_description(tmp_path / "description", "sdxl")
+    wanted = replace(batch, model=tiny_sdxl(tmp_path / "xl.safetensors", description))
+    families = Families([StableDiffusion15(), StableDiffusionXL(description)])
+    with painter_on(Card(free_bytes=64e9), families) as painter:
+        alone = picture(painter, wanted)
+        painter.manager.release()
+        starter = picture(painter, batch)
+        for other in (batch, wanted):
+            Foresight(painter.manager, wanted.model).build()
+            assert painter.manager.is_loaded(batch.model)
+            assert picture(painter, other) == (starter if other is batch else alone)
 
 
-def test_a_second_start_draws_the_same_while_it_builds_ahead(tmp_path: Path) -> None:
+def tiny_sdxl(file: Path, description: Path) -> ModelInfo:
+    return ModelInfo(
+        id=file.name,
+        name=file.stem,
+        kind=ModelKind.CHECKPOINT,
+        family="sdxl",
+        path=write_checkpoint(file, description, family="sdxl"),
+        size_bytes=1,
+    )
+
+
+def test_what_is_expected_of_an_engine_does_not_change_its_pictures() -> None:
     drawn = []
-    for _ in range(2):
-        engine = create({"use_cpu": True, "threads": 1, "state_dir": str(tmp_path)})
+    for is_told in (False, True):
+        engine = create({"use_cpu": True, "threads": 1})
         with closing(engine):
             engine.prepare()
-            drawn.append(images(engine, work(steps=1, width=64, height=64))[0].tobytes())
+            batch = work(steps=1, width=64, height=64)
+            if is_told:
+                engine.expect(batch.model)
+                engine.expect(batch.model)
+            drawn.append(images(engine, batch)[0].tobytes())
     assert drawn[0] == drawn[1]
-
-
-def test_a_damaged_note_and_a_model_that_is_gone_are_as_none(tmp_path: Path) -> None:
-    file = tmp_path / "last-model.json"
-    file.write_text("{")
-    assert LastModel(file).known is None
-    gone = work().model
-    moved = ModelInfo(**{**vars(gone), "path": tmp_path / "gone"})
-    LastModel(file).note(moved)
-    assert LastModel(file).known is None

@@ -17,7 +17,8 @@ from webui.core.request import InputId, Mask, MaskContent, SoftInpainting, Sourc
 from webui.engine.autoencoder import encode
 from webui.engine.canvas import Canvas
 from webui.engine.inpaint import begin, extra_channels, mask_latent, masked, settle, soft_blend
-from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.engine.pipeline import Pipeline
+from webui.engine.pipeline_manager import PipelineManager
 from webui.families import load_families
 from webui.families.components import Placement
 

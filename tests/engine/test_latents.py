@@ -16,7 +16,8 @@ from tests.engine.work import RECIPE, STARTER, pixels
 from webui.engine.autoencoder import decode, encode
 from webui.engine.passes.levels import Walk, pass_walk
 from webui.engine.passes.plan import Pass
-from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.engine.pipeline import Pipeline
+from webui.engine.pipeline_manager import PipelineManager
 from webui.families import load_families
 from webui.families.components import Placement
 from webui.families.sd15 import FAMILY

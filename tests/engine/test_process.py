@@ -55,6 +55,17 @@ def test_a_batch_asked_for_before_it_is_ready_waits(new_process: NewProcess) -> 
     assert len(images(engine, work())) == 1
 
 
+def test_each_life_is_told_what_to_expect(new_process: NewProcess, tmp_path: Path) -> None:
+    told = tmp_path / "expected.txt"
+    engine = ready(new_process(factory="tests.engine.expecting:create"))
+    engine.expect(work().model)
+    until(lambda: told.exists() and told.read_text() == "starter\n")
+    assert engine.pid is not None
+    os.kill(engine.pid, signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
+    until(lambda: told.read_text() == "starter\n" * 2)
+    assert len(images(engine, work())) == 1
+
+
 def test_the_status_follows_a_batch(new_process: NewProcess) -> None:
     engine = ready(new_process())
     states, models = set(), set()

@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from webui.core.job import PersonId
 from webui.core.person import Caller, Role, Via
+from webui.gate.doorkeeper import Doorkeeper
 from webui.gate.refusal import Refusal
 
 LOCKED_OUT = Refusal(
@@ -17,7 +18,7 @@ LOCKED_OUT = Refusal(
 )
 
 
-class NamedDoorkeeper:
+class NamedDoorkeeper(Doorkeeper):
     """Believes the header “X-Person: role name”, and a cookie “person=role name”."""
 
     def __init__(self) -> None:

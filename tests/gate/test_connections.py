@@ -19,6 +19,7 @@ from webui.core.person import Caller, Role, Via
 from webui.gate.access import MIB
 from webui.gate.connection import Limits
 from webui.gate.crowd import Room
+from webui.gate.doorkeeper import Doorkeeper
 from webui.gate.gate import Surroundings
 from webui.gate.server import protect
 from webui.gate.sockets import open_loopback
@@ -242,7 +243,7 @@ def test_floods_do_not_slow_others_down() -> None:
     assert flooded < 2 * calm + 0.002
 
 
-class TeamOf:
+class TeamOf(Doorkeeper):
     """Takes each request for that of the next one of so many people."""
 
     def __init__(self, people: int) -> None:

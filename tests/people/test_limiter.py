@@ -138,3 +138,21 @@ def test_any_number_of_people_come_in_at_the_same_time(clock: Clock) -> None:
     for number in range(200):
         limiter.welcome(limiter.admit(f"10.0.1.{number}", "ada"))
     assert limiter.admit("10.0.0.2", "bob")
+
+
+def test_an_address_without_tries_is_known_before_a_name_is(clock: Clock) -> None:
+    limiter = Limiter(clock)
+    for number in range(30):
+        limiter.check_address("10.0.0.1")
+        limiter.admit("10.0.0.1", f"name {number}")
+    with pytest.raises(TooManyTries) as refused:
+        limiter.check_address("10.0.0.1")
+    limiter.check_address("10.0.0.2")
+    clock.seconds += refused.value.wait_s
+    limiter.check_address("10.0.0.1")
+
+
+def test_one_name_s_tries_are_not_all_tries(clock: Clock) -> None:
+    limiter = Limiter(clock)
+    tries_let_through(limiter, clock, 1, 20)
+    limiter.check_address("10.0.0.1")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Final
 
@@ -15,6 +16,7 @@ from starlette.types import Scope
 from webui.api.cookies import session_token
 from webui.api.remembered import Remembered
 from webui.core.person import Caller, Role, Via
+from webui.gate.doorkeeper import Doorkeeper
 from webui.gate.refusal import Refusal
 from webui.people.account import ApiKey, Person, password_credential
 from webui.people.faults import TooManyTries, WrongPassword
@@ -23,7 +25,7 @@ from webui.people.people import People
 from webui.people.tokens import KEY_PREFIX
 
 
-class PeopleDoorkeeper:
+class PeopleDoorkeeper(Doorkeeper):
     """Recognises the people of a studio. Used on the event loop; only passwords make it wait, and
     those are hashed elsewhere."""
 
@@ -43,6 +45,26 @@ class PeopleDoorkeeper:
         if (caller := self._by_cookie(scope)) is not None:
             return caller
         return await self._by_password(scope, shown) if scheme == "basic" else None
+
+    def turn_away(self, scope: Scope) -> Awaitable[Refusal] | None:
+        """Most of a flood ends here: this costs a fifth of what it takes to ask for the name."""
+        try:
+            self._people.limiter.check_address(client_address(scope))
+        except TooManyTries as error:
+            return self._late(error)
+        return None
+
+    def close(self) -> None:
+        """As the gate's Doorkeeper."""
+        self._people.tarrying.end()
+
+    async def _late(self, error: TooManyTries) -> Refusal:
+        await self._people.tarrying.wait()
+        return Refusal(
+            status=HTTPStatus.TOO_MANY_REQUESTS,
+            message=str(error),
+            headers=((b"retry-after", str(error.wait_s).encode()),),
+        )
 
     def _by_cookie(self, scope: Scope) -> Caller | None:
         token = session_token(scope, is_tls=self._is_tls)
@@ -70,12 +92,7 @@ class PeopleDoorkeeper:
         except WrongPassword:
             return None
         except TooManyTries as error:
-            await self._people.tarrying.wait()
-            return Refusal(
-                status=HTTPStatus.TOO_MANY_REQUESTS,
-                message=str(error),
-                headers=((b"retry-after", str(error.wait_s).encode()),),
-            )
+            return await self._late(error)
         return _caller(person, Via.PASSWORD, password_credential(person.id))
 
 

@@ -32,7 +32,6 @@ LIBRARY_STEMS: Final = frozenset({"diffusion_pytorch_model", "pytorch_lora_weigh
 """What libraries call every file they write; its folder has the telling name."""
 HASH: Final = re.compile(r"[0-9a-f]{8,64}")
 DEFAULT_PATIENCE_S: Final = 5.0
-"""So long the chosen checkpoint is waited for while the folders are looked through."""
 TITLE_HASH: Final = re.compile(r"^(?P<name>.+)\[[0-9a-fA-F]{8,64}\]$")
 """A1111 writes checkpoints as "folder/name.safetensors [0123456789]"."""
 
@@ -78,6 +77,7 @@ class Catalog:
         self._seen: Sequence[Seen] = ()
         self._models: Mapping[ModelKind, Mapping[str, ModelInfo]] = {}
         self._claims: Mapping[Path, str] = {}
+        self._watchers: Final[list[Callable[[], None]]] = []
         self._problems: tuple[Problem, ...] = ()
         self.looking: Looking | None = None
         """How far a look is that found new files; None when none is under way."""
@@ -106,6 +106,12 @@ class Catalog:
                 unusable = len(self._problems)
                 log.info("%d model files, %d can't be used.", len(self._seen), unusable)
             self.looking, self._has_looked = None, True
+        for watcher in self._watchers:
+            watcher()
+
+    def on_change(self, watcher: Callable[[], None]) -> None:
+        """Call `watcher` after each refresh, in the thread that did it."""
+        self._watchers.append(watcher)
 
     def refresh_soon(self, patience_s: float = 0.0) -> bool:
         """Refresh in the background, and wait for it so long; whether it is done. Models are there
@@ -153,10 +159,12 @@ class Catalog:
             return self.get(id)
         raise NotFound("model", id)
 
-    def default(self, chosen: str = "") -> ModelInfo:
-        """The chosen model if it is there, else the newest real one, else the starter model."""
+    def default(self, chosen: str = "", patience_s: float = DEFAULT_PATIENCE_S) -> ModelInfo:
+        """The chosen model if it is there, else the newest real one, else the starter model.
+        `patience_s`: how long one that isn't there is waited for while the folders are looked
+        through."""
         if chosen and chosen not in self._models.get(ModelKind.CHECKPOINT, {}):
-            self._soon.settle(DEFAULT_PATIENCE_S)
+            self._soon.settle(patience_s)
         checkpoints = self._models.get(ModelKind.CHECKPOINT, {})
         if chosen and chosen in checkpoints:
             return checkpoints[chosen]

@@ -22,7 +22,7 @@ from webui.engine.architectures.architecture import Frame
 from webui.engine.architectures.text import Text
 from webui.engine.latent_format import scale_of, told, untold
 from webui.engine.painter import Painter
-from webui.engine.pipeline_manager import Pipeline
+from webui.engine.pipeline import Pipeline
 
 CROSS: Final = "crossattn"
 VECTOR: Final = "vector"

@@ -130,6 +130,11 @@ class Engine(Protocol):
         """
         ...
 
+    def expect(self, model: ModelInfo) -> None:
+        """The model that is likely to be wanted next; an engine with nothing to do may get ready
+        for it. Returns at once, and may be called from any thread, before `start` too."""
+        ...
+
     def status(self) -> EngineStatus:
         """What the engine is doing now."""
         ...

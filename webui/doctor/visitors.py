@@ -12,6 +12,7 @@ from starlette.types import Scope
 from webui.api.build import build_api
 from webui.core.job import PersonId
 from webui.core.person import LOCAL_OWNER, Caller, Role, Via
+from webui.gate.doorkeeper import Doorkeeper
 from webui.gate.gate import Surroundings
 from webui.gate.server import protect
 from webui.studio import Studio
@@ -21,7 +22,7 @@ GUEST = Caller(id=PersonId("guest"), name="Guest", role=Role.ARTIST, via=Via.SES
 
 
 @dataclass(frozen=True)
-class _Knows:
+class _Knows(Doorkeeper):
     """A doorkeeper that takes everybody for the same person; also its own answer."""
 
     caller: Caller

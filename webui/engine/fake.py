@@ -22,6 +22,7 @@ from webui.core.codec import decode
 from webui.core.engine import EngineState, EngineStatus, Work
 from webui.core.errors import ExtensionFailed
 from webui.core.events import Alive, EngineEvent, ImageReady, Loading, Preview, Progress
+from webui.core.model import ModelInfo
 from webui.core.recipe import Recipe
 from webui.core.request import Noise
 from webui.engine.asking import LEGACY, Events, take_over
@@ -97,6 +98,9 @@ class FakeEngine:
     def status(self) -> EngineStatus:
         """What the engine is doing now."""
         return EngineStatus(id=self.id, state=self._state, device=DEVICE, model=self._model)
+
+    def expect(self, model: ModelInfo) -> None:
+        """There is nothing to get ready."""
 
     def close(self) -> None:
         """Nothing is held, so nothing is freed."""

@@ -1,5 +1,5 @@
-"""What an engine does while nobody waits: it builds the model that was used last, without weights,
-and on a GPU takes the memory for them.
+"""What an engine does while nobody waits: it builds the model that is expected to be wanted next,
+without weights, and on a GPU takes the memory for them.
 
 A first picture of SDXL then comes as soon as one after a change from another SDXL. Whoever wants
 something meanwhile does not wait: building is given up at the next call of torch, taking memory
@@ -24,18 +24,16 @@ log = logging.getLogger(__name__)
 
 
 class Foresight:
-    """Done once, after a start; may be given up from any thread."""
+    """Done once; may be given up from any thread."""
 
-    def __init__(self, manager: PipelineManager, model: ModelInfo | None) -> None:
-        """`model` is expected to be wanted; None: nothing is."""
+    def __init__(self, manager: PipelineManager, model: ModelInfo) -> None:
+        """`model` is expected to be wanted."""
         self._manager: Final = manager
         self._model: Final = model
         self._is_given_up: Final = threading.Event()
 
     def build(self) -> None:
         """On torch's thread. A model that can't be read is told of when it is wanted."""
-        if self._model is None:
-            return
         started = time.monotonic()
         try:
             with _Until(self._is_given_up):

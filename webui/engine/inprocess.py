@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from webui.core.engine import Work
+from webui.core.model import ModelInfo
 from webui.engine.asking import Events
 
 
@@ -27,6 +28,10 @@ class InProcessEngine(Protocol):
         Raises OutOfMemory when it has freed what the batch held and can go on, EngineDied when
         the device is of no more use (any other CUDA error): the process is then ended.
         """
+        ...
+
+    def expect(self, model: ModelInfo) -> None:
+        """As `core.engine.Engine.expect`; called between batches, after `prepare`."""
         ...
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from webui.core.codec import decode
 from webui.core.engine import Work
 from webui.core.errors import EngineError
+from webui.core.model import ModelInfo
 from webui.engine.asking import Events, take_over
 from webui.engine.environment import prepare_environment
 from webui.engine.options import Options
@@ -53,34 +54,37 @@ class LocalEngine:
                 f"PyTorch or diffusers can't be loaded ({error}). "
                 "Start again with launch.py, which repairs the installation."
             ) from error
-        self._look_ahead(self._painter)
         return self._painter.device.label
 
     def generate(self, work: Work) -> Events:
         """As core's Engine.generate. Before `prepare` it raises EngineError."""
         if self._painter is None:
             raise EngineError("The engine is not ready. Try again in a few seconds.")
-        if self._foresight is not None:
-            self._foresight.give_up()
+        self._give_up_foresight()
         return self._thread.drive(take_over(work, self._painter.paint, self._options.legacy))
+
+    def expect(self, model: ModelInfo) -> None:
+        """As core's Engine.expect. Layers of 8 bits are made from weights: there nothing can be
+        built without."""
+        from webui.engine.foresight import Foresight
+
+        if self._painter is None or self._options.fp8_matmul:
+            return
+        self._give_up_foresight()
+        self._foresight = Foresight(self._painter.manager, model)
+        self._thread.begin(self._foresight.build)
 
     def close(self) -> None:
         """Free the model and end the thread."""
-        if self._foresight is not None:
-            self._foresight.give_up()
+        self._give_up_foresight()
         if self._painter is not None:
             self._thread.run(self._painter.manager.release)
             self._painter = None
         self._thread.close()
 
-    def _look_ahead(self, painter: Painter) -> None:
-        """Use the time until somebody wants a picture. Layers of 8 bits are made from weights:
-        there nothing can be built without."""
-        from webui.engine.foresight import Foresight
-
-        if not self._options.fp8_matmul:
-            self._foresight = Foresight(painter.manager, painter.last_model.known)
-            self._thread.begin(self._foresight.build)
+    def _give_up_foresight(self) -> None:
+        if self._foresight is not None:
+            self._foresight.give_up()
 
 
 def _can_do_fp8(device: Device) -> bool:

@@ -39,7 +39,6 @@ from webui.engine.extensions.registered import Tables, tables_for
 from webui.engine.extras import work_on
 from webui.engine.graphs.choice import make_compiler
 from webui.engine.hires import enlarged, upscaling_steps
-from webui.engine.last_model import LastModel
 from webui.engine.memory.history import History
 from webui.engine.memory.shortage import free_memory, is_out_of_memory
 from webui.engine.memory.thrift import Thrift
@@ -49,7 +48,8 @@ from webui.engine.passes.pixels import decoded
 from webui.engine.passes.plan import Pass, batch_key, passes_of
 from webui.engine.passes.start import Start, start_on_canvas
 from webui.engine.passes.walk import walk_pass
-from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.engine.pipeline import Pipeline
+from webui.engine.pipeline_manager import PipelineManager
 from webui.engine.safe_files import made_safe
 from webui.engine.weights.store import WeightStore
 from webui.families import Families
@@ -62,7 +62,6 @@ HISTORY: Final = "memory.json"
 CONVERTED: Final = "converted"
 COMPILED: Final = "compiled"
 ATTENTION: Final = "attention.json"
-LAST_MODEL: Final = "last-model.json"
 DEVICE_LOST: Final = ("CUDA error", "HIP error", "device-side assert")
 
 
@@ -88,7 +87,6 @@ class Painter:
         whether nobody wants the batch any more, for extensions that are long at a step."""
         self.device: Final = device
         self._history: Final = History(None if state is None else state / HISTORY)
-        self.last_model: Final = LastModel(None if state is None else state / LAST_MODEL)
         compiled = None if state is None else state / COMPILED
         compiler = make_compiler(device.placement.device, compiled) if compiles else None
         measured = None if state is None else state / ATTENTION
@@ -148,7 +146,6 @@ class Painter:
         thrift, peak = Thrift(self.manager, known.frugality), known.peak_bytes
         bench = make_bench(self.device, self.manager, tables, work, passes, thrift, calls, peak)
         yield from bench.load()
-        self.last_model.note(work.model)
         pipeline = bench.pipeline(work.model)
         canvas = make_canvas(work.recipes[0], work.inputs, partial(overlaid, calls))
         is_adaptive = any(bench.sampler(each).is_adaptive for each in passes)

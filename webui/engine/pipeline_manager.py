@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import partial
 from math import isinf
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,7 @@ import torch
 
 from webui.core.errors import ModelUnreadable
 from webui.core.model import ModelInfo
-from webui.core.recipe import Recipe
-from webui.engine.architectures import Architecture, load_architectures
+from webui.engine.architectures import load_architectures
 from webui.engine.attention import Attention
 from webui.engine.caching.choice import Caches
 from webui.engine.collector import collector_at_rest
@@ -28,21 +27,19 @@ from webui.engine.graphs.choice import make_recorder, make_runner
 from webui.engine.graphs.compiler import Compiler
 from webui.engine.graphs.graph_runner import GraphRunner
 from webui.engine.graphs.replayed_encoder import AllLayers, ReplayedEncoder, is_replayable
-from webui.engine.graphs.runner import Runner
 from webui.engine.group_norm import widen_norms
-from webui.engine.latent_format import scale_of
 from webui.engine.memory.residence import Residence
 from webui.engine.memory.shortage import free_memory
 from webui.engine.patcher import Patcher
-from webui.engine.preview import Previewer, SmallDecoder
+from webui.engine.pipeline import Pipeline
+from webui.engine.preview import SmallDecoder
 from webui.engine.upscaler_file import UpscalerModel, load_upscaler
 from webui.engine.weights.part import PartWeights
 from webui.engine.weights.store import WeightStore
 from webui.families import Families
-from webui.families.components import NO_PARTS, Components, Placement, Prediction
+from webui.families.components import NO_PARTS, Components, Placement
 from webui.families.tiny_decoder import load_tiny_decoder
 from webui.families.vae_file import load_vae
-from webui.schedules.noise_levels import FlowLevels, NoiseLevels
 
 log = logging.getLogger(__name__)
 
@@ -52,51 +49,8 @@ KEPT_UPSCALERS: Final = 2
 """As many as one job of extras may use; one has some 100 MB at most."""
 VAE: Final = "vae"
 """The id of the part that a model without VAE lacks."""
-TOKEN_CELLS: Final = 2
-"""Cells of a latent along a side of a token."""
 WORKING_BYTES: Final = 3 * 2**30
 """What a GPU must have left beside two models, so that the pictures have room too."""
-
-
-@dataclass(kw_only=True)
-class Pipeline:
-    """A loaded model and what is derived from it once. txt2img, img2img and inpaint share it."""
-
-    components: Components
-    architecture: Architecture
-    encoder: PromptEncoder
-    patcher: Patcher
-    runner: Runner
-    caches: Caches
-    readers: tuple[ReplayedEncoder, ...] = ()
-    """What stands in for text encoders."""
-    seconds_per_call: float = 0.0
-    """How long the network took for one call, last time; 0 before the first."""
-
-    @property
-    def has_previewer(self) -> bool:
-        """Whether `previewer` is there without the VAE."""
-        return "previewer" in vars(self)
-
-    @cached_property
-    def previewer(self) -> Previewer:
-        """Made when the first preview is wanted."""
-        return Previewer(self.components.vae)
-
-    def levels(self, recipe: Recipe) -> NoiseLevels:
-        """The noise levels of a pass of this size."""
-        parts = self.components
-        if parts.prediction is not Prediction.FLOW:
-            return _levels(parts.betas, parts.has_zero_terminal_snr)
-        side = TOKEN_CELLS * scale_of(parts.vae)
-        tokens = (recipe.width // side) * (recipe.height // side)
-        return FlowLevels(recipe.parameters.shift or parts.shift.at(tokens))
-
-    @property
-    def modules(self) -> tuple[Any, ...]:
-        """All that has weights, the most dispensable first while pictures are made."""
-        parts = self.components
-        return (*parts.text_encoders.values(), parts.vae, parts.diffusion_model)
 
 
 @dataclass(kw_only=True)
@@ -104,6 +58,7 @@ class _Held:
     """A model in memory, and what it is with another VAE."""
 
     stamp: Stamp
+    family: str
     parts: Mapping[str, Path]
     pipeline: Pipeline
     vae_stamp: Stamp | None = None
@@ -182,8 +137,9 @@ class PipelineManager:
                 if not self._is_complete(model, lacking):
                     former += self._drop(model.path)
                     loaded = self._exchanged(model, lacking, former)
-                    held = _Held(stamp=_stamp(model), parts=lacking, pipeline=loaded)
-                    self._held[model.path] = held
+                    self._held[model.path] = _Held(
+                        stamp=_stamp(model), family=model.family, parts=lacking, pipeline=loaded
+                    )
             finally:
                 self._store.vacate()
             held = self._held[model.path]
@@ -195,11 +151,12 @@ class PipelineManager:
 
     def foresee(self, model: ModelInfo) -> None:
         """Build what a model is made of, without any weights, and leave it to the next `get` of
-        one like it. Nothing happens where models are in memory. Raises ModelUnreadable."""
+        one like it. Nothing happens where one of its family is in memory. Raises
+        ModelUnreadable."""
         family = self.families.get(model.family)
         bare = replace(self._placement, defer=self._store.defer, reuse=self._store.reuse)
         with self._lock, collector_at_rest():
-            if family is None or self._held:
+            if family is None or any(held.family == family.id for held in self._held.values()):
                 return
             parts = family.load(model.path, bare)
             self._quicken(parts)
@@ -432,11 +389,6 @@ def _lacking(
     """Of the files at hand, those that a model needs."""
     brought = parts if vae is None else {**parts, VAE: vae.path}
     return {part: path for part, path in brought.items() if part in model.missing}
-
-
-@lru_cache(maxsize=8)
-def _levels(betas: tuple[float, ...], has_zero_terminal_snr: bool) -> NoiseLevels:
-    return NoiseLevels(betas, has_zero_terminal_snr=has_zero_terminal_snr)
 
 
 def _stamp(model: ModelInfo) -> Stamp:

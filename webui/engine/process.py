@@ -15,6 +15,7 @@ from webui.core.engine import EngineState, EngineStatus, Work
 from webui.core.errors import EngineDied, EngineError, EngineHung
 from webui.core.events import Alive, Ask, EngineEvent, Loading, Progress
 from webui.core.frames import Frame
+from webui.core.model import ModelInfo
 from webui.engine.asking import Answer, Events, handed_on, unanswered
 from webui.engine.child import Child
 from webui.engine.wire import pack_answer, unpack_error, unpack_event
@@ -63,6 +64,7 @@ class EngineProcess:
         self._changed: Final = threading.Condition()
         self._status = EngineStatus(id=id, state=EngineState.STARTING, device="")
         self._child: Child | None = None
+        self._expected: ModelInfo | None = None
         self._is_prepared = False
         self._batch: _Batch | None = None
         self._batches = 0
@@ -85,6 +87,13 @@ class EngineProcess:
         """As core's Engine: returns at once, `on_change` tells when it is ready."""
         self._on_change = on_change
         self._supervisor.start()
+
+    def expect(self, model: ModelInfo) -> None:
+        """As core's Engine; each later life of the child is told too."""
+        with self._changed:
+            self._expected = model
+            if self._child is not None:
+                self._child.send(_expecting(model))
 
     def status(self) -> EngineStatus:
         """What the engine is doing now."""
@@ -159,8 +168,11 @@ class EngineProcess:
         """One life of the child, from its start to its burial. Raises OSError."""
         began = time.monotonic()
         child = Child(f"engine-{self.id}", self._receive, self._wake.set)
-        self._child = child
-        child.send(self._begin)
+        with self._changed:
+            self._child = child
+            child.send(self._begin)
+            if self._expected is not None:
+                child.send(_expecting(self._expected))
         self._watch(child)
         if self._is_closing:
             child.ask_to_end()
@@ -328,6 +340,10 @@ class _Silence:
         self._silent_s = self._silent_s + elapsed if now == self._last else 0.0
         self._last = now
         return self._silent_s
+
+
+def _expecting(model: ModelInfo) -> Frame:
+    return Frame(kind="expect", payload=to_json(model).encode())
 
 
 def _describe(how: str) -> str:

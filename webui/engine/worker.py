@@ -23,6 +23,7 @@ from webui.core.engine import Work
 from webui.core.errors import EngineDied
 from webui.core.events import Ask
 from webui.core.frames import Frame, FrameWriter, read_frames
+from webui.core.model import ModelInfo
 from webui.engine.asking import Answer, resumed
 from webui.engine.inprocess import InProcessEngine
 from webui.engine.wire import pack_error, pack_event, unpack_answer
@@ -91,8 +92,11 @@ class Worker:
             self.writer.send(pack_error(error, 0))
             return
         self.writer.send(Frame(kind="ready", data={"device": device}))
-        while (order := self._orders.get()).kind == "generate":
-            self._run(engine, order)
+        while (order := self._orders.get()).kind != "close":
+            if order.kind == "expect":
+                engine.expect(from_json(ModelInfo, order.payload))
+            else:
+                self._run(engine, order)
         engine.close()
 
     def _run(self, engine: InProcessEngine, order: Frame) -> None:

@@ -61,6 +61,8 @@ class Rule:
     in is sent to where they can."""
     knows_caller: bool = False
     """An open route that is told who asks, if somebody is signed in: see `the_caller`."""
+    tries_password: bool = False
+    """An open route that takes passwords. Who may try none is turned away before it is asked."""
     serves_uploads: bool = False
     """It answers with files that came from outside: only pictures are shown, the rest saved."""
     may_be_framed: bool = False

@@ -93,6 +93,11 @@ class Gate:
         """Answer to loopback's names alone, and to no proxy: while there is no owner yet."""
         self._only_loopback = Names() if is_kept else None
 
+    def close(self) -> None:
+        """Let nobody wait for an answer any longer, and end the streams: the server ends."""
+        self._surroundings.doorkeeper.close()
+        self.streams.close()
+
     def end_streams(self, credential: str) -> None:
         """End the streams and websockets that were opened with a credential, because it was
         revoked. May be called from any thread."""
@@ -153,7 +158,8 @@ class Gate:
         if rule.access is Access.OPEN:
             if rule.knows_caller:
                 scope[CALLER] = await self._guest(scope)
-            return rule
+            late = rule.tries_password and self._surroundings.doorkeeper.turn_away(scope)
+            return await late if late else rule
         caller = await self._surroundings.doorkeeper.recognise(scope)
         if caller is None:
             return _no_entry(rule, scope)

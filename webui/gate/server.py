@@ -120,7 +120,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: streams end at once, requests in progress have SHUTDOWN_S."""
-        self._gate.streams.close()
+        self._gate.close()
         await super().shutdown(sockets)
 
     async def _listen(self, sockets: Sequence[socket.socket]) -> None:

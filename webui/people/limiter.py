@@ -78,6 +78,12 @@ class Limiter:
         with self._lock:
             self._check(self._windows(address, name), self._now())
 
+    def check_address(self, address: str) -> None:
+        """Raises TooManyTries if no try from there would be let through now, whatever the name;
+        counts nothing."""
+        with self._lock:
+            self._check(self._windows_of_all(network_of(address)), self._now())
+
     def admit(self, address: str, name: str) -> Try:
         """Count a try for a folded name. Raises TooManyTries and counts nothing then."""
         with self._lock:
@@ -114,7 +120,11 @@ class Limiter:
     def _windows(self, address: str, name: str) -> Windows:
         """Those that a try falls into."""
         place = network_of(address)
-        own: Windows = (((place,), PER_ADDRESS), ((place, name), PER_NAME))
+        return (*self._windows_of_all(place), ((place, name), PER_NAME))
+
+    def _windows_of_all(self, place: str) -> Windows:
+        """Those that any try from one place falls into."""
+        own: Windows = (((place,), PER_ADDRESS),)
         return own if place in self._known else (*own, (_ALL, STRANGERS))
 
     def _check(self, windows: Windows, now: float) -> None:

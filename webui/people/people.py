@@ -47,14 +47,13 @@ class People:
         *,
         passwords: Passwords | None = None,
         limiter: Limiter | None = None,
-        tarrying: Tarrying | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         """Opens or makes the file at `path`. `now` gives seconds since 1970."""
         self._book: Final = Book(path, now)
         self._passwords: Final = passwords or Passwords()
         self.limiter: Final = limiter or Limiter()
-        self.tarrying: Final = tarrying or Tarrying()
+        self.tarrying: Final = Tarrying()
         self.desk: Final = Desk()
         self.roster: Final = Roster(self._book)
         self.sessions: Final = Sessions(self._book)

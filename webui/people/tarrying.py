@@ -1,8 +1,7 @@
 """Answers to passwords that were not looked at come late, and the later the more of them wait.
 
 So a flood waits for itself and not for the studio: whoever has a hundred connections open is
-answered as often as somebody with ten. What waits costs nothing but its connection, of which the
-gate bounds the number.
+answered as often as somebody with twenty.
 """
 
 from __future__ import annotations
@@ -11,30 +10,54 @@ import asyncio
 from typing import Final
 
 LEAST_S: Final = 2.0
-EACH_S: Final = 0.2
-"""Five answers a second, however many wait. Each costs the event loop some milliseconds, and who
-asks for something else at that moment has to wait for it: they shall be few in a hundred."""
+"""So long also a single one waits."""
+EACH_S: Final = 0.1
+"""Ten answers a second, however many wait. Each costs the event loop a fraction of a millisecond,
+and who asks for something else at that moment has to wait for it: they shall be few in a
+hundred."""
 MOST_S: Final = 30.0
 """Programs give up then, and come again at once."""
+MOST_WAITING: Final = 1000
+"""Further ones are answered at once: who asks and does not stay for the answer leaves it waiting
+all the same, and that takes memory."""
 
 
 class Tarrying:
     """Those that wait for such an answer. On one event loop only."""
 
-    def __init__(self, least_s: float = LEAST_S) -> None:
-        """`least_s`: how long also a single one waits."""
-        self._least_s: Final = least_s
-        self.waiting = 0
+    def __init__(self) -> None:
+        self._turns: Final[set[asyncio.Future[None]]] = set()
 
     @property
-    def seconds(self) -> float:
-        """How long the last one of those that wait now has to."""
-        return min(MOST_S, max(self._least_s, EACH_S * self.waiting))
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._turns)
 
     async def wait(self) -> None:
         """Until the answer may go out."""
-        self.waiting += 1
+        if self.waiting >= MOST_WAITING:
+            return
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self._turns.add(turn)
+        timer = loop.call_later(seconds(self.waiting), _come, turn)
         try:
-            await asyncio.sleep(self.seconds)
+            await turn
         finally:
-            self.waiting -= 1
+            timer.cancel()
+            self._turns.discard(turn)
+
+    def end(self) -> None:
+        """Let all answers go out now."""
+        for turn in self._turns:
+            _come(turn)
+
+
+def seconds(waiting: int) -> float:
+    """How long the last one of so many has to wait."""
+    return min(MOST_S, max(LEAST_S, EACH_S * waiting))
+
+
+def _come(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)

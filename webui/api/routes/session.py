@@ -45,7 +45,7 @@ class NewPassword:
 
 
 @ROUTER.post("/session")
-@needs(Access.OPEN, max_body_bytes=SMALL_BYTES)
+@needs(Access.OPEN, max_body_bytes=SMALL_BYTES, tries_password=True)
 async def sign_in(request: Request, response: Response, asked: SignIn, body: RawBody) -> MeView:
     """Sign in. Sets the cookie of a new session; the one that the browser had before ends. 401:
     name and password don't fit. 429: too many were tried; `Retry-After` tells when to go on."""

@@ -22,7 +22,8 @@ from webui.engine.memory.need import steps_bytes
 from webui.engine.memory.thrift import Thrift
 from webui.engine.passes.levels import Walk, pass_sampler, pass_walk
 from webui.engine.passes.plan import Pass, models_of
-from webui.engine.pipeline_manager import Pipeline, PipelineManager
+from webui.engine.pipeline import Pipeline
+from webui.engine.pipeline_manager import PipelineManager
 from webui.engine.preview import Previewer, SmallDecoder
 from webui.engine.tiling import tiled
 from webui.networks.embedding import read_embedding

@@ -25,7 +25,7 @@ from webui.engine.passes.plan import Pass
 from webui.engine.passes.start import latent_shape
 from webui.engine.passes.words import tell
 from webui.engine.patcher import Patcher
-from webui.engine.pipeline_manager import Pipeline
+from webui.engine.pipeline import Pipeline
 from webui.engine.refiner import Relay
 from webui.samplers.sampler import Denoise
 

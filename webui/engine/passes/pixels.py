@@ -10,7 +10,7 @@ from webui.engine.autoencoder import decode, decode_bytes, encode
 from webui.engine.latent_format import blocks_of, scale_of
 from webui.engine.memory.thrift import TILES
 from webui.engine.passes.bench import Bench
-from webui.engine.pipeline_manager import Pipeline
+from webui.engine.pipeline import Pipeline
 
 
 def decoded(bench: Bench, pipeline: Pipeline, latent: Tensor) -> Image.Image:

@@ -16,7 +16,7 @@ from webui.engine.noise import Shape
 from webui.engine.passes.bench import Bench
 from webui.engine.passes.pixels import encoded
 from webui.engine.passes.plan import Pass
-from webui.engine.pipeline_manager import Pipeline
+from webui.engine.pipeline import Pipeline
 from webui.samplers.sampler import Sampler
 
 

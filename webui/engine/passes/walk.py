@@ -22,7 +22,7 @@ from webui.engine.passes.levels import Walk
 from webui.engine.passes.meter import Meter
 from webui.engine.passes.plan import Pass
 from webui.engine.passes.start import Start, first_latents, latent_shape
-from webui.engine.pipeline_manager import Pipeline
+from webui.engine.pipeline import Pipeline
 from webui.samplers.sampler import Denoise, Run
 
 
