@@ -5,7 +5,7 @@ A test makes its own: `Studio(store, engines=[FakeEngine(...)])`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from webui.albums.albums import Albums
 from webui.catalog.cards import Cards
 from webui.catalog.catalog import DEFAULT_PATIENCE_S, Catalog
 from webui.catalog.hashing import Hasher
-from webui.catalog.roots import Root, read_roots
+from webui.catalog.roots import Root, followed, read_roots
 from webui.catalog.shelf import CatalogShelf
 from webui.catalog.table import ModelTable
 from webui.core.codec import check
@@ -62,6 +62,7 @@ from webui.schedules import load_schedules
 from webui.settings import Settings, SettingsStore
 from webui.upscalers import load_upscalers
 from webui.webhooks.opening import open_webhooks
+from webui.webhooks.webhooks import Webhooks
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent / "extensions"
 """The extensions that come with the program."""
@@ -90,7 +91,9 @@ class Studio:
         self.cards: Final = Cards(self.catalog)
         self.hasher: Final = Hasher(self.catalog.hashes, self._is_at_work, self.catalog.show_hashes)
         self.card_thumbnails: Final = Thumbnails(data / "card-thumbnails")
-        self.inputs: Final = InputStore(data / "inputs", data / "inputs.sqlite")
+        self.inputs: Final = InputStore(
+            data / "inputs", data / "inputs.sqlite", lambda person: self.queue.check_disk(person)
+        )
         self.styles: Final = StyleBook(data / "styles.csv")
         self.wildcards: Final = data / "wildcards"
         self._resolver: Final = self._make_resolver()
@@ -108,16 +111,12 @@ class Studio:
         self.engines: Final = tuple(engines)
         self.dispatcher: Final = self._make_dispatcher()
         self.queue: Final = Queue(
-            self.jobs, self.dispatcher, roles=self._role, disk_bytes=self.gallery.disk_use.of
+            self.jobs, self.dispatcher, roles=self._role, disk_bytes=self._disk_bytes
         )
         self.plans: Final = self._make_plans()
         shelf = CatalogShelf(self.catalog, self.families)
         self.downloads: Final = open_downloads(lambda: settings.current, shelf, self.bus.publish)
-        self.webhooks: Final = open_webhooks(
-            now,
-            job=self.jobs.get,
-            pictures=lambda id: [picture.id for picture in self.gallery.of_job(id)],
-        )
+        self.webhooks: Final = self._make_webhooks()
         self.installs: Final = open_installs(now, self.extensions, self.bus.publish)
         self._follow_extensions()
         self._tell_engines()
@@ -130,7 +129,7 @@ class Studio:
         self.installs.start()
         self.extensions.start()
         self.catalog.refresh_soon(FIRST_LOOK_S)
-        self.settings.on_change(self._follow_folders(self._other_folders()))
+        self.settings.on_change(followed(self._other_folders, self.catalog.refresh_soon))
         self.dispatcher.start()
         self.plans.start()
         self.downloads.start()
@@ -339,7 +338,7 @@ class Studio:
 
     def _tell_engines(self) -> None:
         """Have them know which model is likely to be wanted next."""
-        expected = Expected(self.engines, partial(self.current_model, patience_s=0))
+        expected = Expected(partial(self.current_model, patience_s=0), self.dispatcher.expect)
         self.catalog.on_change(expected.tell)
         self.settings.on_change(expected.tell)
 
@@ -349,6 +348,14 @@ class Studio:
             self.cards,
             self.gallery.uses.counts,
             latents=Told(self.families, lambda family: family.latents),
+        )
+
+    def _make_webhooks(self) -> Webhooks:
+        return open_webhooks(
+            self.settings.current,
+            job=self.jobs.get,
+            pictures=lambda id: [picture.id for picture in self.gallery.of_job(id)],
+            ended_since=self.jobs.ended_since,
         )
 
     def _make_dispatcher(self) -> Dispatcher:
@@ -374,17 +381,6 @@ class Studio:
     def _other_folders(self) -> tuple[Root, ...]:
         return read_roots(self.settings.current.extra_model_folders)
 
-    def _follow_folders(self, known: tuple[Root, ...]) -> Callable[[Settings], None]:
-        """Looks through other programs' folders when others are named than those known."""
-
-        def changed(_: Settings) -> None:
-            nonlocal known
-            if (named := self._other_folders()) != known:
-                known = named
-                self.catalog.refresh_soon()
-
-        return changed
-
     def _is_at_work(self) -> bool:
         """Whether a job has the machine."""
         return any(status.state is EngineState.BUSY for status in self.statuses())
@@ -406,6 +402,9 @@ class Studio:
             return self.people.roster.get(person).role
         except NotFound:
             return Role.OWNER if person == LOCAL else Role.ARTIST
+
+    def _disk_bytes(self, person: PersonId) -> int:
+        return self.gallery.disk_use.of(person) + self.inputs.bytes_of(person)
 
     def _end_work_of(self, person: PersonId) -> None:
         """Cancel all that somebody has under way who was shown out."""

@@ -19,7 +19,7 @@ from tests.people.conftest import PASSWORD, Clock, open_people
 from webui.albums.album import AlbumWish
 from webui.albums.albums import Albums
 from webui.core.errors import NotFound
-from webui.core.job import LOCAL, Job, JobState, PersonId
+from webui.core.job import LOCAL, Job, JobId, JobState, PersonId
 from webui.core.person import Role
 from webui.core.request import GenerationRequest, Sampling
 from webui.engine.fake import FakeEngine
@@ -161,7 +161,7 @@ def test_a_webhook_is_told_once_and_within_its_waits(
 ) -> None:
     hooks = HookStore(tmp_path / "webhooks.sqlite", clock)
     hook = hooks.add(HookWish(address="https://hooks.example/x"))
-    hooks.tell(hook, {"id": "1"})
+    hooks.tell([hook], JobId("1"), {"id": "1"})
     clock.seconds += jump
     assert hooks.wait_s() == 0
     call = hooks.due()

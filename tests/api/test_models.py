@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,3 +90,16 @@ def test_what_is_not_there_or_not_known_is_refused(client: Client) -> None:
     body = [("Content-Type", "application/json")]
     answer = client.site.ask("POST", f"{MODELS}/hashes", body, b'{"all": true}')
     assert error_of(answer)[:2] == (422, "all")
+
+
+def test_models_give_their_memory_back(client: Client) -> None:
+    client.make(prompt="an owl", sampling={"steps": 1})
+    assert engine_of(client)["model"] == "starter"
+    assert client.post(f"{MODELS}/release", status=200) == {"is_released": True}
+    assert engine_of(client)["model"] == ""
+    assert client.make(prompt="an owl", sampling={"steps": 1})["state"] == "done"
+
+
+def engine_of(client: Client) -> Any:
+    (engine,) = client.json("/api/v1/state")["engines"]
+    return engine

@@ -15,7 +15,7 @@ import pytest
 
 from tests.api.conftest import error_of
 from tests.api.people import OWNER, Visitor, gate_of_people
-from tests.conftest import finished, make_studio, until
+from tests.conftest import finished, make_studio, png, until
 from tests.gate.site import serving
 from webui.api.build import build_api
 from webui.core.events import Message, Started
@@ -263,8 +263,20 @@ def test_the_disk_that_pictures_take_is_limited(team: Team) -> None:
     set_limits(team, "ann", disk_bytes=1)
     status, field, words = error_of(team.ann.ask("POST", "/api/v1/jobs", SMALL))
     assert (status, field) == (429, "disk_bytes")
-    assert "Delete some for good" in words
+    assert "Delete pictures for good" in words
     assert team.ann.get("/api/v1/limits")["in_use"]["disk_bytes"] > 100
+
+
+def test_uploads_count_as_pictures_do(team: Team) -> None:
+    upload = png(500, 500)
+    team.ann.post("/api/v1/inputs", upload, status=201)
+    assert team.ann.get("/api/v1/limits")["in_use"]["disk_bytes"] == len(upload)
+    assert team.bob.get("/api/v1/limits")["in_use"]["disk_bytes"] == 0
+    set_limits(team, "ann", disk_bytes=len(upload))
+    refused = team.ann.ask("POST", "/api/v1/inputs", png(501, 501))
+    assert error_of(refused)[:2] == (429, "disk_bytes")
+    assert team.ann.get("/api/v1/limits")["in_use"]["disk_bytes"] == len(upload)
+    team.bob.post("/api/v1/inputs", png(501, 501), status=201)
 
 
 def test_limits_hold_for_a_role_and_come_back(team: Team) -> None:
@@ -347,3 +359,13 @@ def test_looking_ahead_says_when_a_limit_is_reached(team: Team) -> None:
     set_limits(team, "ann", picture_pixels=64 * 64)
     verdict = team.ann.post("/api/v1/preflight", {"width": 512, "height": 512}, status=200)
     assert (verdict["verdict"], verdict["field"]) == ("cannot", "width")
+
+
+def test_models_that_others_wait_for_stay_in_memory(team: Team) -> None:
+    waiting = add(team.bob)
+    path = "/api/v1/models/release"
+    assert team.ann.post(path, status=200) == {"is_released": False}
+    assert team.bob.post(path, status=200) == {"is_released": True}
+    team.begin()
+    team.done(waiting)
+    assert team.ann.post(path, status=200) == {"is_released": True}

@@ -190,9 +190,17 @@ def test_what_we_do_not_have_is_empty_or_absent(program: Program) -> None:
             assert program.ask(method, path, {}).status in (404, 405), path
 
 
-def test_models_are_left_to_the_engine(program: Program) -> None:
-    for path in ("unload-checkpoint", "reload-checkpoint"):
-        assert program.post(path) == {}
+def test_a_model_is_unloaded_and_loaded_again(program: Program) -> None:
+    (engine,) = program.studio.engines
+    program.post("txt2img", {"prompt": "an owl", "steps": 1})
+    assert engine.status().model != ""
+    assert program.post("unload-checkpoint") == {}
+    assert engine.status().model == ""
+    assert program.post("reload-checkpoint") == {}
+    assert program.post("txt2img", {"prompt": "an owl", "steps": 1})["images"]
+
+
+def test_nothing_is_trained(program: Program) -> None:
     for path in ("create/embedding", "create/hypernetwork", "train/embedding"):
         assert program.refused(path, {})[0] == 422
     for path in ("refresh-checkpoints", "refresh-vae", "refresh-loras", "refresh-embeddings"):

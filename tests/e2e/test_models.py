@@ -50,6 +50,9 @@ def test_models_are_found_looked_at_noted_and_compared(window: OpenWindow) -> No
     table.get_by_role("button", name="Save").click()
     expect(details.locator(".notes")).to_have_text("for the tower")
 
+    table.get_by_role("button", name="Free memory").click()
+    expect(studio.page.get_by_text("Memory is given back")).to_be_visible()
+
     table.get_by_role("button", name="Find duplicates").click()
     table.get_by_label("Show").select_option("duplicates")
     expect(table.locator(".found")).to_have_text("Nothing found.")

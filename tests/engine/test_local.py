@@ -51,6 +51,17 @@ def test_its_name_is_fit_for_people(local: LocalEngine) -> None:
     assert {"precision", "torch", "diffusers"} <= ready.facts.keys()
 
 
+def test_its_models_memory_is_given_back_and_the_next_picture_is_the_same(
+    local: LocalEngine,
+) -> None:
+    (first,) = images(local, work(steps=1))
+    before = live_tensors()
+    local.release()
+    assert live_tensors() < before - 100
+    (second,) = images(local, work(steps=1))
+    assert first.tobytes() == second.tobytes()
+
+
 def test_cancelling_ends_within_a_step_and_frees_what_the_batch_held(local: LocalEngine) -> None:
     images(local, work())
     before = live_tensors()

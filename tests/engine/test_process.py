@@ -66,6 +66,19 @@ def test_each_life_is_told_what_to_expect(new_process: NewProcess, tmp_path: Pat
     assert len(images(engine, work())) == 1
 
 
+def test_models_are_given_back_after_the_batch_at_work(new_process: NewProcess) -> None:
+    engine = ready(new_process(seconds_per_step=0.05))
+    events = engine.generate(work())
+    next(event for event in events if isinstance(event, Progress))
+    engine.release()
+    *_, last = events
+    assert isinstance(last, ImageReady)
+    until(lambda: engine.status().model == "")
+    assert engine.status().state is EngineState.READY
+    assert len(images(engine, work())) == 1
+    assert engine.status().model == "starter"
+
+
 def test_the_status_follows_a_batch(new_process: NewProcess) -> None:
     engine = ready(new_process())
     states, models = set(), set()

@@ -18,6 +18,7 @@ from tests.gate.site import Site, serving
 from webui.api.build import build_api
 from webui.core.errors import InvalidRequest
 from webui.core.job import JobId
+from webui.core.request import GenerationRequest, Sampling
 from webui.engine.fake import FakeEngine
 from webui.settings import SettingsStore
 from webui.studio import Studio
@@ -26,6 +27,7 @@ from webui.webhooks.store import MOST_HOOKS, MOST_WAITING, HookStore
 from webui.webhooks.webhooks import signature
 
 SECRET_PROMPT = "secretively"
+JOB = JobId("job")
 
 
 @dataclass
@@ -84,11 +86,15 @@ class Place:
         return str(id)
 
 
+def make_studio(root: Path, receiver: Receiver) -> Studio:
+    given = {"data_dir": str(root), "keep_free_mb": 0, "webhook_hosts": receiver.host}
+    return Studio(SettingsStore(given), [FakeEngine("fake")])
+
+
 @pytest.fixture
 def place(tmp_path: Path, receiver: Receiver) -> Iterator[Place]:
     """A studio that may call the receiver though it is on this machine."""
-    given = {"data_dir": str(tmp_path), "keep_free_mb": 0, "webhook_hosts": receiver.host}
-    studio = Studio(SettingsStore(given), [FakeEngine("fake")])
+    studio = make_studio(tmp_path, receiver)
     studio.start()
     with serving(gate_of_people(build_api(studio, None))) as site:
         owner, ann = Visitor(site=site, name="local"), Visitor(site=site, name="ann")
@@ -174,7 +180,7 @@ def test_a_call_that_did_not_arrive_is_tried_again_for_so_long(tmp_path: Path) -
     clock = Clock()
     store = HookStore(tmp_path / "webhooks.sqlite", clock)
     hook = store.add(HookWish(address="https://example.org/"))
-    store.tell(hook, {"event": "finished"})
+    store.tell([hook], JOB, {"event": "finished"})
     tried = []
     while (wait := store.wait_s()) is not None:
         clock.now += wait
@@ -191,7 +197,7 @@ def test_a_call_that_did_not_arrive_is_tried_again_for_so_long(tmp_path: Path) -
 def test_a_restart_forgets_no_call(tmp_path: Path) -> None:
     store = HookStore(tmp_path / "webhooks.sqlite")
     hook = store.add(HookWish(address="https://example.org/", occasions=(Occasion.FAILED,)))
-    store.tell(hook, {"event": "failed"})
+    store.tell([hook], JOB, {"event": "failed"})
     store.close()
     again = HookStore(tmp_path / "webhooks.sqlite")
     call = again.due()
@@ -201,13 +207,38 @@ def test_a_restart_forgets_no_call(tmp_path: Path) -> None:
     again.close()
 
 
+def test_the_end_of_a_job_is_told_once_though_the_server_ended_with_it(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    request = GenerationRequest(prompt="an owl", sampling=Sampling(steps=1))
+    studio = make_studio(tmp_path, receiver)
+    studio.catalog.refresh()
+    early = studio.submit(request)
+    studio.dispatcher.start()
+    finished(studio, early.id)
+    studio.webhooks.add(HookWish(address=receiver.address))
+    id = studio.submit(request).id  # nothing listens for its end, as when the server is killed then
+    finished(studio, id)
+    studio.close()
+    for _ in range(2):
+        again = make_studio(tmp_path, receiver)
+        again.start()
+        until(lambda: receiver.told)
+        last = again.submit(request).id
+        finished(again, last)
+        until(lambda last=last: receiver.facts()[-1]["job"] == last)  # type: ignore[misc]
+        again.close()
+    assert [facts["job"] for facts in receiver.facts()].count(id) == 1
+    assert early.id not in {facts["job"] for facts in receiver.facts()}
+
+
 def test_a_receiver_that_is_away_does_not_fill_the_disk(tmp_path: Path) -> None:
     store = HookStore(tmp_path / "webhooks.sqlite")
     hooks = [store.add(HookWish(address="https://example.org/")) for _ in range(MOST_HOOKS)]
     with pytest.raises(InvalidRequest, match="webhooks"):
         store.add(HookWish(address="https://example.org/"))
     for number in range(MOST_WAITING + 5):
-        store.tell(hooks[0], {"number": number})
+        store.tell(hooks[:1], JobId(str(number)), {"number": number})
     oldest = store.due()
     assert oldest is not None
     assert (json.loads(oldest.body), store.get(hooks[0].id).waiting) == (
@@ -221,7 +252,7 @@ def test_a_call_of_a_webhook_that_is_gone_is_not_kept(tmp_path: Path) -> None:
     store = HookStore(tmp_path / "hooks.sqlite")
     gone = store.add(HookWish(address="https://example.org/"))
     store.remove(gone.id)
-    store.tell(gone, {"event": "finished"})  # the job ended while the webhook was removed
+    store.tell([gone], JOB, {"event": "finished"})  # the job ended while the webhook was removed
     assert store.due() is None
     assert store.wait_s() is None
     store.close()

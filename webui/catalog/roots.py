@@ -81,6 +81,22 @@ def read_roots(text: str) -> tuple[Root, ...]:
     return tuple(roots)
 
 
+def followed(
+    named: Callable[[], tuple[Root, ...]], refresh: Callable[[], object]
+) -> Callable[[object], None]:
+    """Something to call when settings changed: it calls `refresh` when other folders are named
+    than before."""
+    known = named()
+
+    def changed(_: object) -> None:
+        nonlocal known
+        if (now := named()) != known:
+            known = now
+            refresh()
+
+    return changed
+
+
 def _expanded(path: Path) -> Path:
     try:
         return path.expanduser()

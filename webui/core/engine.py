@@ -135,6 +135,11 @@ class Engine(Protocol):
         for it. Returns at once, and may be called from any thread, before `start` too."""
         ...
 
+    def release(self) -> None:
+        """Give back the memory of all models, as soon as no batch is at work. Returns at once; the
+        status then names no model. From any thread."""
+        ...
+
     def status(self) -> EngineStatus:
         """What the engine is doing now."""
         ...

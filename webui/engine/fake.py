@@ -82,6 +82,7 @@ class FakeEngine:
         self._extensions: Final = Loader()
         self._state = EngineState.STARTING
         self._model = ""
+        self._is_releasing = False
         self._on_change: Callable[[], None] = lambda: None
 
     def prepare(self) -> str:
@@ -101,6 +102,12 @@ class FakeEngine:
 
     def expect(self, model: ModelInfo) -> None:
         """There is nothing to get ready."""
+
+    def release(self) -> None:
+        """As core's Engine.release: there is nothing to free but the model's name."""
+        self._is_releasing = True
+        if self._state is not EngineState.BUSY:
+            self._enter(self._state)
 
     def close(self) -> None:
         """Nothing is held, so nothing is freed."""
@@ -135,6 +142,8 @@ class FakeEngine:
             yield ImageReady(index=index, image=picture, facts=facts[index])
 
     def _enter(self, state: EngineState) -> None:
+        if self._is_releasing and state is not EngineState.BUSY:
+            self._model, self._is_releasing = "", False
         self._state = state
         self._on_change()
 

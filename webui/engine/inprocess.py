@@ -34,6 +34,10 @@ class InProcessEngine(Protocol):
         """As `core.engine.Engine.expect`; called between batches, after `prepare`."""
         ...
 
+    def release(self) -> None:
+        """Give back the memory of all models; called between batches, after `prepare`."""
+        ...
+
     def close(self) -> None:
         """Free what it holds; it can't be used again."""
         ...

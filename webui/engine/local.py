@@ -74,12 +74,16 @@ class LocalEngine:
         self._foresight = Foresight(self._painter.manager, model)
         self._thread.begin(self._foresight.build)
 
-    def close(self) -> None:
-        """Free the model and end the thread."""
+    def release(self) -> None:
+        """As core's Engine.release; waits until it is done."""
         self._give_up_foresight()
         if self._painter is not None:
             self._thread.run(self._painter.manager.release)
-            self._painter = None
+
+    def close(self) -> None:
+        """Free the model and end the thread."""
+        self.release()
+        self._painter = None
         self._thread.close()
 
     def _give_up_foresight(self) -> None:

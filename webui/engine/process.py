@@ -95,6 +95,11 @@ class EngineProcess:
             if self._child is not None:
                 self._child.send(_expecting(model))
 
+    def release(self) -> None:
+        """As core's Engine."""
+        if (child := self._child) is not None:
+            child.send(Frame(kind="release"))
+
     def status(self) -> EngineStatus:
         """What the engine is doing now."""
         return self._status
@@ -239,6 +244,8 @@ class EngineProcess:
             case "ready":
                 self._is_prepared = True
                 self._enter(EngineState.READY, device=frame.data["device"], detail="")
+            case "released":
+                self._enter(None, model="")
             case "error":
                 self._receive_error(unpack_error(frame), batch, frame.batch)
             case _ if batch is None or batch.number != frame.batch:
@@ -269,12 +276,13 @@ class EngineProcess:
         batch.put(event)
 
     def _enter(
-        self, state: EngineState, *, only_from: EngineState | None = None, **changes: str
+        self, state: EngineState | None, *, only_from: EngineState | None = None, **changes: str
     ) -> None:
+        """None stays in the state that it is in."""
         with self._changed:
             if only_from is not None and self._status.state is not only_from:
                 return
-            self._status = replace(self._status, state=state, **changes)
+            self._status = replace(self._status, state=state or self._status.state, **changes)
             self._changed.notify_all()
         self._on_change()
 

@@ -93,10 +93,14 @@ class Worker:
             return
         self.writer.send(Frame(kind="ready", data={"device": device}))
         while (order := self._orders.get()).kind != "close":
-            if order.kind == "expect":
-                engine.expect(from_json(ModelInfo, order.payload))
-            else:
-                self._run(engine, order)
+            match order.kind:
+                case "expect":
+                    engine.expect(from_json(ModelInfo, order.payload))
+                case "release":
+                    engine.release()
+                    self.writer.send(Frame(kind="released"))
+                case _:
+                    self._run(engine, order)
         engine.close()
 
     def _run(self, engine: InProcessEngine, order: Frame) -> None:

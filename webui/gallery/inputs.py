@@ -10,6 +10,7 @@ import hashlib
 import io
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -35,15 +36,21 @@ CREATE TABLE input_owner (
 ) WITHOUT ROWID
 """
 _WHOSE: Final = "SELECT owner FROM input_owner WHERE id = ?"
+_THEIRS: Final = "SELECT id FROM input_owner WHERE owner = ?"
 _LOSS: Final = "The pictures that were put in are only the owner's to use again."
 
 
 class InputStore:
     """A folder of uploaded pictures. Usable from any thread, and by several programs at once."""
 
-    def __init__(self, folder: Path, owners: Path) -> None:
-        """`owners` is the file that says whose they are; it is made if it is not there."""
+    def __init__(
+        self, folder: Path, owners: Path, admit: Callable[[PersonId], None] = lambda _: None
+    ) -> None:
+        """`owners` is the file that says whose they are; it is made if it is not there. `admit`
+        raises LimitReached for somebody who may put in no more."""
         self._folder: Final = folder
+        self._admit: Final = admit
+        self._sizes: Final[dict[InputId, int]] = {}
         self._decoding: Final = threading.Semaphore(DECODED_AT_ONCE)
         self._owners: Final = Database(owners, (_SCHEMA,), what="The list of uploads", loss=_LOSS)
 
@@ -54,8 +61,9 @@ class InputStore:
     def add(self, data: bytes, owner: PersonId = LOCAL) -> InputId:
         """Keep an uploaded file as it is, on disk when this returns.
 
-        Raises UnreadablePicture when it is no picture that can be opened, DiskFull.
+        Raises UnreadablePicture when it is no picture that can be opened, LimitReached, DiskFull.
         """
+        self._admit(owner)
         with self._decoding:
             open_upload(data)
         return self._keep(data, owner)
@@ -74,6 +82,10 @@ class InputStore:
         owners = {owner for (owner,) in self._owners.rows(_WHOSE, id)}
         return person in (owners or {LOCAL})
 
+    def bytes_of(self, person: PersonId) -> int:
+        """What a person's take on the disk. Each file is looked at once: they never change."""
+        return sum(self._size(InputId(id)) for (id,) in self._owners.rows(_THEIRS, person))
+
     def path(self, id: InputId) -> Path:
         """The file of an upload. Raises NotFound, also for what is no id at all."""
         path = self._folder / id[:2] / id
@@ -86,6 +98,16 @@ class InputStore:
         data = self.path(id).read_bytes()
         with self._decoding:
             return open_upload(data)
+
+    def _size(self, id: InputId) -> int:
+        known = self._sizes.get(id)
+        if known is None:
+            try:
+                known = self.path(id).stat().st_size
+            except (NotFound, OSError):  # it was deleted by hand
+                return 0
+            self._sizes[id] = known
+        return known
 
     def _keep(self, data: bytes, owner: PersonId) -> InputId:
         id = InputId(hashlib.sha256(data).hexdigest())

@@ -30,6 +30,7 @@ from webui.core.events import (
     Waiting,
 )
 from webui.core.job import Job, JobId, PersonId
+from webui.core.model import ModelInfo
 from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
 from webui.jobs.album import Album
@@ -202,6 +203,16 @@ class Dispatcher:
     def line(self, most: int | None = NEAR) -> Line:
         """Where each job stands that runs or could; so many of each person's, None for all."""
         return self._line.line(most)
+
+    def expect(self, model: ModelInfo) -> None:
+        """Have the engines get ready for a model while they have nothing else to do."""
+        for engine in self._engines:
+            engine.expect(model)
+
+    def release(self) -> None:
+        """Have the engines give back the memory of their models."""
+        for engine in self._engines:
+            engine.release()
 
     def statuses(self) -> list[EngineStatus]:
         """What each engine is doing."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from webui.core.engine import Engine
 from webui.core.errors import NotFound
 from webui.core.model import ModelInfo
 
 
 class Expected:
-    """Tells the engines once of each model. Usable from any thread."""
+    """Tells of each model once. Usable from any thread."""
 
-    def __init__(self, engines: Sequence[Engine], likely: Callable[[], ModelInfo]) -> None:
-        """`likely` gives the model that requests use which name none, or raises NotFound."""
-        self._engines: Final = tuple(engines)
+    def __init__(
+        self, likely: Callable[[], ModelInfo], expect: Callable[[ModelInfo], None]
+    ) -> None:
+        """`likely` gives the model that requests use which name none, or raises NotFound; `expect`
+        tells the engines."""
         self._likely: Final = likely
+        self._expect: Final = expect
         self._turn: Final = threading.Lock()
         self._told: ModelInfo | None = None
 
@@ -31,5 +33,4 @@ class Expected:
                 return
             if model != self._told:
                 self._told = model
-                for engine in self._engines:
-                    engine.expect(model)
+                self._expect(model)

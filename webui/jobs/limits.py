@@ -39,7 +39,7 @@ class Limits:
     job_megapixel_steps: Count | None = None
     """Millions of pixels times steps, of all pictures of a job."""
     disk_bytes: Count | None = None
-    """What a person's pictures take on the disk, those in the trash included."""
+    """What a person's pictures and uploads take on the disk, those in the trash included."""
     gpu_seconds_per_day: Count | None = None
     """Seconds of the engines within 24 hours."""
 
@@ -137,12 +137,7 @@ def check_room(limits: Limits, in_use: InUse) -> None:
             f"You have {jobs} jobs waiting, the limit for you is {limits.queued_jobs}. Wait until "
             f"some are done, cancel some, {ASK}.",
         )
-    if limits.disk_bytes is not None and (used := in_use.disk_bytes()) >= limits.disk_bytes:
-        raise LimitReached(
-            "disk_bytes",
-            f"Your pictures take {used / GB:.2f} GB, the limit for you is "
-            f"{limits.disk_bytes / GB:.2f} GB. Delete some for good, {ASK}.",
-        )
+    check_disk(limits, in_use)
     most = limits.gpu_seconds_per_day
     if most is not None and (seconds := in_use.gpu_seconds()) >= most:
         at = time.strftime("%H:%M", time.localtime(in_use.free_again(most)))
@@ -150,6 +145,16 @@ def check_room(limits: Limits, in_use: InUse) -> None:
             "gpu_seconds_per_day",
             f"Within 24 hours you have used {seconds:.0f} seconds of the engines, the limit for "
             f"you is {most}. Some will be free again at {at}. Wait until then, {ASK}.",
+        )
+
+
+def check_disk(limits: Limits, in_use: InUse) -> None:
+    """Raises LimitReached when what a person keeps here takes as much as it may."""
+    if limits.disk_bytes is not None and (used := in_use.disk_bytes()) >= limits.disk_bytes:
+        raise LimitReached(
+            "disk_bytes",
+            f"Your pictures and uploads take {used / GB:.2f} GB, the limit for you is "
+            f"{limits.disk_bytes / GB:.2f} GB. Delete pictures for good, {ASK}.",
         )
 
 

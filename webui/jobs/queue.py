@@ -16,7 +16,7 @@ from webui.core.recipe import Recipe
 from webui.core.request import GenerationRequest
 from webui.jobs.dispatcher import Dispatcher
 from webui.jobs.hold import reason_for
-from webui.jobs.limits import InUse, Limits, check_room, check_size
+from webui.jobs.limits import InUse, Limits, check_disk, check_room, check_size
 from webui.jobs.line import NEAR, Place
 from webui.jobs.order import NOBODY, Move
 from webui.jobs.preflight import Question, Verdict, judge
@@ -42,7 +42,8 @@ class Queue:
         roles: Callable[[PersonId], Role],
         disk_bytes: Callable[[PersonId], int],
     ) -> None:
-        """`roles` tells what somebody may do, `disk_bytes` how much room their pictures take."""
+        """`roles` tells what somebody may do, `disk_bytes` how much room is taken by what they
+        keep here."""
         self._store: Final = store
         self._dispatcher: Final = dispatcher
         self._roles: Final = roles
@@ -112,6 +113,14 @@ class Queue:
         """Whether somebody may, and there are jobs of others that are not over."""
         return self.may_manage(person) and self._store.has_open_of_others(person)
 
+    def release_models(self, person: PersonId) -> bool:
+        """Give back the memory that models take, unless jobs of others run or wait, for whom they
+        would have to be loaded again. Whether that is so."""
+        is_free = not self._store.has_open_of_others(person)
+        if is_free:
+            self._dispatcher.release()
+        return is_free
+
     def waiting(self, person: PersonId) -> str:
         """Why the queue can't go on, in words for this person; "" when it can."""
         return reason_for(self._dispatcher.waiting(), is_owner=self.may_manage(person))
@@ -135,6 +144,10 @@ class Queue:
             gpu_seconds=lambda: self._store.usage.last_day(person),
             free_again=lambda limit: self._store.usage.free_again(person, limit),
         )
+
+    def check_disk(self, person: PersonId) -> None:
+        """Raises LimitReached for somebody who may keep nothing more here."""
+        check_disk(self.limits(person), self.in_use(person))
 
     def pause(self, id: JobId, *, is_paused: bool) -> None:
         """Hold a job that waits, or let it go on."""

@@ -222,6 +222,10 @@ class JobStore:
             for job in self.interrupted()
         ]
 
+    def ended_since(self, at: float) -> list[Job]:
+        """The jobs that were over at a time or later, in seconds since 1970; the first first."""
+        return self._select("WHERE finished_at >= ? ORDER BY finished_at", (at,))
+
     def counts(self) -> dict[JobState, int]:
         """How many jobs are in each state."""
         rows = self._file.rows("SELECT state, count(*) FROM job GROUP BY state")

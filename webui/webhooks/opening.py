@@ -12,7 +12,10 @@ from webui.webhooks.webhooks import Webhooks
 
 
 def open_webhooks(
-    settings: Settings, job: Callable[[JobId], Job], pictures: Callable[[JobId], list[str]]
+    settings: Settings,
+    job: Callable[[JobId], Job],
+    pictures: Callable[[JobId], list[str]],
+    ended_since: Callable[[float], list[Job]],
 ) -> Webhooks:
     """Hosts in the own network are called only if whoever started the server listed them."""
     allowed = list(filter(None, map(str.strip, settings.webhook_hosts.split(","))))
@@ -21,4 +24,5 @@ def open_webhooks(
         Guard(allowed, setting="webhook_hosts"),
         job=job,
         pictures=pictures,
+        ended_since=ended_since,
     )

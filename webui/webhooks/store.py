@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from webui.core.database import Database
 from webui.core.errors import InvalidRequest, NotFound
+from webui.core.job import JobId
 from webui.webhooks.hook import WAITS_S, Call, Facts, Hook, HookId, HookWish, Occasion
 
 MOST_HOOKS: Final = 20
@@ -38,6 +39,15 @@ CREATE TABLE call (
 CREATE INDEX call_turn ON call (not_before);
 CREATE INDEX call_of ON call (hook, seq);
 """
+TOLD_SCHEMA: Final = """
+CREATE TABLE told (job TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE since (at REAL NOT NULL);
+INSERT INTO since VALUES (CAST(strftime('%s', 'now') AS REAL));
+"""
+"""The jobs whose end was written down as calls. Those that ended before there was such a list are
+not told again."""
+KEPT_S: Final = 24 * 3600.0
+"""After so long the end of a job is no news any more."""
 _DUE: Final = f"(not_before <= ?1 OR not_before > ?1 + {WAITS_S[-1]})"
 """None waits longer than that: the clock was put back, and its call would wait for days."""
 _HOOKS: Final = (
@@ -53,7 +63,9 @@ class HookStore:
         """Opens or makes the file. `clock` tells the seconds since 1970."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # it holds what signs the calls
-        self._file: Final = Database(path, (SCHEMA,), what="The list of webhooks", loss=LOSS)
+        self._file: Final = Database(
+            path, (SCHEMA, TOLD_SCHEMA), what="The list of webhooks", loss=LOSS
+        )
         self._clock: Final = clock
 
     def close(self) -> None:
@@ -93,20 +105,30 @@ class HookStore:
             rows.execute("DELETE FROM call WHERE hook = ?", (id,))
             rows.execute("DELETE FROM hook WHERE id = ?", (id,))
 
-    def tell(self, hook: Hook, facts: Facts) -> None:
-        """Something that a webhook is to be told, if it was not removed meanwhile: a call of none
-        would stand before all others for ever."""
+    def tell(self, hooks: Sequence[Hook], job: JobId, facts: Facts) -> None:
+        """The end of a job, which these webhooks are to be told. Nothing happens the second time,
+        nor for a webhook that was removed: its call would stand before all others for ever."""
+        now = self._clock()
         with self._file.changing() as rows:
-            rows.execute(
-                "INSERT INTO call (id, hook, body, not_before) SELECT ?, id, ?, ? FROM hook"
-                " WHERE id = ?",
-                (secrets.token_hex(8), json.dumps(facts), self._clock(), hook.id),
-            )
-            rows.execute(
-                "DELETE FROM call WHERE hook = ?1 AND seq <= (SELECT seq FROM call WHERE hook = ?1"
-                " ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
-                (hook.id, MOST_WAITING),
-            )
+            rows.execute("DELETE FROM told WHERE at < ?", (now - KEPT_S,))
+            if not rows.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (job, now)).rowcount:
+                return
+            for hook in hooks:
+                rows.execute(
+                    "INSERT INTO call (id, hook, body, not_before) SELECT ?, id, ?, ? FROM hook"
+                    " WHERE id = ?",
+                    (secrets.token_hex(8), json.dumps(facts), now, hook.id),
+                )
+                rows.execute(
+                    "DELETE FROM call WHERE hook = ?1 AND seq <= (SELECT seq FROM call"
+                    " WHERE hook = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2)",
+                    (hook.id, MOST_WAITING),
+                )
+
+    def told_since(self) -> float:
+        """From when on each job that is over was told, or is to be: in seconds since 1970."""
+        ((since,),) = self._file.rows("SELECT at FROM since")
+        return max(float(since), self._clock() - KEPT_S)
 
     def due(self) -> Call | None:
         """The call that should be made now, if any."""

@@ -8,11 +8,12 @@ import hmac
 import logging
 import threading
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Final
 
 from webui.core.errors import DiskFull, NotFound
 from webui.core.events import Cancelled, Failed, Finished, Message
-from webui.core.job import Job, JobId
+from webui.core.job import Job, JobId, JobState
 from webui.net.faults import FetchCut, FetchRefused
 from webui.net.fetch import Fetcher
 from webui.net.guard import Guard
@@ -29,6 +30,13 @@ CALL_ID: Final = "X-Gesso-Call"
 OCCASIONS: Final = ((Finished, Occasion.FINISHED), (Failed, Occasion.FAILED),
                     (Cancelled, Occasion.CANCELLED))  # fmt: skip
 """Which event of a job is which occasion."""
+ENDS: Final = MappingProxyType(
+    {
+        JobState.DONE: Occasion.FINISHED,
+        JobState.FAILED: Occasion.FAILED,
+        JobState.CANCELLED: Occasion.CANCELLED,
+    }
+)
 
 
 class Webhooks:
@@ -40,13 +48,17 @@ class Webhooks:
         guard: Guard,
         job: Callable[[JobId], Job],
         pictures: Callable[[JobId], list[str]],
+        ended_since: Callable[[float], list[Job]],
     ) -> None:
-        """`guard` says where may be called, `job` gives a job, `pictures` the ids of its own."""
+        """`guard` says where may be called, `job` gives a job, `pictures` the ids of its own,
+        `ended_since` the jobs that were over at a time or later."""
         self._store: Final = store
         self._fetcher: Final = Fetcher(guard=guard, token_for=lambda _: "", silence_s=SILENCE_S)
         self._guard: Final = guard
         self._job: Final = job
         self._pictures: Final = pictures
+        self._ended_since: Final = ended_since
+        self._has_caught_up = False
         self._bell: Final = threading.Event()
         self._ended: list[tuple[JobId, Occasion]] = []
         self._lock: Final = threading.Lock()
@@ -100,6 +112,7 @@ class Webhooks:
         while not self._is_closed:
             self._bell.clear()
             try:
+                self._catch_up()
                 self._take_ended()
                 self._send_due()
                 wait = self._store.wait_s()
@@ -111,23 +124,34 @@ class Webhooks:
             if wait != 0 and not self._is_closed:
                 self._bell.wait(wait)
 
+    def _catch_up(self) -> None:
+        """Once: write down the ends of jobs that an earlier life of the server did not come to."""
+        is_needed = not self._has_caught_up and self._store.all()
+        for job in self._ended_since(self._store.told_since()) if is_needed else ():
+            occasion, ended = ENDS[job.state], job.finished_at or 0.0
+            hooks = [hook for hook in self._hooks(occasion) if hook.created_at <= ended]
+            self._tell(hooks, job.id, occasion)
+        self._has_caught_up = True
+
     def _take_ended(self) -> None:
         """Write down whom to tell of the jobs that ended."""
         while self._ended:
             id, occasion = self._ended[0]
-            hooks = [hook for hook in self._store.all() if occasion in hook.occasions]
-            if hooks:
-                self._tell(hooks, id, occasion)
+            self._tell(self._hooks(occasion), id, occasion)
             with self._lock:
                 self._ended.pop(0)
 
+    def _hooks(self, occasion: Occasion) -> list[Hook]:
+        return [hook for hook in self._store.all() if occasion in hook.occasions]
+
     def _tell(self, hooks: list[Hook], id: JobId, occasion: Occasion) -> None:
+        if not hooks:
+            return
         try:
             facts = self._facts(self._job(id), occasion)
         except NotFound:
             return
-        for hook in hooks:
-            self._store.tell(hook, facts)
+        self._store.tell(hooks, id, facts)
 
     def _facts(self, job: Job, occasion: Occasion) -> Facts:
         """No prompt and no reason, which may quote one: it leaves the machine."""

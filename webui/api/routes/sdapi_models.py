@@ -1,4 +1,4 @@
-"""A1111's API: looking for models again; and what it does to models that is not done here."""
+"""A1111's API: looking for models again, freeing their memory; and what is not done here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import Request
 
-from webui.api.context import the_studio
+from webui.api.context import the_person, the_studio
 from webui.api.sdapi.errors import Refused
 from webui.api.sdapi.router import SdapiRouter
 from webui.gate.access import Access, needs
@@ -28,10 +28,20 @@ def look_again(request: Request) -> None:
 
 
 @ROUTER.post("/unload-checkpoint")
+@needs(Access.ARTIST)
+def unload(request: Request) -> dict[str, Any]:
+    """Give back the memory of models once no batch is at work. Nothing happens while jobs of others
+    run or wait."""
+    the_studio(request).queue.release_models(the_person(request))
+    return {}
+
+
 @ROUTER.post("/reload-checkpoint")
 @needs(Access.ARTIST)
-def leave_loaded() -> dict[str, Any]:
-    """Nothing: the engine itself decides what it holds, and others may be at work with it."""
+def reload(request: Request) -> dict[str, Any]:
+    """Get ready for the chosen checkpoint; its weights come with the next job."""
+    studio = the_studio(request)
+    studio.dispatcher.expect(studio.current_model())
     return {}
 
 

@@ -11,7 +11,7 @@ import { ModelRow } from "./models_row.js";
 import { ModelWork } from "./models_work.js";
 import { KINDS, ONLY, ORDERS, models } from "./models_words.js";
 import { notify } from "./notices.js";
-import { getModelRow, getModelTable, refreshModels } from "./server.js";
+import { getModelRow, getModelTable, refreshModels, releaseModels } from "./server.js";
 import { fileSize } from "./words.js";
 
 const SEARCH_AFTER_MS = 200;
@@ -86,7 +86,11 @@ customElements.define(
         class: "gesso-button",
         title: "Look again at what lies in the folders of models",
       });
-      const choices = el("div", { class: "choices" }, this.families, this.only, this.order, again);
+      const free = button("Free memory", releaseMemory, {
+        class: "gesso-button",
+        title: "Give the memory that models take back to other programs; the next picture loads its model again",
+      });
+      const choices = el("div", { class: "choices" }, this.families, this.only, this.order, again, free);
       return el("div", { class: "tools" }, this.search, choices, this.kinds);
     }
 
@@ -249,4 +253,14 @@ customElements.define(
 
 function optionsOf(options) {
   return options.map(([value, text]) => el("option", { value, text }));
+}
+
+async function releaseMemory() {
+  try {
+    const { is_released: isReleased } = await releaseModels();
+    const freed = "Memory is given back as soon as no picture is being made.";
+    notify(isReleased ? freed : "Others have jobs under way, so their models stay in memory.");
+  } catch (error) {
+    notify(error.message, { tone: "bad" });
+  }
 }

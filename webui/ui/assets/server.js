@@ -162,6 +162,9 @@ export const setCardPicture = (id, picture, checkpoint) =>
 /** Look again at what lies in the models folder. */
 export const refreshModels = () => call("POST", "/models/refresh");
 
+/** Free the memory that models take: `{is_released}`. */
+export const releaseModels = () => call("POST", "/models/release");
+
 /** A page of all models: `{rows, total, total_bytes, kinds, families}`. */
 export const getModelTable = (query) => call("GET", `/models/table?${given(query)}`);
 

@@ -8,7 +8,7 @@ const GB = 10 ** 9;
 const COLUMNS = [
   ["queued_jobs", "Jobs in the queue", 1],
   ["picture_pixels", "Megapixels of a picture", 10 ** 6],
-  ["disk_bytes", "GB of pictures", GB],
+  ["disk_bytes", "GB of pictures and uploads", GB],
   ["gpu_seconds_per_day", "GPU minutes a day", 60],
 ];
 
