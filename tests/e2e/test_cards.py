@@ -194,6 +194,7 @@ def test_folders_and_families_are_shown(window: OpenWindow, stocked: Site) -> No
     expect(browser).to_contain_text("Nothing found.")
 
 
+@pytest.mark.slow
 def test_notes_and_picture_of_a_card_are_kept(window: OpenWindow, stocked: Site) -> None:
     page = window(at=stocked)
     page.allowed = ("422",)
@@ -227,6 +228,7 @@ def test_notes_and_picture_of_a_card_are_kept(window: OpenWindow, stocked: Site)
     assert (beside / "Ash.preview.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_thousands_of_cards_scroll_and_are_reached_by_keys(
     window: OpenWindow, stocked: Site
 ) -> None:

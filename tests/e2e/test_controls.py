@@ -162,6 +162,7 @@ def test_styles_are_saved_chosen_and_put_into_the_prompts(
     expect(title(page, "txt2img_styles_group")).to_have_text("Styles")
 
 
+@pytest.mark.slow
 def test_sides_are_added_without_a_mask(page: StudioPage, site: Site, noise: Path) -> None:
     page.tab("inpaint")
     page.load_into_editor(noise)
@@ -202,7 +203,8 @@ def test_scale_sets_the_size_from_the_source(page: StudioPage, noise: Path) -> N
     expect(page.number("img2img_height")).to_have_value("288")
 
 
-@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_open_groups(window: OpenWindow, theme: str) -> None:
     page = window(f"?__theme={theme}")
     found = {tab: serious(page, tab) for tab in GROUPS}

@@ -26,6 +26,7 @@ def source(site: Site) -> Iterator[Source]:
     (site.folder / "models" / "Lora" / "Fetched ink.safetensors").unlink()
 
 
+@pytest.mark.slow
 def test_a_model_is_looked_up_fetched_and_cleared(
     window: OpenWindow, source: Source, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def test_a_refresh_shows_the_running_job_within_two_seconds(page: StudioPage) ->
     assert seconds < REFRESH_S
 
 
+@pytest.mark.slow
 def test_a_second_browser_sees_the_job_and_its_picture(
     page: StudioPage, window: OpenWindow
 ) -> None:
@@ -139,6 +140,7 @@ def test_jobs_and_page_survive_a_kill_of_the_server(window: OpenWindow, own_site
     assert len(job_of(own_site, "an owl across a restart")["pictures"]) == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_holds_the_queue_until_there_is_room(
     window: OpenWindow, own_site: Site
 ) -> None:

@@ -40,6 +40,7 @@ def tool(page: StudioPage, name: str) -> Locator:
     return page.page.locator(f"#img2maskimg button[aria-label={name}]")
 
 
+@pytest.mark.slow
 def test_a_stroke_can_be_undone_erased_and_painted_again(
     page: StudioPage, masks: Callable[[str], np.ndarray]
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_plot_becomes_a_grid_that_can_be_looked_at(window: OpenWindow, own_sit
     expect(plan(page)).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_long_plan_is_paused_and_cancelled(window: OpenWindow, own_site: Site) -> None:
     page = window(at=own_site)
     small(page)

@@ -44,6 +44,7 @@ def test_a_number_typed_while_a_tab_opens_are_kept(page: StudioPage) -> None:
     expect(page.number("extras_upscaling_resize")).to_have_value("3")
 
 
+@pytest.mark.slow
 def test_a_number_typed_while_the_page_opens_is_kept(window: OpenWindow, own_site: Site) -> None:
     """The page brings sizes of another model along, which came after the server's start."""
     add_checkpoint(own_site.folder / "models" / "dreamy.safetensors")
