@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import pytest
 
 from tests.api.accounts import OTHER, OWNER, PASSWORD, House, Visitor, open_house
 from tests.api.conftest import error_of
-from tests.conftest import finished, until
+from tests.conftest import finished
 from webui.core.job import JobId, JobState
 
 
@@ -131,41 +128,6 @@ def test_no_more_than_five_wrong_passwords_are_looked_at(shared: House) -> None:
     by_basic = shared.visitor(basic(name, PASSWORD)).ask("GET", "/api/v1/session")
     assert by_basic.status == 429
     assert int(by_basic.one("retry-after")) > 0
-
-
-def test_an_address_that_used_up_its_tries_is_not_even_listened_to(tmp_path: Path) -> None:
-    with open_house(tmp_path) as house:
-        house.owner()
-        for number in range(30):
-            body = {"name": f"Bob {number}", "password": "wrong"}
-            assert house.visitor().ask("POST", "/api/v1/session", body).status == 401
-        answer = house.visitor().ask("POST", "/api/v1/session", {"no": "credentials"})
-        assert answer.status == 429
-        assert 0 < int(answer.one("retry-after")) <= 61
-        assert "Too many passwords" in json.loads(answer.body)["error"]["message"]
-
-
-def test_a_server_that_ends_lets_nobody_wait(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    answers: list[int] = []
-
-    def ask() -> None:
-        answers.append(house.visitor().ask("POST", "/api/v1/session", {}).status)
-
-    with open_house(tmp_path) as house:
-        for number in range(30):
-            house.people.limiter.admit("127.0.0.1", f"Bob {number}")
-        waiting = [threading.Thread(target=ask) for _ in range(60)]
-        for thread in waiting:
-            thread.start()
-        until(lambda: house.people.tarrying.waiting == 60)
-        begun = time.monotonic()
-    for thread in waiting:
-        thread.join()
-    assert time.monotonic() - begun < 2
-    assert answers == [429] * 60
-    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_an_unknown_name_and_a_wrong_password_sound_the_same(shared: House) -> None:
