@@ -15,8 +15,11 @@ def main() -> None:
     """Measure, row by row."""
     told = json.loads(sys.argv[1])
     from webui.engine.environment import prepare_environment
+    from webui.engine.host_memory import keep_freed_memory
 
     prepare_environment(os.environ)
+    if told["side"] == "gesso":
+        keep_freed_memory()
     import torch
     from diffusion_measures import Row, Told
 

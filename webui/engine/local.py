@@ -17,6 +17,7 @@ from webui.core.errors import EngineError
 from webui.core.model import ModelInfo
 from webui.engine.asking import Events, take_over
 from webui.engine.environment import prepare_environment
+from webui.engine.host_memory import give_back_freed_memory, keep_freed_memory
 from webui.engine.options import Options
 from webui.engine.torch_thread import TorchThread
 
@@ -45,6 +46,7 @@ class LocalEngine:
     def prepare(self) -> str:
         """The device's name, after imports and self-test. Raises EngineError."""
         prepare_environment(os.environ)
+        keep_freed_memory()
         try:
             self._painter = self._thread.run(
                 partial(_make_painter, self._options, self._thread.is_given_up)
@@ -61,7 +63,7 @@ class LocalEngine:
         if self._painter is None:
             raise EngineError("The engine is not ready. Try again in a few seconds.")
         self._give_up_foresight()
-        return self._thread.drive(take_over(work, self._painter.paint, self._options.legacy))
+        return self._drive(take_over(work, self._painter.paint, self._options.legacy))
 
     def expect(self, model: ModelInfo) -> None:
         """As core's Engine.expect. Layers of 8 bits are made from weights: there nothing can be
@@ -79,12 +81,19 @@ class LocalEngine:
         self._give_up_foresight()
         if self._painter is not None:
             self._thread.run(self._painter.manager.release)
+        give_back_freed_memory()
 
     def close(self) -> None:
         """Free the model and end the thread."""
         self.release()
         self._painter = None
         self._thread.close()
+
+    def _drive(self, events: Events) -> Events:
+        try:
+            yield from self._thread.drive(events)
+        finally:
+            give_back_freed_memory()
 
     def _give_up_foresight(self) -> None:
         if self._foresight is not None:

@@ -1,0 +1,70 @@
+"""What the C library does with memory that is free again; in processes of their own, as it is told
+for good."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import platform
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone can be told")
+
+SCRIPT: Final = """
+import json, mmap, resource, threading
+from pathlib import Path
+from webui.engine.host_memory import give_back_freed_memory, keep_freed_memory
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def used():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+def fill():
+    before = faults()
+    for _ in range(20):
+        piece = b"x" * (24 << 20)
+    told["faults"] = faults() - before
+    told["used"] = used()
+
+told = {"is_kept": keep_freed_memory()}
+thread = threading.Thread(target=fill)
+thread.start()
+thread.join()
+give_back_freed_memory()
+told["used_after"] = used()
+print(json.dumps(told))
+"""
+PIECE_PAGES: Final = (24 << 20) // mmap.PAGESIZE
+
+
+def told(**environment: str) -> dict[str, int]:
+    """What the script saw that makes a large piece twenty times."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer: dict[str, int] = json.loads(done.stdout)
+    return answer
+
+
+def test_what_is_freed_is_used_again_and_goes_back_in_the_end() -> None:
+    kept = told()
+    assert kept["is_kept"]
+    assert kept["faults"] < 3 * PIECE_PAGES
+    assert kept["used"] - kept["used_after"] > 20 << 20
+
+
+def test_what_the_person_said_of_memory_stays() -> None:
+    left = told(MALLOC_MMAP_THRESHOLD_=str(1 << 20))
+    assert not left["is_kept"]
+    assert left["faults"] > 15 * PIECE_PAGES
