@@ -18,12 +18,12 @@ def main() -> None:
     from webui.engine.host_memory import keep_freed_memory
 
     prepare_environment(os.environ)
-    if told["side"] == "gesso":
-        keep_freed_memory()
     import torch
     from diffusion_measures import Row, Told
 
     given = Told(told)
+    if given.side == "gesso" and given.device.is_cpu:
+        keep_freed_memory()  # as LocalEngine does
     if given.side == "stock":
         from diffusion_stock import rows
     else:

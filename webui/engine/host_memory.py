@@ -3,7 +3,7 @@ these functions do nothing.
 
 A step of a network on the processor asks for the same few hundred pieces of some megabytes and
 frees them again. By default glibc gives such pieces back to the system, which fills each with zeros
-when it is asked for the next time: a twentieth of a step, and more on a busy machine.
+when it is asked for the next time: a tenth of a step.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ NEVER: Final = (1 << 31) - 1
 
 
 def keep_freed_memory() -> bool:
-    """Keep what is freed for what comes; whether that can be had here. Before other threads start:
-    each thread has memory of its own to choose from, which would be kept as often as there are
-    threads. What the person set in the environment stays."""
+    """Keep what is freed for what comes; whether that can be had here. It holds for threads
+    that start later: the others keep places of their own, of which whole parts go back whatever is
+    said here. What the person set in the environment stays."""
     library = _library()
     if library is None or any(name.startswith("MALLOC_") for name in os.environ):
         return False
     wanted = ((ARENA_MAX, 1), (MMAP_THRESHOLD, LARGE), (TRIM_THRESHOLD, NEVER))
-    return all([library.mallopt(parameter, value) == 1 for parameter, value in wanted])
+    return all(library.mallopt(parameter, value) == 1 for parameter, value in wanted)
 
 
 def give_back_freed_memory() -> None:

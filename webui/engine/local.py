@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REST_S: Final = 10.0
+"""Without a job, until memory that is free goes back to the system."""
+
 
 def create(options: Mapping[str, object]) -> LocalEngine:
     """The engine with these options, see Options; not ready yet."""
@@ -42,21 +46,24 @@ class LocalEngine:
         self._thread: Final = TorchThread()
         self._painter: Painter | None = None
         self._foresight: Foresight | None = None
+        self._rest = _at_rest()
 
     def prepare(self) -> str:
         """The device's name, after imports and self-test. Raises EngineError."""
         prepare_environment(os.environ)
-        keep_freed_memory()
+        started = time.monotonic()
         try:
+            device = _find_device(self._options)
             self._painter = self._thread.run(
-                partial(_make_painter, self._options, self._thread.is_given_up)
+                partial(_make_painter, device, self._options, self._thread.is_given_up)
             )
         except (ImportError, OSError) as error:
             raise EngineError(
                 f"PyTorch or diffusers can't be loaded ({error}). "
                 "Start again with launch.py, which repairs the installation."
             ) from error
-        return self._painter.device.label
+        log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)
+        return device.label
 
     def generate(self, work: Work) -> Events:
         """As core's Engine.generate. Before `prepare` it raises EngineError."""
@@ -85,19 +92,29 @@ class LocalEngine:
 
     def close(self) -> None:
         """Free the model and end the thread."""
+        self._rest.cancel()
         self.release()
         self._painter = None
         self._thread.close()
 
     def _drive(self, events: Events) -> Events:
+        self._rest.cancel()
         try:
             yield from self._thread.drive(events)
         finally:
-            give_back_freed_memory()
+            self._rest = _at_rest()
+            self._rest.start()
 
     def _give_up_foresight(self) -> None:
         if self._foresight is not None:
             self._foresight.give_up()
+
+
+def _at_rest() -> threading.Timer:
+    """Gives free memory back when nothing was made for a while; the next picture wants it."""
+    timer = threading.Timer(REST_S, give_back_freed_memory)
+    timer.daemon = True
+    return timer
 
 
 def _can_do_fp8(device: Device) -> bool:
@@ -114,19 +131,27 @@ def _can_do_fp8(device: Device) -> bool:
     return is_able
 
 
-def _make_painter(options: Options, is_cancelled: Callable[[], bool]) -> Painter:
-    """Imports torch and what stands on it, 3 to 5 s of one core: hence not at the top."""
-    started = time.monotonic()
+def _find_device(options: Options) -> Device:
+    """Imports torch, 2 to 4 s of one core: hence not at the top. While torch has no thread of its
+    own yet, which is to share the memory that is kept."""
+    from webui.engine.device import choose_device
+
+    device = choose_device(options)
+    if device.is_cpu:
+        keep_freed_memory()
+    return device
+
+
+def _make_painter(device: Device, options: Options, is_cancelled: Callable[[], bool]) -> Painter:
+    """Imports what stands on torch, too."""
     import torch
 
-    from webui.engine.device import choose_device
     from webui.engine.painter import Painter
     from webui.engine.self_test import check_engine
     from webui.families import load_families
     from webui.samplers import load_samplers
     from webui.schedules import load_schedules
 
-    device = choose_device(options)
     torch.set_num_threads(device.threads)
     check_engine(device)
     state = Path(options.state_dir) if options.state_dir else None
@@ -141,5 +166,4 @@ def _make_painter(options: Options, is_cancelled: Callable[[], bool]) -> Painter
         is_cancelled=is_cancelled,
     )
     gc.freeze()  # libraries' objects stay for good: no need to look through them again and again
-    log.info("%s is ready after %.1f s.", device.label, time.monotonic() - started)
     return painter
