@@ -33,6 +33,7 @@ from webui.extend.extensions import Extensions, Places, Safety
 from webui.extend.given import read_given
 from webui.extend.legacy import legacy_of
 from webui.families import load_families
+from webui.gallery.belongings import Belongings
 from webui.gallery.gallery import Gallery
 from webui.gallery.inputs import InputStore
 from webui.gallery.thumbnails import Thumbnails
@@ -110,10 +111,11 @@ class Studio:
         self.bus: Final = EventBus()
         self.engines: Final = tuple(engines)
         self.dispatcher: Final = self._make_dispatcher()
-        self.queue: Final = Queue(
-            self.jobs, self.dispatcher, roles=self._role, disk_bytes=self._disk_bytes
-        )
         self.plans: Final = self._make_plans()
+        named_by = (self.jobs.asked_by, self.plans.asked_by)
+        self.belongings: Final = Belongings(self.gallery, self.inputs, named_by)
+        keeps = self.belongings.bytes_of
+        self.queue: Final = Queue(self.jobs, self.dispatcher, roles=self._role, disk_bytes=keeps)
         shelf = CatalogShelf(self.catalog, self.families)
         self.downloads: Final = open_downloads(lambda: settings.current, shelf, self.bus.publish)
         self.webhooks: Final = self._make_webhooks()
@@ -402,9 +404,6 @@ class Studio:
             return self.people.roster.get(person).role
         except NotFound:
             return Role.OWNER if person == LOCAL else Role.ARTIST
-
-    def _disk_bytes(self, person: PersonId) -> int:
-        return self.gallery.disk_use.of(person) + self.inputs.bytes_of(person)
 
     def _end_work_of(self, person: PersonId) -> None:
         """Cancel all that somebody has under way who was shown out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import struct
 import zlib
 from typing import Any
@@ -135,3 +136,13 @@ def test_a_picture_that_says_nothing_is_told_so(empty_client: Client) -> None:
     status, _, message = error_of(answer)
     assert status == 415
     assert "does not say how it was made" in message
+
+
+def test_uploads_that_nothing_needs_are_deleted_on_demand(client: Client) -> None:
+    ids = [json.loads(put(client, png(colour=colour)).body)["id"] for colour in ("red", "blue")]
+    old = client.studio.inputs.path(ids[0])
+    os.utime(old, (1_600_000_000, 1_600_000_000))
+    told = {"count": 1, "bytes": old.stat().st_size}
+    assert client.json("/api/v1/unused-inputs") == told
+    assert json.loads(client.site.ask("DELETE", "/api/v1/unused-inputs").body) == told
+    assert [client.get(f"/api/v1/inputs/{id}").status for id in ids] == [404, 200]

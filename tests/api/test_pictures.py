@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 from pathlib import Path
 from urllib.parse import quote
@@ -120,6 +121,20 @@ def test_a_picture_goes_to_the_trash_and_back(client: Client) -> None:
     assert client.json(address)["is_trashed"] is True
     assert client.post(f"{address}/restore", status=200) == picture
     assert client.json("/api/v1/pictures")["pictures"] == [picture]
+
+
+def test_a_picture_of_the_trash_is_deleted_for_good(client: Client) -> None:
+    pictures = client.make(batch_count=2)["pictures"] + client.make()["pictures"]
+    first, *others = [picture["id"] for picture in pictures]
+    assert error_of(client.site.ask("DELETE", f"/api/v1/trash/{first}"))[0] == 422
+    for id in (first, others[0]):
+        client.site.ask("DELETE", f"/api/v1/pictures/{id}")
+    assert client.site.ask("DELETE", f"/api/v1/trash/{first}").status == 204
+    assert client.get(f"/api/v1/pictures/{first}").status == 404
+    emptied = client.site.ask("DELETE", "/api/v1/trash")
+    assert json.loads(emptied.body) == {"deleted": 1}
+    assert client.json("/api/v1/pictures?trashed=1")["pictures"] == []
+    assert [p["id"] for p in client.json("/api/v1/pictures")["pictures"]] == [others[1]]
 
 
 def test_the_file_is_served_for_the_browser_to_keep(client: Client) -> None:

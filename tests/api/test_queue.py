@@ -263,7 +263,7 @@ def test_the_disk_that_pictures_take_is_limited(team: Team) -> None:
     set_limits(team, "ann", disk_bytes=1)
     status, field, words = error_of(team.ann.ask("POST", "/api/v1/jobs", SMALL))
     assert (status, field) == (429, "disk_bytes")
-    assert "Delete pictures for good" in words
+    assert "empty the trash" in words
     assert team.ann.get("/api/v1/limits")["in_use"]["disk_bytes"] > 100
 
 

@@ -34,7 +34,7 @@ def test_a_picture_is_enlarged_and_found_again(page: StudioPage, site: Site, noi
     (picture,) = enlarged(site)
     assert (picture["width"], picture["height"]) == (384, 288)
     page.tab("history")
-    page.page.get_by_label("Made in").select_option("extras")
+    page.page.get_by_label("Which pictures").select_option("extras")
     expect(page.page.locator("gesso-history .tile")).to_have_count(1)
 
 

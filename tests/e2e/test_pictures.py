@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -204,3 +205,35 @@ def test_a_pasted_picture_becomes_the_source(page: StudioPage, noise: Path) -> N
     page.paste(page.page.locator("body"), noise)
     expect(page.number("img2img_height")).to_have_value("192")
     expect(page.page.locator("#img2img_image img")).to_be_visible()
+
+
+@pytest.mark.usefixtures("made")
+def test_a_deleted_picture_comes_back_from_the_trash_or_goes_for_good(
+    page: StudioPage, request: pytest.FixtureRequest
+) -> None:
+    page.tab("history")
+    history, filter = page.page.locator("gesso-history"), page.page.locator("#history_filter")
+    tile = history.locator(f".tile[title='{request.node.name}']")
+    tile.click()
+    page.page.locator("#history_delete").click()
+    expect(tile).to_have_count(0)
+    filter.select_option("trash")
+    tile.click()
+    expect(history.locator("#history_delete")).to_be_hidden()
+    page.page.locator("#history_restore").click()
+    expect(tile).to_have_count(0)
+    filter.select_option(label="All")
+    tile.click()
+    page.page.locator("#history_delete").click()
+    filter.select_option("trash")
+    tile.click()
+    if folder := os.environ.get("LOOK"):
+        page.page.screenshot(path=f"{folder}/trash.png")
+    page.page.locator("#history_delete_for_good").click()
+    page.page.get_by_role("button", name="Really delete?").click()
+    expect(tile).to_have_count(0)
+    expect(history.locator(".details")).to_be_hidden()
+    page.page.locator("#history_empty_trash").click()
+    page.page.get_by_role("button", name="Really delete all?").click()
+    expect(page.notice("deleted for good").first).to_be_visible()
+    expect(history.locator(".end")).to_have_text("Nothing was deleted.")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.gallery.album import draw, make_job, open_gallery, read
-from webui.core.errors import NotFound
+from webui.core.errors import InvalidRequest, NotFound
 from webui.core.job import PersonId
 from webui.core.request import Mode
 from webui.gallery.gallery import Gallery
@@ -280,6 +280,40 @@ def test_trash_is_emptied_after_thirty_days(tmp_path: Path) -> None:
         f"00001-5.{new.id}.png"
     ]
     assert len(list((tmp_path / "data" / "thumbnails").rglob("*.webp"))) == 1
+
+
+def test_only_what_is_in_the_trash_is_deleted_for_good(gallery: Gallery, tmp_path: Path) -> None:
+    picture = gallery.save(make_job(), 0, draw())
+    with pytest.raises(InvalidRequest, match="not in the trash"):
+        gallery.delete(picture.id)
+    gallery.trash(picture.id)
+    gallery.delete(picture.id)
+    for action in (gallery.get, gallery.restore, gallery.delete):
+        with pytest.raises(NotFound):
+            action(picture.id)
+    assert gallery.page(LOCAL, trashed=True) == []
+    for folder in ("outputs", "data/thumbnails"):
+        assert not [path for path in (tmp_path / folder).rglob("*") if path.is_file()]
+
+
+def test_a_deleted_picture_takes_no_more_room(gallery: Gallery) -> None:
+    kept, gone = (gallery.save(make_job(id), 0, draw()) for id in "ab")
+    gallery.trash(gone.id)
+    assert gallery.disk_use.of(LOCAL) > kept.path.stat().st_size
+    gallery.delete(gone.id)
+    assert gallery.disk_use.of(LOCAL) == kept.path.stat().st_size
+
+
+def test_the_trash_is_emptied_for_one_person(gallery: Gallery) -> None:
+    mine = [gallery.save(make_job(id), 0, draw()) for id in "abc"]
+    other = gallery.save(make_job("d", owner=PersonId("ann")), 0, draw())
+    for picture in (*mine[1:], other):
+        gallery.trash(picture.id)
+    assert gallery.empty_trash(LOCAL) == 2
+    assert gallery.page(LOCAL, trashed=True) == []
+    assert gallery.page(LOCAL) == [mine[0]]
+    assert gallery.restore(other.id) == other
+    assert gallery.empty_trash(LOCAL) == 0
 
 
 @pytest.mark.parametrize("id", ["", "x", "../../etc/passwd", "a' OR 1=1"])

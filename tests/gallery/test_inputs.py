@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -133,3 +134,48 @@ def test_uploads_older_than_the_list_are_the_owners(tmp_path: Path) -> None:
     id = InputId(hashlib.sha256(png()).hexdigest())
     assert store.is_of(id, LOCAL)
     assert not store.is_of(id, ANN)
+
+
+def test_a_file_goes_with_the_last_who_put_it_in(store: InputStore, tmp_path: Path) -> None:
+    ann, bob = PersonId("ann"), PersonId("bob")
+    id = store.add(png(), ann)
+    assert store.add(png(), bob) == id
+    store.delete(id, ann)
+    assert (store.is_of(id, ann), store.is_of(id, bob)) == (False, True)
+    assert (store.of(ann), store.bytes_of(ann)) == ([], 0)
+    assert store.open(id).size == (64, 64)
+    store.delete(id, bob)
+    assert not files(tmp_path / "inputs")
+    with pytest.raises(NotFound):
+        store.path(id)
+
+
+def test_what_was_deleted_can_be_put_in_again(store: InputStore) -> None:
+    id = store.add(png())
+    store.delete(id, LOCAL)
+    assert store.add(png()) == id
+    assert store.bytes_of(LOCAL) == len(png())
+
+
+def test_nobody_loses_what_somebody_else_deletes_in_that_moment(store: InputStore) -> None:
+    ann, bob = PersonId("ann"), PersonId("bob")
+
+    def come_and_go(_: int) -> None:
+        store.delete(store.add(png(), ann), ann)
+
+    with ThreadPoolExecutor(4) as pool:
+        going = pool.map(come_and_go, range(100))
+        for _ in range(50):
+            id = store.add(png(), bob)
+            assert store.path(id).read_bytes() == png()
+            store.delete(id, bob)
+        list(going)
+
+
+def test_an_upload_is_as_fresh_as_when_it_was_put_in_last(store: InputStore) -> None:
+    id = store.add(png())
+    os.utime(store.path(id), (1000, 1000))
+    assert store.put_in_at(id) == 1000
+    store.add(png())
+    assert store.put_in_at(id) > 1_000_000
+    assert store.put_in_at(InputId("0" * 64)) == 0

@@ -56,6 +56,12 @@ class DiskUse:
                 counted.last = row
             return counted.total
 
+    def count_anew(self, owner: PersonId) -> None:
+        """Some of a person's pictures were deleted for good."""
+        with self._lock:
+            if counted := self._sums.get(owner):
+                counted.begun_at = float("-inf")
+
     def _size(self, id: str, path: PurePosixPath, is_trashed: bool) -> int:
         try:
             return (self._outputs / (trashed_file(id, path) if is_trashed else path)).stat().st_size

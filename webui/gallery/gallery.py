@@ -30,7 +30,7 @@ from typing import Final
 from PIL import Image
 
 from webui.core.codec import to_json
-from webui.core.errors import DiskFull, GessoError, NotFound
+from webui.core.errors import DiskFull, GessoError, InvalidRequest, NotFound
 from webui.core.files import sweep_temps, write_temp
 from webui.core.job import Job, JobId, PersonId
 from webui.core.recipe import Recipe
@@ -41,9 +41,10 @@ from webui.gallery.found import file_of, find_pictures, holds
 from webui.gallery.index import Entry, Index, entry_recipe, picture_id, search_words
 from webui.gallery.naming import PictureName, name_facts, needs_image_hash
 from webui.gallery.numbers import Numbers
-from webui.gallery.publish import move, publish
+from webui.gallery.publish import publish
 from webui.gallery.room import Reserve, Room, free_bytes, full_disk_named
 from webui.gallery.thumbnails import Thumbnails
+from webui.gallery.trash import Trash
 from webui.gallery.uses import ModelUses
 from webui.imaging.infotext import Labels
 from webui.imaging.picture_text import (
@@ -60,9 +61,7 @@ from webui.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TRASH_DAYS: Final = 30
 PAGE: Final = 60
-_DAY_S: Final = 86_400
 _CLOCK_SLACK_S: Final = 3_600
 _ATTEMPTS: Final = 1_000
 
@@ -93,6 +92,7 @@ class Gallery:
         self.uses: Final = ModelUses(self._index)
         self.disk_use: Final = DiskUse(outputs, self._index)
         self._thumbnails: Final = Thumbnails(data / "thumbnails")
+        self._trash: Final = Trash(outputs, self._index, self._thumbnails, clock)
         self._saves: Final = _OneAtATime()
         self._moves: Final = threading.Lock()
 
@@ -199,7 +199,7 @@ class Gallery:
                 entry = replace(entry, trashed_at=self._clock())
                 self._index.trash(entry)
                 try:
-                    self._move_to_trash(entry)
+                    self._trash.put(entry)
                 except OSError:
                     self._index.restore(id, entry.path)
                     raise
@@ -210,8 +210,32 @@ class Gallery:
         with self._moves, full_disk_named(self._outputs):
             entry = self._index.get(id)
             if entry.trashed_at is not None:
-                self._index.restore(id, self._move_from_trash(entry))
+                self._index.restore(id, self._trash.take(entry))
         return self.get(id)
+
+    def delete(self, id: str) -> None:
+        """Delete a picture for good, which must be in the trash. Raises NotFound, InvalidRequest,
+        GessoError where the system keeps the file."""
+        with self._moves:
+            entry = self._index.get(id)
+            if entry.trashed_at is None:
+                raise InvalidRequest("id", f"“{id}” is not in the trash. Move it there first.")
+            try:
+                self._trash.delete(entry)
+            except OSError as error:
+                raise GessoError(
+                    f"{Path(entry.path).name} can't be deleted ({error}). Close what has it open."
+                ) from error
+        self.disk_use.count_anew(entry.owner)
+
+    def empty_trash(self, owner: PersonId) -> int:
+        """Delete all that a person has in the trash for good; how many. Raises GessoError."""
+        ids = [entry.id for entry in self._index.trashed() if entry.owner == owner]
+        return sum(self._delete_if_trashed(id) for id in ids)
+
+    def recipes(self, owner: PersonId) -> Iterator[str]:
+        """The recipes of all pictures of a person as JSON, also of those in the trash."""
+        return self._index.recipes(owner)
 
     def thumbnail(self, id: str) -> Path:
         """A small WebP of a picture. Raises NotFound, DiskFull."""
@@ -231,7 +255,7 @@ class Gallery:
             sweep_temps(self._outputs)
             self._adopt()
         for entry in self._index.trashed():
-            self._settle_trashed(entry)
+            self._trash.settle(entry)
 
     def _save_new(
         self,
@@ -334,35 +358,13 @@ class Gallery:
         else:
             self._index.release(entry.id)
 
-    def _settle_trashed(self, entry: Entry) -> None:
-        """Finish a move that was cut short; forget what has lain there long enough."""
-        here, there = self._outputs / entry.path, self._file(entry)
-        if not there.exists():
-            self._move_to_trash(entry)
-        elif here.exists() and here.samefile(there):
-            here.unlink()
-        if (entry.trashed_at or 0) + TRASH_DAYS * _DAY_S < self._clock():
-            there.unlink(missing_ok=True)
-            self._thumbnails.remove(entry.id)
-            self._index.remove(entry.id)
-
-    def _move_to_trash(self, entry: Entry) -> None:
-        """A picture that somebody deleted by hand is only listed there."""
-        with contextlib.suppress(FileNotFoundError):
-            move(self._outputs / entry.path, self._file(entry))
-
-    def _move_from_trash(self, entry: Entry) -> str:
-        """The path it has now: its own, or one with its id if another file has that name."""
-        source, path = self._file(entry), Path(entry.path)
-        for relative in (path, path.with_name(f"{path.stem}-{entry.id}{path.suffix}")):
-            try:
-                move(source, self._outputs / relative)
-            except FileExistsError:
-                continue
-            except FileNotFoundError as error:
-                raise NotFound("picture", entry.id) from error
-            return relative.as_posix()
-        raise NotFound("picture", entry.id)
+    def _delete_if_trashed(self, id: str) -> bool:
+        """False for one that was taken out, or deleted, in this moment."""
+        try:
+            self.delete(id)
+        except (NotFound, InvalidRequest):
+            return False
+        return True
 
     def _adopt(self) -> None:
         """Pictures of ours that the index doesn't know: all of them for a new index; after a

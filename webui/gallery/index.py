@@ -10,7 +10,7 @@ import hashlib
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -26,6 +26,7 @@ from webui.gallery.room import is_full
 T = TypeVar("T")
 
 LOSS: Final = "It is made anew from the pictures."
+RECIPES_AT_ONCE: Final = 500
 _COLUMNS: Final = (
     "id, job_id, picture_index, owner, mode, path, width, height, words, series, number, "
     "created_at, trashed_at, digest, facts, recipe"
@@ -216,6 +217,14 @@ class Index:
     def trashed(self) -> list[Entry]:
         """All pictures in the trash, of everybody."""
         return self._entries("WHERE trashed_at IS NOT NULL ORDER BY seq")
+
+    def recipes(self, owner: PersonId) -> Iterator[str]:
+        """The recipes of a person's pictures, as JSON; read in parts, between which others read."""
+        query = "SELECT seq, recipe FROM pictures WHERE seq > ? AND +owner = ? ORDER BY seq LIMIT ?"
+        rows = self._rows(query, 0, owner, RECIPES_AT_ONCE)
+        while rows:
+            yield from (recipe for _, recipe in rows)
+            rows = self._rows(query, rows[-1][0], owner, RECIPES_AT_ONCE)
 
     def paths(self) -> frozenset[str]:
         """All paths that are taken."""

@@ -1,4 +1,5 @@
-"""Pictures that people put in: stored once, named by their own bytes, never changed.
+"""Pictures that people put in: stored once, named by their own bytes, never changed, and there
+until everybody who put them in has deleted them.
 
 Two people who put in the same bytes share the file, and neither learns that: whose it is, is
 written down apart.
@@ -6,8 +7,10 @@ written down apart.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -84,7 +87,39 @@ class InputStore:
 
     def bytes_of(self, person: PersonId) -> int:
         """What a person's take on the disk. Each file is looked at once: they never change."""
-        return sum(self._size(InputId(id)) for (id,) in self._owners.rows(_THEIRS, person))
+        return sum(map(self.size, self.of(person)))
+
+    def of(self, person: PersonId) -> list[InputId]:
+        """All that a person put in."""
+        return [InputId(id) for (id,) in self._owners.rows(_THEIRS, person)]
+
+    def size(self, id: InputId) -> int:
+        """The bytes of an upload; 0 for one that was deleted by hand."""
+        known = self._sizes.get(id)
+        if known is None:
+            try:
+                known = self.path(id).stat().st_size
+            except (NotFound, OSError):
+                return 0
+            self._sizes[id] = known
+        return known
+
+    def put_in_at(self, id: InputId) -> float:
+        """When somebody put it in last, in seconds since 1970; 0 for one that isn't there."""
+        try:
+            return self.path(id).stat().st_mtime
+        except (NotFound, OSError):
+            return 0
+
+    def delete(self, id: InputId, person: PersonId) -> None:
+        """Forget that a person put it in; the file goes with the last who did. Raises DiskFull."""
+        path = self._folder / id[:2] / id
+        with self._owners.changing() as rows:  # whoever puts it in again waits, and then looks
+            rows.execute("DELETE FROM input_owner WHERE id = ? AND owner = ?", (id, person))
+            if not rows.execute(_WHOSE, (id,)).fetchall():
+                with contextlib.suppress(OSError):  # it is deleted by hand, or read just now
+                    path.unlink()
+                self._sizes.pop(id, None)
 
     def path(self, id: InputId) -> Path:
         """The file of an upload. Raises NotFound, also for what is no id at all."""
@@ -99,23 +134,20 @@ class InputStore:
         with self._decoding:
             return open_upload(data)
 
-    def _size(self, id: InputId) -> int:
-        known = self._sizes.get(id)
-        if known is None:
-            try:
-                known = self.path(id).stat().st_size
-            except (NotFound, OSError):  # it was deleted by hand
-                return 0
-            self._sizes[id] = known
-        return known
-
     def _keep(self, data: bytes, owner: PersonId) -> InputId:
         id = InputId(hashlib.sha256(data).hexdigest())
+        self._write(id, data)
+        with self._owners.changing() as rows:
+            rows.execute("INSERT OR IGNORE INTO input_owner VALUES (?, ?)", (id, owner))
+        self._write(id, data)  # the last who had it may have deleted it meanwhile
+        return id
+
+    def _write(self, id: InputId, data: bytes) -> None:
         path = self._folder / id[:2] / id
-        if not path.is_file():
+        try:
+            os.utime(path)  # `put_in_at`
+        except FileNotFoundError:
             with full_disk_named(self._folder):
                 write_atomic(path, data)
-        if (owner,) not in self._owners.rows(_WHOSE, id):
-            with self._owners.changing() as rows:
-                rows.execute("INSERT OR IGNORE INTO input_owner VALUES (?, ?)", (id, owner))
-        return id
+        except OSError:  # it is somebody else's file on this machine, but there
+            pass

@@ -154,7 +154,8 @@ def check_disk(limits: Limits, in_use: InUse) -> None:
         raise LimitReached(
             "disk_bytes",
             f"Your pictures and uploads take {used / GB:.2f} GB, the limit for you is "
-            f"{limits.disk_bytes / GB:.2f} GB. Delete pictures for good, {ASK}.",
+            f"{limits.disk_bytes / GB:.2f} GB. Delete some in the History and empty the trash "
+            f"there, {ASK}.",
         )
 
 

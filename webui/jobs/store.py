@@ -273,6 +273,11 @@ class JobStore:
         where = "WHERE owner = ? AND mode = ? ORDER BY seq DESC LIMIT ?"
         return self._select(where, (owner, mode.value, limit))
 
+    def asked_by(self, owner: PersonId) -> Iterator[str]:
+        """The requests of a person's jobs as JSON, but for those that are done."""
+        rows = self._file.rows("SELECT request FROM job WHERE owner = ? AND state <> 'done'", owner)
+        return (request for (request,) in rows)
+
     def note(self, id: JobId, event: JobEvent) -> None:
         """Keep an event of a job that changes nothing in its row."""
         with self._file.changing() as rows:

@@ -119,6 +119,10 @@ class Plans:
         """A person's plans, newest first."""
         return self._store.recent(owner, limit)
 
+    def asked_by(self, owner: PersonId) -> Iterator[str]:
+        """All that a person's plans were asked for, as JSON."""
+        return self._store.asked_by(owner)
+
     def counts(self, id: PlanId) -> Counts:
         """How many of the plan's cells are where."""
         return self._store.counts(id)

@@ -112,6 +112,11 @@ class PlanStore:
         """A person's plans, newest first."""
         return self._plans("WHERE owner = ? ORDER BY seq DESC LIMIT ?", owner, limit)
 
+    def asked_by(self, owner: PersonId) -> Iterator[str]:
+        """All that a person's plans were asked for, as JSON."""
+        rows = self._file.rows("SELECT asked FROM plan WHERE owner = ?", owner)
+        return (asked for (asked,) in rows)
+
     def unsettled(self) -> list[Plan]:
         """Plans with which there is something left to do, oldest first."""
         return self._plans("WHERE is_settled = 0 ORDER BY seq")

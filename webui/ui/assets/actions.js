@@ -98,7 +98,8 @@ export async function remove(picture) {
   notify("Picture deleted.", { action: { label: "Undo", run: () => guarded(unremove, picture) } });
 }
 
-async function unremove(picture) {
+/** Out of the trash. */
+export async function unremove(picture) {
   await restorePicture(picture.id);
   store.keepPicture(picture);
   document.dispatchEvent(new CustomEvent("gesso:untrashed", { detail: picture }));

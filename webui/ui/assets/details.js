@@ -6,10 +6,11 @@ import { button, el, setText } from "./dom.js";
 import { notify } from "./notices.js";
 import { copyText } from "./recipe.js";
 import { getPicture, takeFromAlbum } from "./server.js";
+import { trashActions } from "./trash.js";
 import { moment } from "./words.js";
 
 export class Details {
-  /** `onTaken(picture)` is called when it was taken out of the album on show. */
+  /** `onTaken(picture)` is called when it was taken out of the album, or trash, on show. */
   constructor(onClose, onEnlarge, onTaken) {
     this.image = el("img", { alt: "" });
     const open = button("", () => onEnlarge(this.picture), {
@@ -40,6 +41,7 @@ export class Details {
     this.actions.element.append(this.putter.opener, this.take);
     this.save = el("a", { class: "gesso-button", text: "Save as", download: true });
     this.foreign = el("div", { class: "foreign", hidden: true }, this.save);
+    this.trashed = trashActions(() => this.picture, onTaken);
     this.copy = copy;
     this.element = el(
       "aside",
@@ -49,6 +51,7 @@ export class Details {
       this.when,
       this.actions.element,
       this.foreign,
+      this.trashed,
       this.text,
       copy,
       this.putter.dialog,
@@ -83,8 +86,10 @@ export class Details {
     this.picture = picture;
     this.element.hidden = !picture;
     const isForeign = picture?.isForeign ?? false;
-    this.actions.show(isForeign ? null : picture);
+    const isTrashed = picture?.isTrashed ?? false;
+    this.actions.show(isForeign || isTrashed ? null : picture);
     this.foreign.hidden = !isForeign;
+    this.trashed.hidden = !isTrashed;
     this.text.hidden = false;
     this.copy.hidden = isForeign;
     if (!picture) return;

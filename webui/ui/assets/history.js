@@ -8,16 +8,19 @@ import { Live } from "./live.js";
 import { getPicture, getPictures } from "./server.js";
 import { notify } from "./notices.js";
 import { store } from "./store.js";
+import { TrashBar } from "./trash.js";
 import { moment } from "./words.js";
 
 const SEARCH_AFTER_MS = 250;
 const PAGE = 60;
+const TRASH = "trash";
 const MODES = [
   ["", "All"],
   ["txt2img", "txt2img"],
   ["img2img", "img2img"],
   ["inpaint", "Inpaint"],
   ["extras", "Extras"],
+  [TRASH, "Trash"],
 ];
 
 customElements.define(
@@ -34,7 +37,7 @@ customElements.define(
       });
       this.filter = el(
         "select",
-        { "aria-label": "Made in" },
+        { "aria-label": "Which pictures", id: "history_filter" },
         ...MODES.map(([value, text]) => el("option", { value, text })),
       );
       this.grid = el("div", {
@@ -43,6 +46,7 @@ customElements.define(
         "aria-label": "Pictures, newest first",
       });
       this.end = el("p", { class: "end", role: "status" });
+      this.trash = new TrashBar(() => this.#restart());
       this.details = new Details(
         () => this.#choose(null),
         (picture) => openLightbox(picture, this.pictures, this),
@@ -55,14 +59,17 @@ customElements.define(
         el(
           "div",
           { class: "columns" },
-          el("div", { class: "list" }, this.grid, this.end),
+          el("div", { class: "list" }, this.trash.element, this.grid, this.end),
           this.details.element,
         ),
       );
       this.search.addEventListener("input", () => this.#searchSoon());
       this.filter.addEventListener("change", () => this.#restart());
       this.grid.addEventListener("keydown", (event) => this.#onKey(event));
-      document.addEventListener("gesso:trashed", (event) => this.#drop(event.detail));
+      document.addEventListener("gesso:trashed", (event) => {
+        if (this.#isTrash) this.#restart();
+        else this.#drop(event.detail);
+      });
       document.addEventListener("gesso:untrashed", () => this.#restart());
       new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && this.#more(), {
         rootMargin: "600px",
@@ -73,7 +80,7 @@ customElements.define(
       const newest = newestKnown();
       if (newest <= (this.newest ?? 0)) return;
       this.newest = newest;
-      if (this.loaded && !this.albums.current) this.#addNewest();
+      if (this.loaded && !this.albums.current && !this.#isTrash) this.#addNewest();
     }
 
     choose(id) {
@@ -92,7 +99,12 @@ customElements.define(
       this.#restart();
     }
 
+    get #isTrash() {
+      return this.filter.value === TRASH && !this.albums.current;
+    }
+
     #restart() {
+      this.trash.show(this.#isTrash);
       this.next = undefined;
       this.loading = null;
       this.#more(true);
@@ -109,7 +121,8 @@ customElements.define(
     }
 
     #query() {
-      return { limit: PAGE, search: this.search.value, mode: this.filter.value };
+      const chosen = this.#isTrash ? { trashed: true } : { mode: this.filter.value };
+      return { limit: PAGE, search: this.search.value, ...chosen };
     }
 
     /** Load one page more; with `fresh` the first page, which replaces what is shown. */
@@ -122,8 +135,9 @@ customElements.define(
         : getPictures(query);
       const mine = (this.loading = page);
       try {
-        const { pictures, next } = await mine;
+        const { pictures: found, next } = await mine;
         if (this.loading !== mine) return;
+        const pictures = found.map((picture) => ({ ...picture, isTrashed: this.#isTrash }));
         this.pictures = fresh || !this.loaded ? pictures : [...this.pictures, ...pictures];
         this.next = next;
         if (!this.loaded) this.albums.load().catch(() => {});
@@ -144,6 +158,7 @@ customElements.define(
 
     #noneWords() {
       if (this.albums.current) return "This album is empty. Choose a picture of yours and add it.";
+      if (this.#isTrash && !this.search.value) return "Nothing was deleted.";
       if (this.search.value || this.filter.value) return "Nothing found.";
       return "Nothing made yet. Your pictures will be kept here.";
     }
@@ -153,7 +168,7 @@ customElements.define(
       if (!tile) {
         const words = picture.prompt || "no prompt";
         const label = picture.created_at ? `${words}, ${moment(picture.created_at)}` : words;
-        tile = button("", () => this.#choose(picture), {
+        tile = button("", () => this.choose(picture.id), {
           class: "tile",
           "aria-label": label,
           title: picture.prompt,
@@ -182,7 +197,7 @@ customElements.define(
       }
     }
 
-    /** It was taken out of the album on show. */
+    /** It was taken out of the album, or trash, on show. */
     #take(picture) {
       this.#drop(picture);
       this.albums.load().catch(() => {});

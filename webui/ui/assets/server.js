@@ -131,6 +131,18 @@ export const trashPicture = (id) => call("DELETE", `/pictures/${encodeURICompone
 /** Take a picture back out of the trash. */
 export const restorePicture = (id) => call("POST", `/pictures/${encodeURIComponent(id)}/restore`);
 
+/** Delete a picture of the trash for good. */
+export const deleteForGood = (id) => call("DELETE", `/trash/${encodeURIComponent(id)}`);
+
+/** Delete all of one's own that is in the trash for good: `{deleted}`. */
+export const emptyTrash = () => call("DELETE", "/trash");
+
+/** One's uploads that nothing needs: `{count, bytes}`. */
+export const getUnusedInputs = () => call("GET", "/unused-inputs");
+
+/** Delete those; what was deleted. */
+export const deleteUnusedInputs = () => call("DELETE", "/unused-inputs");
+
 /** What a picture file says about how it was made: `{request, infotext}`. */
 export const readPicture = (file) => call("POST", "/read-picture", file, file.type);
 
