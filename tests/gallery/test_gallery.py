@@ -316,6 +316,17 @@ def test_the_trash_is_emptied_for_one_person(gallery: Gallery) -> None:
     assert gallery.empty_trash(LOCAL) == 0
 
 
+def test_a_server_that_runs_for_months_forgets_what_is_old_too(tmp_path: Path) -> None:
+    now = 1_700_000_000.0
+    gallery = open_gallery(tmp_path, clock=lambda: now)
+    old, new = (gallery.save(make_job(id), 0, draw()) for id in ("old", "new"))
+    gallery.trash(old.id)
+    now += 31 * 86_400
+    gallery.trash(new.id)
+    assert ids(gallery, trashed=True) == ["new"]
+    gallery.close()
+
+
 @pytest.mark.parametrize("id", ["", "x", "../../etc/passwd", "a' OR 1=1"])
 def test_unknown_picture_is_not_found(gallery: Gallery, id: str) -> None:
     for action in (gallery.get, gallery.trash, gallery.restore, gallery.thumbnail):

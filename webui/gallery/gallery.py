@@ -203,6 +203,7 @@ class Gallery:
                 except OSError:
                     self._index.restore(id, entry.path)
                     raise
+                self._trash.delete_old()
         return self._picture(entry)
 
     def restore(self, id: str) -> Picture:
@@ -256,6 +257,7 @@ class Gallery:
             self._adopt()
         for entry in self._index.trashed():
             self._trash.settle(entry)
+        self._trash.delete_old()
 
     def _save_new(
         self,

@@ -214,9 +214,9 @@ class Index:
         """Pictures whose file may or may not be there."""
         return self._entries("WHERE is_saved = 0 ORDER BY seq")
 
-    def trashed(self) -> list[Entry]:
-        """All pictures in the trash, of everybody."""
-        return self._entries("WHERE trashed_at IS NOT NULL ORDER BY seq")
+    def trashed(self, before: float = float("inf")) -> list[Entry]:
+        """All pictures that were put into the trash before that, of everybody."""
+        return self._entries("INDEXED BY trash WHERE trashed_at < ? ORDER BY seq", before)
 
     def recipes(self, owner: PersonId) -> Iterator[str]:
         """The recipes of a person's pictures, as JSON; read in parts, between which others read."""

@@ -50,18 +50,22 @@ class Trash:
         raise NotFound("picture", entry.id)
 
     def settle(self, entry: Entry) -> None:
-        """Finish a move that was cut short; forget what has lain there long enough."""
+        """Finish a move that was cut short."""
         here, there = self._outputs / entry.path, self._file(entry)
         if not there.exists():
             self.put(entry)
         elif here.exists() and here.samefile(there):
             here.unlink()
-        if (entry.trashed_at or 0) + TRASH_DAYS * _DAY_S < self._clock():
-            self.delete(entry)
+
+    def delete_old(self) -> None:
+        """Delete what has lain there long enough; what the system keeps goes another time."""
+        for entry in self._index.trashed(before=self._clock() - TRASH_DAYS * _DAY_S):
+            with contextlib.suppress(OSError):
+                self.delete(entry)
 
     def delete(self, entry: Entry) -> None:
         """Let go of a picture for good. Cut short, it is done again by whoever deletes it next, or
-        by the start that finds it too old."""
+        when it is too old."""
         self._file(entry).unlink(missing_ok=True)
         self._thumbnails.remove(entry.id)
         self._index.remove(entry.id)
