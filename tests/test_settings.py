@@ -83,5 +83,15 @@ def test_a_file_from_a_newer_version_keeps_what_is_known(tmp_path: Path) -> None
     assert store(tmp_path).current.picture_quality == 61
 
 
+def test_help_tells_of_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        from_flags(["--help"], {})
+    assert ended.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for setting in dataclasses.fields(Settings):
+        assert f"--{setting.name.replace('_', '-')}" in told
+    assert "(SDXL by 7 %)" in told
+
+
 def test_every_setting_has_help() -> None:
     assert [s.name for s in dataclasses.fields(Settings) if not s.metadata["help"]] == []

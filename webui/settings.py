@@ -271,16 +271,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """One flag for each setting: --keep-free-mb; switches also have --no-NAME."""
     for setting in dataclasses.fields(Settings):
         flag, info = "--" + setting.name.replace("_", "-"), setting.metadata
+        help = info["help"].replace("%", "%%")  # to argparse a single one begins a placeholder
         if isinstance(setting.default, bool):
             parser.add_argument(
-                flag, action=argparse.BooleanOptionalAction, default=None, help=info["help"]
+                flag, action=argparse.BooleanOptionalAction, default=None, help=help
             )
         else:
             parser.add_argument(
                 flag,
                 choices=info["choices"] or None,
                 default=None,
-                help=info["help"],
+                help=help,
                 metavar=None if info["choices"] else "VALUE",
             )
 

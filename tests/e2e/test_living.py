@@ -125,6 +125,7 @@ def test_a_crash_of_the_engine_is_said_and_survived(page: StudioPage, site: Site
     expect(page.status).to_contain_text("Ready on", timeout=DONE_MS)
 
 
+@pytest.mark.slow
 def test_jobs_and_page_survive_a_kill_of_the_server(window: OpenWindow, own_site: Site) -> None:
     page = window(at=own_site)
     page.allowed = ("net::ERR_",)
