@@ -95,3 +95,11 @@ def test_help_tells_of_every_setting(capsys: pytest.CaptureFixture[str]) -> None
 
 def test_every_setting_has_help() -> None:
     assert [s.name for s in dataclasses.fields(Settings) if not s.metadata["help"]] == []
+
+
+def test_a_refusal_names_the_setting_as_the_page_does(tmp_path: Path) -> None:
+    settings = store(tmp_path)
+    with pytest.raises(InvalidRequest, match=r"^Seconds between previews is empty\."):
+        settings.update({"preview_interval_s": None})
+    with pytest.raises(InvalidRequest, match=r"^JPEG and WebP quality 500 is too large\."):
+        settings.update({"picture_quality": 500})

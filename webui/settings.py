@@ -369,7 +369,8 @@ class SettingsStore:
 
 
 def _build(values: Mapping[str, object]) -> Settings:
-    settings = decode(Settings, values)
+    labels = {setting.name: setting.metadata["label"] for setting in dataclasses.fields(Settings)}
+    settings = decode(Settings, values, labels)
     for setting in dataclasses.fields(Settings):
         choices, value = setting.metadata["choices"], getattr(settings, setting.name)
         if choices and value not in choices:

@@ -120,7 +120,7 @@ def test_a_waiting_job_is_cancelled_at_once(slow_client: Client) -> None:
         ({"prompt": 1}, "prompt", "valid string"),
         ({"prompt": "x" * 20_001}, "prompt", "20000 characters"),
         ({"seed": 2**32}, "seed", "The largest is 4294967295"),
-        ({"seed": "1e400"}, "seed", "can't be used"),
+        ({"seed": "1e400"}, "seed", "not a whole number"),
         ({"batch_count": 101}, "batch_count", "The largest is 100"),
         ({"checkpoint": "../../etc/passwd"}, "checkpoint", "There is no model"),
         ({"source": {"image": "../../etc/passwd"}}, "source.image", "Add it again"),

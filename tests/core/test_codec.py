@@ -128,6 +128,12 @@ def test_picture_i_gets_seed_plus_i_and_wraps() -> None:
             "source.denoising_strength",
             "Denoising strength -1 is too small. The smallest is 0.",
         ),
+        ({"sampling": {"steps": 1.5}}, "sampling.steps", "Steps “1.5” is not a whole number."),
+        (
+            {"sampling": {"guidance_scale": "high"}},
+            "sampling.guidance_scale",
+            "Guidance scale “high” is not a number.",
+        ),
         ({"source": {}}, "source.image", "Image is missing."),
         ({"seed": -2}, "seed", "Seed -2 is too small. The smallest is 0."),
         (

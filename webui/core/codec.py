@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from functools import cache
-from typing import Any, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, Final, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -16,6 +17,8 @@ from pydantic_core import ErrorDetails
 from webui.core.errors import InvalidRequest
 
 T = TypeVar("T")
+
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
@@ -37,12 +40,13 @@ def to_json(value: object) -> str:
     return _adapter(type(value)).dump_json(value).decode()
 
 
-def decode(kind: type[T], data: Mapping[str, object]) -> T:
-    """A dataclass from plain data. Raises InvalidRequest that names the first field at fault."""
+def decode(kind: type[T], data: Mapping[str, object], labels: Mapping[str, str] = NO_LABELS) -> T:
+    """A dataclass from plain data. Raises InvalidRequest that names the first field at fault, by
+    its label if there is one."""
     try:
         return cast("T", _adapter(kind).validate_python(dict(data)))
     except ValidationError as error:
-        raise explain(error.errors()[0]) from error
+        raise explain(error.errors()[0], labels) from error
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
@@ -58,10 +62,11 @@ def check(value: T) -> T:
     return decode(type(value), encode(value))
 
 
-def explain(error: ErrorDetails) -> InvalidRequest:
+def explain(error: ErrorDetails, labels: Mapping[str, str] = NO_LABELS) -> InvalidRequest:
     """What pydantic says of one field, in words for a person; the error is not raised."""
     field = ".".join(str(part) for part in error["loc"] if not str(part).endswith(("]", ")")))
-    label = field.rsplit(".", 1)[-1].replace("_", " ").capitalize() or "The request"
+    name = field.rsplit(".", 1)[-1]
+    label = labels.get(name) or name.replace("_", " ").capitalize() or "The request"
     return InvalidRequest(field, f"{label} {_fault(error)}")
 
 
@@ -81,6 +86,12 @@ def _fault(error: ErrorDetails) -> str:
             return f"is longer than {limits['max_length']} characters. Shorten it."
         case "enum":
             return f"“{value}” is not one of {limits['expected']}."
+        case "int_type" | "float_type" if value is None:
+            return "is empty. Enter a number."
+        case "int_type" | "int_parsing" | "int_from_float":
+            return f"“{str(value)[:80]}” is not a whole number."
+        case "float_type" | "float_parsing":
+            return f"“{str(value)[:80]}” is not a number."
         case "missing":
             return "is missing."
         case "unexpected_keyword_argument":
