@@ -192,3 +192,35 @@ def test_a_revoked_browser_is_shown_the_door_at_once(
     ann.faults.clear()  # a browser calls a refusal an error
     sign_up(ann.page, ANN)
     studio_of(ann.page, team)
+
+
+@pytest.mark.slow
+def test_who_may_only_look_sees_what_is_shared(
+    windows: dict[str, StudioPage], team: TeamSite, browser: Browser
+) -> None:
+    viewer = team.join("Vera", "viewer")
+    profile = browser.new_context(viewport=DESK)  # type: ignore[arg-type]
+    cookies = [(cookie.name, str(cookie.value)) for cookie in viewer.cookies.jar]
+    viewer.close()
+    profile.add_cookies(
+        [{"name": name, "value": value, "url": team.url} for name, value in cookies]
+    )
+    page = StudioPage(profile.new_page(), team)
+    page.page.goto(team.url)
+    history = page.page.locator("gesso-history")
+    expect(history).to_contain_text("Nothing is shared with you yet.", timeout=DONE_MS)
+    expect(page.page.locator("#txt2img_generate")).to_be_hidden()
+    expect(page.page.locator("#history_album_new")).to_be_hidden()
+
+    sent(team.owner, "POST", "/api/v1/jobs", prompt="shown to all", sampling={"steps": 2})
+    picture = until(lambda: sent(team.owner, "GET", "/api/v1/pictures?search=shown")["pictures"])[
+        0
+    ]["id"]
+    album = sent(team.owner, "POST", "/api/v1/albums", title="For all", is_for_team=True)["id"]
+    sent(team.owner, "PUT", f"/api/v1/albums/{album}/pictures/{picture}")
+    page.page.reload()
+    expect(history.locator(".tile")).to_have_count(1, timeout=DONE_MS)
+    expect(page.page.locator("#history_album")).to_have_value(album)
+    page.tab("pnginfo")
+    assert page.faults == []
+    profile.close()

@@ -2,6 +2,7 @@
 
 import { button, el } from "./dom.js";
 import { AlbumEditor } from "./albums_editor.js";
+import { isViewer, me } from "./me.js";
 import { getAlbum, getAlbums } from "./server.js";
 
 const ALL = "";
@@ -11,6 +12,7 @@ export class AlbumChoice {
   constructor(onChange) {
     this.onChange = onChange;
     this.albums = [];
+    this.isLoaded = false;
     this.select = el("select", { "aria-label": "Pictures of", id: "history_album" });
     this.select.addEventListener("change", () => this.#chosen());
     this.edit = button("Share…", () => this.editor.open(this.current), {
@@ -35,9 +37,26 @@ export class AlbumChoice {
     return this.editor.dialog;
   }
 
+  /** Load them for the first time. Who only looks is shown the first that is shared with them. */
+  async begin() {
+    await Promise.all([this.load(), me()]);
+    const first = this.albums.find((album) => !album.is_mine);
+    if (!isViewer()) return;
+    if (first) this.select.value = first.id;
+    this.#chosen();
+  }
+
   async load() {
     this.albums = await getAlbums();
+    this.isLoaded = true;
     this.#draw();
+  }
+
+  /** What to tell who only looks, where they have no pictures of their own. */
+  noneWords() {
+    if (!this.isLoaded) return "";
+    if (!this.albums.length) return "Nothing is shared with you yet.";
+    return "You have no pictures of your own. Choose an album.";
   }
 
   /** A page of the album's pictures, as the History's own pages are; `before` is an offset. */

@@ -5,6 +5,7 @@ import { Details } from "./details.js";
 import { button, el, setText } from "./dom.js";
 import { openLightbox } from "./lightbox.js";
 import { Live } from "./live.js";
+import { isViewer } from "./me.js";
 import { getPicture, getPictures } from "./server.js";
 import { notify } from "./notices.js";
 import { store } from "./store.js";
@@ -140,9 +141,10 @@ customElements.define(
         const pictures = found.map((picture) => ({ ...picture, isTrashed: this.#isTrash }));
         this.pictures = fresh || !this.loaded ? pictures : [...this.pictures, ...pictures];
         this.next = next;
-        if (!this.loaded) this.albums.load().catch(() => {});
+        const isFirst = !this.loaded;
         this.loaded = true;
         this.#draw();
+        if (isFirst) this.albums.begin().catch(() => {});
       } catch (error) {
         setText(this.end, error.message);
       } finally {
@@ -157,9 +159,12 @@ customElements.define(
     }
 
     #noneWords() {
-      if (this.albums.current) return "This album is empty. Choose a picture of yours and add it.";
+      const album = this.albums.current;
+      if (album && !album.is_mine) return "This album is empty.";
+      if (album) return "This album is empty. Choose a picture of yours and add it.";
       if (this.#isTrash && !this.search.value) return "Nothing was deleted.";
       if (this.search.value || this.filter.value) return "Nothing found.";
+      if (isViewer()) return this.albums.noneWords();
       return "Nothing made yet. Your pictures will be kept here.";
     }
 

@@ -5,6 +5,9 @@ import { getMe } from "./server_team.js";
 
 let asked = null;
 
+/** Whether whoever uses this page may only look; false until it is known. */
+export const isViewer = () => document.body.dataset.role === "viewer";
+
 /** `{id, name, role, via, has_password}`; "local" stands for nobody in particular in `via`. */
 export function me() {
   asked ??= getMe().then((found) => {
