@@ -213,9 +213,8 @@ def test_who_may_only_look_sees_what_is_shared(
     expect(page.page.locator("#history_album_new")).to_be_hidden()
 
     sent(team.owner, "POST", "/api/v1/jobs", prompt="shown to all", sampling={"steps": 2})
-    picture = until(lambda: sent(team.owner, "GET", "/api/v1/pictures?search=shown")["pictures"])[
-        0
-    ]["id"]
+    found = until(lambda: sent(team.owner, "GET", "/api/v1/pictures?search=shown")["pictures"])
+    picture = found[0]["id"]
     album = sent(team.owner, "POST", "/api/v1/albums", title="For all", is_for_team=True)["id"]
     sent(team.owner, "PUT", f"/api/v1/albums/{album}/pictures/{picture}")
     page.page.reload()
