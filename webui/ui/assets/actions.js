@@ -1,6 +1,6 @@
 /** What can be done with the picture on show. */
 
-import { button, el } from "./dom.js";
+import { button, el, isShown } from "./dom.js";
 import {
   inputUrl,
   getPicture,
@@ -88,6 +88,8 @@ function took(job) {
   store.claim(job.id);
   store.takeJob(job);
   document.querySelector(`gesso-results[mode="${job.mode}"]`)?.follow();
+  if (isShown(document.querySelector("gesso-history")))
+    notify("It is being made and will be the newest of your pictures.");
 }
 
 /** Into the trash, with a way back. */

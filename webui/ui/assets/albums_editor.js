@@ -1,6 +1,7 @@
 /** An album's title, who may look, and the links to it: a dialog over the page. */
 
 import { button, el, setText } from "./dom.js";
+import { actTwice } from "./lines.js";
 import {
   deleteAlbum,
   deleteLink,
@@ -28,8 +29,8 @@ export class AlbumEditor {
     this.team = el("input", { type: "checkbox", id: "album_team" });
     this.recipes = el("input", { type: "checkbox", id: "album_recipes" });
     this.fault = el("p", { class: "fault", role: "alert" });
-    this.remove = button("Remove album", () => this.#guarded(() => this.#remove()), {
-      class: "gesso-button",
+    const remove = () => this.#guarded(() => this.#remove());
+    this.remove = actTwice("Remove album", "Really remove?", remove, {
       title: "The pictures stay in your history",
     });
     this.sharing = el("fieldset", { class: "links" }, el("legend", { text: "Links" }));
