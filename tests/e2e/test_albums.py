@@ -25,6 +25,8 @@ def test_a_picture_goes_into_an_album_and_out_by_a_link(
     history = page.page.locator("gesso-history")
     tile = history.locator(f".tile[title='{PROMPT}']").first
     tile.click()
+    page.page.locator("#history_make_again").click()
+    expect(page.notice("It is being made")).to_be_visible()
     page.page.locator("#history_add_to_album").click()
     history.get_by_label("Name of the new album").fill("Shown to friends")
     history.get_by_role("button", name="Add", exact=True).click()
@@ -47,3 +49,9 @@ def test_a_picture_goes_into_an_album_and_out_by_a_link(
     visitor.reload()
     expect(visitor.get_by_text("expired or was taken back")).to_be_visible()
     visitor.close()
+
+    history.get_by_role("button", name="Remove album").click()
+    history.get_by_role("button", name="Really remove?").click()
+    albums = page.page.locator("#history_album")
+    expect(albums.locator("option")).to_have_text(["All my pictures"])
+    expect(albums).to_have_css("appearance", "auto")  # its arrow says that it is a list
