@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.e2e.site import Site, free_port
-from tests.e2e.studio_page import StudioPage
+from tests.e2e.studio_page import FORGET, StudioPage
 from webui.launcher.browser import find_browser
 
 SYSTEMS = {"darwin": "macos", "win32": "windows"}
@@ -101,7 +101,7 @@ class Windows:
     def give_back(self, page: Page, touch: bool) -> None:
         """Leave nothing of a test in a window."""
         page.unroute_all()
-        page.evaluate("sessionStorage.clear(); localStorage.clear()")
+        page.evaluate(f"localStorage.clear(); {FORGET}")
         page.context.clear_cookies()
         page.emulate_media(color_scheme="light", reduced_motion="no-preference")
         page.goto("about:blank")

@@ -11,6 +11,8 @@ from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, e
 from tests.e2e.site import Site
 
 DONE_MS = 30_000
+FORGET = "sessionStorage.clear(); Storage.prototype.setItem = () => {}"
+"""For a page that is left: nothing of it is put back in the next."""
 
 
 class StudioPage:
@@ -32,7 +34,9 @@ class StudioPage:
         self.page.remove_listener("request", self._on_request)
 
     def open(self, query: str = "") -> StudioPage:
-        """Load the page and wait until it is connected and up to date."""
+        """Load the page as a new tab does, and wait until it is connected and up to date."""
+        if self.page.url.startswith(self.site.url):
+            self.page.evaluate(FORGET)
         self.page.goto(f"{self.site.url}/{query}")
         expect(self.page.locator("#txt2img_generate")).to_be_visible(timeout=DONE_MS)
         expect(self.status).to_contain_text("on Test patterns", timeout=DONE_MS)

@@ -49,6 +49,9 @@ def job_of(site: Site, prompt: str) -> dict[str, Any]:
 def test_a_refresh_shows_the_running_job_within_two_seconds(page: StudioPage) -> None:
     """Of the page being there: how fast a browser loads it depends on what else is running."""
     start_long(page, "an owl across a refresh", batch_count=20)
+    page.page.wait_for_function(
+        "sessionStorage.getItem('gesso.drafts')?.includes('across a refresh')"
+    )
     page.page.reload(wait_until="commit")
     expect(page.page.locator("#txt2img_generate")).to_be_visible(timeout=DONE_MS)
     start = time.monotonic()
@@ -56,6 +59,8 @@ def test_a_refresh_shows_the_running_job_within_two_seconds(page: StudioPage) ->
     expect(words).to_contain_text("Step")
     expect(page.results("txt2img").locator(".stage img.preview")).to_be_visible()
     seconds = time.monotonic() - start
+    expect(page.prompt("txt2img")).to_have_value("an owl across a refresh")
+    expect(page.number("txt2img_steps")).to_have_value(str(LONG))
     cancel_all(page)
     print(f"running job shown {seconds:.2f} s after the page")
     assert seconds < REFRESH_S
@@ -129,16 +134,19 @@ def test_a_crash_of_the_engine_is_said_and_survived(page: StudioPage, site: Site
 def test_jobs_and_page_survive_a_kill_of_the_server(window: OpenWindow, own_site: Site) -> None:
     page = window(at=own_site)
     page.allowed = ("net::ERR_",)
-    start_long(page, "an owl across a restart")
+    start_long(page, "an owl across a restart", batch_count=4)
     own_site.kill()
     expect(page.notice("The connection to the server is lost")).to_be_visible()
     expect(page.status).to_contain_text("No connection")
+    page.page.locator("#txt2img_generate").dispatch_event("click")
+    expect(page.notice("What you typed stays")).to_be_visible()
     own_site.start()
     expect(page.notice("The connection to the server is lost")).to_be_hidden(timeout=DONE_MS)
     words = page.results("txt2img").locator(".head .words")
     expect(words).to_contain_text("Running again after a restart", timeout=DONE_MS)
-    expect(page.picture("txt2img", "an owl across a restart")).to_be_visible(timeout=DONE_MS)
-    assert len(job_of(own_site, "an owl across a restart")["pictures"]) == 1
+    expect(page.prompt("txt2img")).to_have_value("an owl across a restart")
+    until(lambda: job_of(own_site, "an owl across a restart")["state"] == "done", 60)
+    assert len(job_of(own_site, "an owl across a restart")["pictures"]) == 4
 
 
 @pytest.mark.slow

@@ -111,6 +111,11 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
     leave.click(keep, inputs, [drafts], show_progress="hidden", **quiet).then(
         None, [drafts], None, js="(drafts) => gesso.reload(drafts)", **quiet
     )
+    note = gr.Button("Note", visible="hidden", elem_id="gesso_drafts_note")
+    light = {part for part in inputs if not isinstance(part, (gr.Image, gr.ImageEditor, gr.File))}
+    note.click(keep, light, [drafts], show_progress="hidden", **quiet).then(
+        None, [drafts], None, js="(drafts) => gesso.noted(drafts)", **quiet
+    )
 
 
 def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:

@@ -13,11 +13,12 @@ import "./png_info.js";
 import "./team.js";
 import { watchAhead } from "./ahead.js";
 import { followServer } from "./events.js";
+import { watchAway } from "./away.js";
 import { answer } from "./generate.js";
 import { watchCanvases } from "./canvas.js";
 import { watchCounters } from "./counter.js";
 import { watchKeys } from "./keys.js";
-import { putBack, reload, watchReload } from "./reload.js";
+import { noted, putBack, reload, watchReload } from "./reload.js";
 import { restored, sent, watchPrompts } from "./restore.js";
 import { watchReuse } from "./seed.js";
 import { shape } from "./shape.js";
@@ -27,10 +28,11 @@ import { watchTitle } from "./title.js";
 import { filled, watchTyping } from "./typing.js";
 
 // What the page's own events call (webui/ui/components).
-window.gesso = { answer, filled: pageFilled, reload, restored, sent, shape };
+window.gesso = { answer, filled: pageFilled, noted, reload, restored, sent, shape };
 
 holdTheme();
 watchAhead();
+watchAway();
 watchCanvases();
 watchCounters();
 watchKeys();

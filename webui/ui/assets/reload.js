@@ -1,16 +1,23 @@
 /**
+ * What stands in the controls outlives the page: it is noted a moment after each change, without
+ * pictures, and put back when this tab of the browser loads the page again.
+ *
  * When extensions changed, this page is not what the server hands out any more. It goes on; a quiet
- * notice offers to load it again, and what stands in the controls is put back then.
+ * notice offers to load it again, and then all is put back, pictures too.
  */
 
 import { button, el } from "./dom.js";
 import { EXTENSIONS_CHANGED } from "./events.js";
+import { me } from "./me.js";
 import { restore } from "./restore.js";
+import { store } from "./store.js";
 
 const KEPT = "gesso.drafts";
 const PATIENCE_MS = 4000; // for the server to tell what stands in the controls
+const NOTED_AFTER_MS = 700;
 
 let isAsked = false;
+let waiting = null; // until what was changed is noted
 
 export function watchReload() {
   document.addEventListener(EXTENSIONS_CHANGED, ({ detail }) => {
@@ -21,20 +28,50 @@ export function watchReload() {
 }
 
 /** The page is up to date: put back what stood in it before it was loaded again. */
-export function putBack() {
+export async function putBack() {
   const kept = sessionStorage.getItem(KEPT);
-  if (!kept) return;
-  sessionStorage.removeItem(KEPT);
-  const { tab, drafts } = JSON.parse(kept);
+  const who = await me().catch(() => null);
+  if (kept) putBackOf(who, JSON.parse(kept));
+  for (const kind of ["input", "change"]) document.addEventListener(kind, noteSoon);
+  document.addEventListener("click", noteTab);
+  document.addEventListener("visibilitychange", () => document.hidden && waiting && note());
+}
+
+function putBackOf(who, { tab, drafts, of }) {
+  if (of !== who?.id) return sessionStorage.removeItem(KEPT); // somebody else signed in here
   if (Object.keys(drafts).length) restore({ drafts });
   document.getElementById(tab)?.click();
 }
 
-/** Load the page again; `drafts` is what stands in its controls, by tab. */
-export function reload(drafts) {
-  if (!isAsked) return;
+function noteSoon({ target }) {
+  if (!target.closest?.("#tabs")) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(note, NOTED_AFTER_MS);
+}
+
+/** Another tab, or a button that may have changed what stands in the controls. */
+function noteTab(event) {
+  if (event.target.closest?.("#tabs button")) noteSoon(event);
+}
+
+function note() {
+  clearTimeout(waiting);
+  waiting = null;
+  if (store.online && !isAsked) document.getElementById("gesso_drafts_note")?.click();
+}
+
+/** The page's answer: what stands in its controls, by tab. */
+export async function noted(drafts) {
   const open = document.querySelector("#tabs > .tab-wrapper button[aria-selected=true]");
-  sessionStorage.setItem(KEPT, JSON.stringify({ tab: open?.id, drafts: JSON.parse(drafts || "{}") }));
+  const found = JSON.parse(drafts || "{}");
+  const of = (await me().catch(() => null))?.id;
+  sessionStorage.setItem(KEPT, JSON.stringify({ tab: open?.id, drafts: found, of }));
+}
+
+/** Load the page again, now that what stands in its controls is known. */
+export async function reload(drafts) {
+  if (!isAsked) return;
+  await noted(drafts);
   location.reload();
 }
 
