@@ -145,7 +145,7 @@ class Form:
 
     def draft(self, values: Values) -> dict[str, Any]:
         """What stands in the controls, as the fields of a request that may lack what it needs;
-        what can't be read, or of which there are no values, is left out. `values` shows it again."""
+        what can't be read, or has no value among these, is left out. `values` shows it again."""
         return self._fields(values, is_draft=True)
 
     def _fields(self, values: Values, *, is_draft: bool = False) -> dict[str, Any]:
