@@ -1,14 +1,17 @@
 /** The line below Generate: how long it would take, how many jobs are ahead, or why it can't be.
+ *  Nothing of scripts, as only the server knows how many pictures they make.
  *  It never stands in the way: what it says is a look, Generate decides. */
 
 import { chosenCheckpoint } from "./checkpoint.js";
 import { el, inputOf, isShown, setText } from "./dom.js";
+import { goOnButton, PAUSED_WORDS } from "./pause.js";
 import { preflight } from "./server.js";
 import { store } from "./store.js";
 import { duration } from "./words.js";
 
 const LOOK_MS = 500; // controls that Gradio fills tell nobody: they are looked at
 const AGAIN_MS = 10_000; // with others in line, their jobs come and go
+const NO_SCRIPT = "None"; // as the lists of scripts say it
 const MODES = ["txt2img", "img2img", "inpaint"];
 
 let asked = ""; // what was asked about last
@@ -22,13 +25,33 @@ export function watchAhead() {
   setInterval(() => {
     const mode = MODES.find((one) => isShown(document.getElementById(`${one}_generate`)));
     if (document.hidden || isAsking || !store.online || !store.known || !mode) return;
-    const question = questionOf(mode);
-    const now = JSON.stringify([mode, question, store.open().length]);
-    const isStill = now === seen;
-    seen = now;
-    const isOld = hasOthersAhead && performance.now() - askedAt > AGAIN_MS;
-    if (isStill && (now !== asked || isOld)) ask(mode, question, now);
+    look(mode);
   }, LOOK_MS);
+}
+
+function look(mode) {
+  const question = questionOf(mode);
+  const held = heldWords();
+  const now = JSON.stringify([mode, question, held, store.open().length]);
+  const isStill = now === seen;
+  seen = now;
+  if (held || !question) {
+    asked = "";
+    return say(mode, held);
+  }
+  const isOld = othersMayBeAhead() && performance.now() - askedAt > AGAIN_MS;
+  if (isStill && (now !== asked || isOld)) ask(mode, question, now);
+}
+
+/** Whether what was said changes by itself. The line is not seen while one's own jobs are open. */
+const othersMayBeAhead = () => hasOthersAhead || (isTeam() && store.open().length === 0);
+
+const isTeam = () => store.canManage || !["local", undefined].includes(document.body.dataset.via);
+
+/** What keeps jobs back, whatever they are; "" when nothing does. */
+function heldWords() {
+  if (store.isPaused) return PAUSED_WORDS;
+  return store.isQueuePaused ? "The queue is paused" : "";
 }
 
 async function ask(mode, question, now) {
@@ -37,15 +60,18 @@ async function ask(mode, question, now) {
   askedAt = performance.now();
   try {
     show(mode, await preflight(question));
-  } catch {
-    show(mode, null); // offline, or not for this person: Generate says what is wrong
+  } catch (error) {
+    // a value that no request may have; else offline, or not for this person: Generate says why
+    show(mode, error.status === 422 ? { verdict: "cannot", reason: error.message } : null);
   } finally {
     isAsking = false;
   }
 }
 
-/** What time and place depend on; prompts and pictures are looked at by Generate. */
+/** What time and place depend on; prompts and pictures are looked at by Generate. Null when a script
+ *  is chosen. */
 function questionOf(mode) {
+  if (hasScript(`${mode}_script_list`) || hasScript(`${mode}_script_of`)) return null;
   const question = {
     checkpoint: chosenCheckpoint() || null,
     width: whole(`${mode}_width`),
@@ -58,6 +84,8 @@ function questionOf(mode) {
   if (hires?.checked) question.hires = hiresOf(mode);
   return question;
 }
+
+const hasScript = (id) => ![undefined, "", NO_SCRIPT].includes(inputOf(id)?.value);
 
 function stepsOf(mode) {
   const steps = whole(`${mode}_steps`);
@@ -87,13 +115,17 @@ function whole(id) {
 }
 
 function show(mode, verdict) {
+  hasOthersAhead = (verdict?.jobs_ahead ?? 0) > store.open().length;
+  say(mode, verdict ? wordsOf(verdict) : "", verdict?.verdict);
+}
+
+function say(mode, text, verdict = "") {
   const line = lineOf(mode);
   if (!line) return;
-  const text = verdict ? wordsOf(verdict) : "";
-  hasOthersAhead = (verdict?.jobs_ahead ?? 0) > store.open().length;
-  setText(line, text);
+  setText(line.querySelector(".words"), text);
+  line.querySelector("button").hidden = text !== PAUSED_WORDS;
   line.title = text;
-  line.dataset.verdict = verdict?.verdict ?? "";
+  line.dataset.verdict = verdict;
 }
 
 function wordsOf({ verdict, reason, seconds_alone, seconds, jobs_ahead, loads_model }) {
@@ -111,7 +143,9 @@ function lineOf(mode) {
   const box = document.getElementById(`${mode}_generate_box`);
   let line = box?.querySelector(".gesso-ahead");
   if (box && !line) {
-    line = el("p", { class: "gesso-ahead", id: `${mode}_ahead`, role: "status" });
+    const id = `${mode}_ahead`;
+    const words = el("span", { class: "words" });
+    line = el("p", { class: "gesso-ahead", id, role: "status" }, words, goOnButton());
     box.append(line);
     document.getElementById(`${mode}_generate`)?.setAttribute("aria-describedby", line.id);
   }

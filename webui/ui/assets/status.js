@@ -2,6 +2,8 @@
 
 import { el, setAttribute, setText } from "./dom.js";
 import { Live } from "./live.js";
+import { goOnButton } from "./pause.js";
+import { store } from "./store.js";
 import { statusWords } from "./words.js";
 
 customElements.define(
@@ -10,7 +12,8 @@ customElements.define(
     build() {
       this.dot = el("span", { class: "dot", "aria-hidden": "true" });
       this.words = el("span", { class: "words", role: "status" });
-      this.append(this.dot, this.words);
+      this.goOn = goOnButton();
+      this.append(this.dot, this.words, this.goOn);
     }
 
     update() {
@@ -18,6 +21,7 @@ customElements.define(
       setText(this.words, text);
       setAttribute(this.words, "title", text);
       setAttribute(this.dot, "data-tone", tone);
+      this.goOn.hidden = !store.isPaused || !store.online;
     }
   },
 );

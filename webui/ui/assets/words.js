@@ -1,5 +1,6 @@
 /** How states, times and sizes are said. Plain words, no jargon of ours. */
 
+import { PAUSED_WORDS } from "./pause.js";
 import { isOver, store } from "./store.js";
 
 /** "3 s", "2 min", "1 h 5 min"; "" when not known. */
@@ -112,9 +113,11 @@ export function statusWords() {
       return { text: `The engine can't start. ${engine.detail}`, tone: "bad" };
     case "ready":
     case "busy": {
-      const busy = open.some((job) => job.state !== "queued");
-      const verb = busy ? "Working" : "Ready";
-      return { text: `${verb} on ${engine.device}${line}`, tone: busy ? "busy" : "good" };
+      // for somebody else, too
+      const busy = engine.state === "busy" || open.some((job) => job.state !== "queued");
+      const text = `${busy ? "Working" : "Ready"} on ${engine.device}${line}`;
+      if (!store.isPaused) return { text, tone: busy ? "busy" : "good" };
+      return { text: `${PAUSED_WORDS} · ${text}`, tone: "busy" }; // first, as a phone cuts the rest
     }
     default:
       return { text: "No engine", tone: "bad" };
