@@ -10,21 +10,31 @@ const MODES = ["txt2img", "img2img", "inpaint", "extras"];
 export const openMode = () =>
   MODES.find((mode) => isShown(document.getElementById(`${mode}_generate`)));
 
+/** Esc belongs to what is open on the page, as it was before anything heard of the key; only what
+ *  nothing else takes cancels. */
+let isEscFree = false;
+
 export function watchKeys() {
   document.addEventListener("keydown", onKey, true);
+  document.addEventListener("keydown", onEscape);
 }
 
 function onKey(event) {
   const mode = openMode();
+  isEscFree = false;
   if (!mode || document.querySelector("dialog[open]")) return;
   if (editPrompt(event)) return;
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     event.stopPropagation();
     generate(mode, event.target);
-  } else if (event.key === "Escape" && !isOpenList(event.target)) {
-    cancelCurrent(mode);
   }
+  isEscFree = !event.repeat && !event.isComposing && !isOpenList(event.target) && !isOpenMenu();
+}
+
+/** Whatever closes itself with Esc keeps the key from coming here. */
+function onEscape(event) {
+  if (event.key === "Escape" && isEscFree && !event.defaultPrevented) cancelCurrent(openMode());
 }
 
 /** A number that is being typed counts for Gradio only when its field is left. */
@@ -39,3 +49,6 @@ async function generate(mode, target) {
 
 /** Esc in an open drop-down list closes the list. */
 const isOpenList = (target) => target.getAttribute?.("aria-expanded") === "true";
+
+/** The tabs that find no room, behind three dots. */
+const isOpenMenu = () => isShown(document.querySelector("#tabs > .tab-wrapper .overflow-dropdown"));

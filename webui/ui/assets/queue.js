@@ -1,6 +1,6 @@
 /** The queue strip: the next jobs with their places, and a panel in which they are put in order. */
 
-import { button, el, setText } from "./dom.js";
+import { button, el, isShown, setText } from "./dom.js";
 import { notify } from "./notices.js";
 import { QueuePanel } from "./queue_panel.js";
 import { cancelJob } from "./server.js";
@@ -8,13 +8,15 @@ import { store } from "./store.js";
 import { placeWords, timeLeft } from "./words.js";
 
 const PHONE = matchMedia("(max-width: 760px)");
-const atOnce = () => (PHONE.matches ? 1 : 3);
+const MOST_CHIPS = 3;
+const CHIP_PX = 230; // with the time and enough of the prompt to know it by
+const BESIDE_PX = 280; // the words before the chips, and the button behind them
 
 export class QueueStrip {
   constructor() {
     this.chips = new Map();
     this.list = el("ul", { class: "queue", "aria-label": "Queue" });
-    this.panel = new QueuePanel();
+    this.panel = new QueuePanel(() => this.#close());
     this.more = button("", () => this.#toggle(), {
       class: "gesso-chip",
       "aria-expanded": "false",
@@ -22,26 +24,28 @@ export class QueueStrip {
       title: "Put the queue in order",
     });
     this.element = el("div", { class: "queue-strip" }, this.list, this.more, this.panel.element);
-    this.element.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || this.panel.element.hidden) return;
-      event.stopPropagation();
-      this.#toggle();
-      this.more.focus();
-    });
+    new ResizeObserver(() => this.update()).observe(this.element);
   }
 
   update() {
     const open = store.open();
     for (const id of this.chips.keys())
       if (!open.some((job) => job.id === id)) this.chips.delete(id);
-    const chips = open.slice(0, atOnce()).map((job) => this.#chip(job));
+    const chips = open.slice(0, this.#atOnce()).map((job) => this.#chip(job));
     replace(this.list, chips);
     const hidden = Math.max(store.queued, open.length) - chips.length;
     const isNeeded = open.length > 1 || store.manages || store.isPaused || store.isQueuePaused;
     this.more.hidden = !isNeeded;
-    setText(this.more, hidden > 0 ? `+${hidden}` : "Queue");
-    if (this.more.hidden && !this.panel.element.hidden) this.#toggle();
+    setText(this.more, hidden > 0 ? `Queue +${hidden}` : "Queue");
+    if (this.more.hidden && !this.panel.element.hidden) this.#close();
     this.panel.update();
+  }
+
+  /** How many jobs find room beside each other. */
+  #atOnce() {
+    if (PHONE.matches) return 1;
+    const room = (this.element.parentElement?.clientWidth ?? 0) - BESIDE_PX;
+    return Math.min(MOST_CHIPS, Math.max(1, Math.floor(room / CHIP_PX)));
   }
 
   #chip(job) {
@@ -73,9 +77,39 @@ export class QueueStrip {
   }
 
   #toggle() {
-    const isOpen = this.panel.element.hidden;
-    this.panel.show(isOpen);
-    this.more.setAttribute("aria-expanded", String(isOpen));
+    if (this.panel.element.hidden) this.#open();
+    else this.#close();
+  }
+
+  #open() {
+    this.panel.show(true);
+    this.more.setAttribute("aria-expanded", "true");
+    this.listening = new AbortController();
+    const { signal } = this.listening;
+    // At the window, before the keys of the page: Esc must not cancel a job, too.
+    window.addEventListener("keydown", (event) => this.#onKey(event), { capture: true, signal });
+    document.addEventListener("pointerdown", (event) => this.#onPress(event), { capture: true, signal });
+  }
+
+  #close() {
+    const hadFocus = this.panel.element.contains(document.activeElement);
+    this.listening?.abort();
+    this.panel.show(false);
+    this.more.setAttribute("aria-expanded", "false");
+    if (hadFocus) this.more.focus();
+  }
+
+  #onKey(event) {
+    if (event.key !== "Escape" || !isShown(this.panel.element)) return;
+    if (document.querySelector("dialog[open]")) return;
+    event.stopPropagation();
+    this.#close();
+  }
+
+  /** On a phone the panel stands in the page and covers nothing: a finger that scrolls leaves it. */
+  #onPress({ target }) {
+    if (PHONE.matches || this.panel.element.contains(target) || this.more.contains(target)) return;
+    this.#close();
   }
 }
 

@@ -1,6 +1,6 @@
 /** The queue in full: one's own jobs to be moved, held and cancelled; everybody's for the owner. */
 
-import { button, el, setText } from "./dom.js";
+import { button, el, setAttribute, setText } from "./dom.js";
 import { notify } from "./notices.js";
 import * as server from "./server.js";
 import { store } from "./store.js";
@@ -13,7 +13,8 @@ export class QueuePanel {
   #everybody = new Map();
   #isAsking = false;
 
-  constructor() {
+  /** `close` is called when the panel is to be closed. */
+  constructor(close) {
     this.pause = button("", () => act(() => server.pauseMine(!store.isPaused)), { class: "gesso-quiet" });
     this.cancel = button("Cancel all mine", () => act(server.cancelMine), { class: "gesso-quiet" });
     this.mine = el("div", { role: "list", "aria-label": "My jobs" });
@@ -31,7 +32,7 @@ export class QueuePanel {
     this.element = el(
       "div",
       { class: "queue-panel", role: "group", "aria-label": "The queue", hidden: true },
-      el("header", {}, el("h3", { text: "My jobs" }), this.pause, this.cancel),
+      el("header", {}, el("h3", { text: "My jobs" }), this.pause, this.cancel, icon("✕", "Close the queue", close)),
       this.mine,
       this.rest,
       this.owners,
@@ -51,7 +52,7 @@ export class QueuePanel {
     this.cancel.disabled = open.length === 0;
     fill(this.mine, shown, this.#rows, (job) => new OwnRow(job));
     const left = Math.max(store.queued, open.length) - shown.length;
-    setText(this.rest, left > 0 ? `and ${left} more` : open.length ? "" : "Nothing waits.");
+    setText(this.rest, left > 0 ? `and ${left} more` : open.length ? "" : nothingWaits());
     this.owners.hidden = !store.manages && !store.isQueuePaused;
     setText(this.pauseQueue, store.isQueuePaused ? "Let the queue go on" : "Pause after this job");
     this.pauseQueue.hidden = !store.manages && !store.canManage;
@@ -100,8 +101,11 @@ class OwnRow {
     setText(this.when, waits ? placeWords(job) : timeLeft(job) || "running");
     for (const move of [...this.moves, this.hold]) move.disabled = !waits;
     const isHeld = job.hold === "paused" || job.hold === "not_before";
-    setText(this.hold, isHeld ? "▶" : "⏸");
-    label(this.hold, `${isHeld ? "Let go on" : "Pause"}: ${this.name}`);
+    sign(this.hold, isHeld ? "play" : "pause");
+    // one job can't go on by itself while all are held, and holding it once more would be found late
+    if (store.isPaused) this.hold.disabled = true;
+    const all = store.isPaused && waits ? "Paused with all of mine" : null;
+    label(this.hold, `${all ?? (isHeld ? "Let go on" : "Pause")}: ${this.name}`);
   }
 }
 
@@ -114,9 +118,10 @@ class OthersRow {
     this.first = icon("⇈", `Next turn for ${job.name}`, () =>
       act(() => server.changePersonInQueue(job.person, { is_next: true })),
     );
-    const hold = icon("⏸", `Pause: ${name}`, () =>
+    const hold = icon("", `Pause: ${name}`, () =>
       act(() => server.changeAnyJob(job.id, { is_paused: true })),
     );
+    sign(hold, "pause");
     const cancel = icon("✕", `Cancel: ${name}`, () => act(() => server.cancelAnyJob(job.id)));
     this.hold = hold;
     this.element = row(this.what, this.when, this.first, hold, cancel);
@@ -138,6 +143,12 @@ function icon(sign, words, onClick) {
   label(made, words);
   return made;
 }
+
+/** "pause" or "play", drawn by the look: not every font has them. */
+const sign = (made, name) => setAttribute(made, "data-sign", name);
+
+const nothingWaits = () =>
+  store.isPaused ? "Nothing waits. New jobs will wait until you go on." : "Nothing waits.";
 
 function label(made, words) {
   made.setAttribute("aria-label", words);
