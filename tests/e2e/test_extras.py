@@ -38,10 +38,13 @@ def test_a_picture_is_enlarged_and_found_again(page: StudioPage, site: Site, noi
     expect(page.page.locator("gesso-history .tile")).to_have_count(1)
 
 
-def test_without_a_picture_its_place_is_marked(page: StudioPage) -> None:
+def test_without_a_picture_its_place_is_marked(page: StudioPage, noise: Path) -> None:
     page.tab("extras")
     page.page.locator("#extras_generate").click()
-    expect(page.page.locator("gesso-fault[mode=extras]")).to_contain_text("There is no picture.")
+    fault = page.page.locator("gesso-fault[mode=extras]")
+    expect(fault).to_contain_text("There is no picture.")
+    page.page.set_input_files("#extras_image input[type=file]", noise)
+    expect(fault).to_be_empty()
 
 
 def test_a_picture_is_sent_enlarged_and_its_settings_used_again(

@@ -52,6 +52,8 @@ def test_generate_stays_in_reach_on_a_phone(window: OpenWindow) -> None:
 
 def test_main_controls_and_picture_are_seen_without_scrolling(window: OpenWindow) -> None:
     page = window(size=SMALL_DESK)
+    notice = page.page.locator("#starter_notice p")
+    assert notice.evaluate("words => words.scrollHeight <= words.clientHeight"), "it is cut"
     page.make("txt2img", "an owl above the fold")
     for name in ("prompt", "generate", "sampling", "steps", "width", "cfg_scale", "batch_size"):
         expect(page.page.locator(f"#txt2img_{name}")).to_be_in_viewport(ratio=1)

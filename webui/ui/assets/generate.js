@@ -75,7 +75,17 @@ customElements.define(
       reach(input);
       this.#beSeen();
       if (position != null) input.setSelectionRange?.(position, endOfWord(input.value, position));
-      input.addEventListener("input", () => this.clear(), { once: true });
+      this.#clearOnChange(document.getElementById(controlId));
+    }
+
+    /** A place for a picture may have another input by the time a file is chosen or dropped. */
+    #clearOnChange(control) {
+      this.waiting = new AbortController();
+      for (const change of ["input", "drop", "paste"])
+        control.addEventListener(change, () => this.clear(), {
+          capture: true,
+          signal: this.waiting.signal,
+        });
     }
 
     /** Say it once more where it is seen, when the page is scrolled away from the words. */
@@ -85,6 +95,7 @@ customElements.define(
 
     clear() {
       this.textContent = "";
+      this.waiting?.abort();
       this.takeBack?.();
       this.marked?.removeAttribute("aria-invalid");
       document
