@@ -21,9 +21,9 @@ export class TeamPeople {
       "section",
       { "aria-label": "People" },
       el("h2", { text: "People" }),
+      this.fault,
       this.list,
       this.told,
-      this.fault,
     );
   }
 
@@ -78,7 +78,8 @@ export class TeamPeople {
   }
 
   async #try(run) {
-    if (await guarded(this.fault, run)) this.onChange();
-    else await this.#draw().catch(() => {}); // as it still is; the fault stays readable
+    if (await guarded(this.fault, run)) return this.onChange();
+    await this.#draw().catch(() => {}); // as it still is; the fault stays readable
+    this.fault.scrollIntoView({ block: "nearest" });
   }
 }
