@@ -176,7 +176,21 @@ def test_cancelling_everything_of_ones_own_leaves_the_others_job(
     is_open(owner, "the owner goes on")
     step = owner.results("txt2img").locator(".head .words")
     expect(step).to_have_text(re.compile(r"Step \d+"))
+    expect(ann.status).to_contain_text("Working on")  # what the engine does is no secret
     assert "the owner goes on" not in everything(ann)
+
+
+@pytest.mark.slow
+def test_who_looks_on_learns_that_somebody_else_began(windows: dict[str, StudioPage]) -> None:
+    owner, ann = windows[OWNER], windows[ANN]
+    ann.tab("txt2img")
+    line = ann.page.locator("#txt2img_ahead .words")
+    expect(line).not_to_be_empty()
+    expect(line).not_to_contain_text("ahead")
+    begin(owner, "the owner comes in between")
+    expect(ann.status).to_contain_text("Working on")
+    expect(line).to_contain_text("1 job ahead")
+    assert "comes in between" not in everything(ann)
 
 
 def test_a_revoked_browser_is_shown_the_door_at_once(

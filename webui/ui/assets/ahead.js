@@ -4,6 +4,7 @@
 
 import { chosenCheckpoint } from "./checkpoint.js";
 import { el, inputOf, isShown, setText } from "./dom.js";
+import { isViewer } from "./me.js";
 import { goOnButton, PAUSED_WORDS } from "./pause.js";
 import { preflight } from "./server.js";
 import { store } from "./store.js";
@@ -39,6 +40,7 @@ function look(mode) {
     asked = "";
     return say(mode, held);
   }
+  if (!isStill && !asked) say(mode, ""); // what held jobs back does so no more
   const isOld = othersMayBeAhead() && performance.now() - askedAt > AGAIN_MS;
   if (isStill && (now !== asked || isOld)) ask(mode, question, now);
 }
@@ -46,7 +48,7 @@ function look(mode) {
 /** Whether what was said changes by itself. The line is not seen while one's own jobs are open. */
 const othersMayBeAhead = () => hasOthersAhead || (isTeam() && store.open().length === 0);
 
-const isTeam = () => store.canManage || !["local", undefined].includes(document.body.dataset.via);
+const isTeam = () => !isViewer() && !["local", undefined].includes(document.body.dataset.via);
 
 /** What keeps jobs back, whatever they are; "" when nothing does. */
 function heldWords() {

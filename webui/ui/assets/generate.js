@@ -44,7 +44,7 @@ customElements.define(
       this.closest(".column")?.classList.toggle("is-busy", Boolean(job));
       if (!job) return;
       this.bar.value = fraction(job);
-      setText(this.left, job.state === "queued" ? "waiting" : timeLeft(job));
+      setText(this.left, job.state === "queued" ? waitingWord(job) : timeLeft(job));
     }
 
     #press() {
@@ -52,6 +52,8 @@ customElements.define(
     }
   },
 );
+
+const waitingWord = ({ hold }) => (["paused", "all_paused"].includes(hold) ? "paused" : "waiting");
 
 /** Errors of a request, said below the prompt; the control at fault is marked and focused. */
 customElements.define(
