@@ -114,7 +114,7 @@ def test_a_taken_port_that_was_asked_for_says_so(start: Start, tmp_path: Path) -
     ("flags", "said"),
     [
         (["--port", "70000"], "Port 70000 is too large. The largest is 65535."),
-        (["--preview-interval-s", "soon"], "Preview interval s “soon” can't be used"),
+        (["--preview-interval-s", "soon"], "Preview interval s “soon” is not a number."),
     ],
 )
 def test_a_wrong_flag_is_answered_in_words(

@@ -21,7 +21,7 @@ from typing import Annotated, Any, Final
 
 from annotated_types import Ge, Le
 
-from webui.core.codec import decode, encode
+from webui.core.codec import NO_LABELS, decode, encode
 from webui.core.errors import InvalidRequest
 from webui.core.files import write_atomic
 
@@ -330,7 +330,8 @@ class SettingsStore:
                 )
         with self._lock:
             saved = self._saved | dict(changes)
-            current = _build(saved | self.fixed)
+            labels = {each.name: each.metadata["label"] for each in dataclasses.fields(Settings)}
+            current = _build(saved | self.fixed, labels)
             self._write(saved)
             self._saved, self._current = saved, current
         for watcher in self._watchers:
@@ -368,8 +369,7 @@ class SettingsStore:
         return {}
 
 
-def _build(values: Mapping[str, object]) -> Settings:
-    labels = {setting.name: setting.metadata["label"] for setting in dataclasses.fields(Settings)}
+def _build(values: Mapping[str, object], labels: Mapping[str, str] = NO_LABELS) -> Settings:
     settings = decode(Settings, values, labels)
     for setting in dataclasses.fields(Settings):
         choices, value = setting.metadata["choices"], getattr(settings, setting.name)
