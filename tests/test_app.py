@@ -77,7 +77,9 @@ def start() -> Iterator[Start]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no polite signal there")
-@pytest.mark.parametrize("polite", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "polite", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_polite_end_puts_the_running_job_back_and_counts_no_attempt(
     start: Start, tmp_path: Path, polite: signal.Signals
 ) -> None:

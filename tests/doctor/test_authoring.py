@@ -42,6 +42,7 @@ def test_the_tutorial_takes_forty_lines(tutorial: Path) -> None:
     assert 0 < lines <= MOST_LINES
 
 
+@pytest.mark.slow
 def test_the_tutorial_works(tutorial: Path) -> None:
     tested = ext("test", str(tutorial), "-q")
     assert tested.returncode == 0, tested.stdout + tested.stderr

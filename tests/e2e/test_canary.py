@@ -139,6 +139,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     made.close()
 
 
+@pytest.mark.slow
 def test_the_watch_would_notice(context: BrowserContext, plants: Plants, team: TeamSite) -> None:
     """Set as HTML, the texts do run, and are found."""
     page = context.new_page()

@@ -121,6 +121,7 @@ def test_a_click_puts_a_network_into_the_prompt_and_another_takes_it_out(
     expect(ink).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.slow
 def test_embeddings_go_where_the_person_writes_and_checkpoints_are_chosen(
     window: OpenWindow, stocked: Site
 ) -> None:
@@ -263,7 +264,8 @@ def test_thousands_of_cards_scroll_and_are_reached_by_keys(
     expect(page.page.locator("#txt2img_extra_networks")).to_be_focused()
 
 
-@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_the_browser(
     window: OpenWindow, stocked: Site, theme: str
 ) -> None:

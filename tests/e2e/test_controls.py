@@ -178,6 +178,7 @@ def test_sides_are_added_without_a_mask(page: StudioPage, site: Site, noise: Pat
     assert recipe["outpaint"]["left"] == 64
 
 
+@pytest.mark.slow
 def test_a_sketch_is_the_source(page: StudioPage, site: Site, noise: Path) -> None:
     page.tab("img2img")
     page.page.set_input_files("#img2img_image input[type=file]", noise)

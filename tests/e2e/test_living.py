@@ -197,6 +197,7 @@ def test_settings_are_saved_at_their_fields(page: StudioPage) -> None:
     expect(page.number("setting_picture_quality")).to_have_value("81")
 
 
+@pytest.mark.slow
 def test_the_checkpoint_is_remembered(window: OpenWindow, own_site: Site) -> None:
     page = window(at=own_site)
     add_checkpoint(own_site.folder / "models" / "dreamy.safetensors")

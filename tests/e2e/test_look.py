@@ -102,6 +102,7 @@ def test_the_theme_of_the_settings_rules(
         site.stop()
 
 
+@pytest.mark.slow
 def test_markup_in_a_prompt_stays_text(window: OpenWindow) -> None:
     page = window()
     page.page.locator("#txt2img_neg_prompt textarea").fill(CANARY)

@@ -193,6 +193,7 @@ def test_who_looks_on_learns_that_somebody_else_began(windows: dict[str, StudioP
     assert "comes in between" not in everything(ann)
 
 
+@pytest.mark.slow
 def test_a_revoked_browser_is_shown_the_door_at_once(
     windows: dict[str, StudioPage], team: TeamSite
 ) -> None:
