@@ -16,11 +16,13 @@ from webui.core.errors import GessoError
 from webui.core.request import InputId, Source
 from webui.engine.local import create
 
+AMPLE_BYTES = 2**40
 SPARE_BYTES = 250 * 2**20
 PICTURE = InputId("1" * 64)
 
 
 def main(folder: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (AMPLE_BYTES, AMPLE_BYTES))  # so that nothing is kept
     engine = create({"use_cpu": True, "threads": 1})
     engine.prepare()
     images(engine, work(steps=1))

@@ -20,6 +20,9 @@ import json, mmap, resource, threading
 from pathlib import Path
 from webui.engine.host_memory import give_back_freed_memory, keep_freed_memory
 
+if LIMIT:
+    resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
@@ -46,10 +49,10 @@ ROUND_BYTES: Final = 20 * (8 << 20)
 ROUND_PAGES: Final = ROUND_BYTES // mmap.PAGESIZE
 
 
-def told(**environment: str) -> dict[str, int]:
-    """What the script saw that makes twenty large pieces five times."""
+def told(limit: int = 0, **environment: str) -> dict[str, int]:
+    """What the script saw that makes twenty large pieces five times. `limit`: of its addresses."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", f"LIMIT = {limit}{SCRIPT}"],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)} | environment,
         capture_output=True,
         text=True,
@@ -70,3 +73,7 @@ def test_what_the_person_said_of_memory_stays() -> None:
     left = told(MALLOC_MMAP_THRESHOLD_=str(1 << 20))
     assert not left["is_kept"]
     assert left["faults"] > 4 * ROUND_PAGES
+
+
+def test_nothing_is_kept_where_addresses_are_counted() -> None:
+    assert not told(limit=1 << 40)["is_kept"]

@@ -110,6 +110,18 @@ def test_weights_leave_the_device_last() -> None:
     assert "more of the weights were streamed" in thrift.words()
 
 
+def test_that_code_for_the_processor_finds_no_room_is_a_shortage() -> None:
+    thrift, asked = Thrift(Keeper()), []
+
+    def call() -> str:
+        asked.append("a convolution")
+        if len(asked) == 1:
+            raise RuntimeError("could not create a primitive")
+        return "pixels"
+
+    assert thrift.whole(call) == "pixels"
+
+
 def test_other_errors_are_not_mistaken_for_a_shortage() -> None:
     keeper = Keeper(shares=3)
 
@@ -252,8 +264,8 @@ def test_the_engine_outlives_a_hundred_shortages(painter: Painter, tmp_path: Pat
 
 
 def test_what_was_given_up_is_recorded_with_the_picture(painter: Painter) -> None:
-    with short_of(painter, "steps", 2):
-        (made,) = paint(painter, steps=2, width=64, height=64)
+    with short_of(painter, "steps", 2):  # a size that no other test has taught it about
+        (made,) = paint(painter, steps=2, width=128, height=64)
     assert made.facts["memory"] == "the network took 1 at a time"
     assert RECIPE.guidance_scale > 1
 

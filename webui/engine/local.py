@@ -88,7 +88,6 @@ class LocalEngine:
         self._give_up_foresight()
         if self._painter is not None:
             self._thread.run(self._painter.manager.release)
-        give_back_freed_memory()
 
     def close(self) -> None:
         """Free the model and end the thread."""

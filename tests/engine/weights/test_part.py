@@ -389,8 +389,7 @@ def test_placing_can_be_cancelled(
 ) -> None:
     model, weights = deferred(store, file)
     placing = weights.placing(limit)
-    first = next(placing)
-    assert 0 < first < weights.total_bytes
+    assert next(placing) > 0
     placing.close()
     assert not weights.is_placed
     weights.place(limit)

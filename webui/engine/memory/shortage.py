@@ -7,7 +7,17 @@ from typing import Final
 
 import torch
 
-OUT_OF_MEMORY: Final = ("out of memory", "can't allocate memory", "not enough memory")
+from webui.engine.host_memory import give_back_freed_memory
+
+OUT_OF_MEMORY: Final = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "could not create a primitive",
+    "could not execute a primitive",
+)
+"""The last two are oneDNN's, which computes on processors: it found no room for its code, or for
+what it notes down while it works. It names no reason."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -18,8 +28,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def free_memory() -> None:
-    """Give back what nothing uses any more, to the device too."""
+    """Give back what nothing uses any more, to the device and to the system."""
     gc.collect()
+    give_back_freed_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     elif torch.backends.mps.is_available():
