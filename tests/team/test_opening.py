@@ -93,6 +93,14 @@ def test_the_links_name_the_addresses_that_are_listened_to(tmp_path: Path) -> No
     assert opening.tls.certificate.names >= {"127.0.0.2", "[fd00::20]", "localhost"}
 
 
+@pytest.mark.parametrize("listen", ["127.0.0.1", "127.0.0.1,::1"])
+def test_a_server_behind_a_proxy_promises_no_address(tmp_path: Path, listen: str) -> None:
+    shown = Opening(made(tmp_path, lan=True, listen=listen)).poster(7861, LINK).text(has_code=True)
+    assert "through a proxy" in shown
+    assert shown.count(LINK) == 1
+    assert "http" not in shown
+
+
 def test_each_start_has_a_link_of_its_own(people: People) -> None:
     first = invite(people)
     second = invite(people)

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 DAY_S: Final = 24 * 3600.0
 NOTE: Final = "Shown in the terminal at the start"
 JOIN: Final = "/join/"
+LOOPBACK: Final = ("127.0.0.1", "::1")
 
 
 class Opening:
@@ -77,12 +78,14 @@ class Opening:
     def poster(self, port: int, join: str) -> Poster:
         """What the terminal shows about a server that is open."""
         scheme = "https" if self.tls else "http"
-        hosts = among(_outer(self.addresses)) if self.addresses else _others_find()
+        outer = [each for each in self.addresses if each not in LOOPBACK]
+        hosts = among(outer) if self.addresses else _others_find()
         certificate = self.tls.certificate if self.tls else None
         is_warned_of = certificate is not None and certificate.is_self_signed
         return Poster(
             addresses=[f"{scheme}://{host}:{port}" for host in hosts],
             join=join,
+            is_behind_proxy=bool(self.addresses) and not outer,
             fingerprint=certificate.fingerprint if certificate and is_warned_of else "",
         )
 
@@ -118,11 +121,6 @@ def invite(people: People) -> str:
         if old.note == NOTE:
             people.invitations.revoke(old.id, by=LOCAL)
     return people.invite(Role.ARTIST, uses=1, expires_s=DAY_S, by=LOCAL, note=NOTE).token
-
-
-def _outer(addresses: Sequence[str]) -> Sequence[str]:
-    """Those at which others come. A server behind a proxy of this machine may have none."""
-    return [each for each in addresses if each not in ("127.0.0.1", "::1")] or addresses
 
 
 def _others_find() -> list[str]:

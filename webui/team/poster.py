@@ -23,6 +23,8 @@ class Poster:
     """Where others find the page, the most likely one first."""
     join: str = ""
     """What stands behind the address in a link that lets somebody in; "" when there is none."""
+    is_behind_proxy: bool = False
+    """Whether only a proxy on this machine brings others, under a name of its own."""
     fingerprint: str = ""
     """Of a certificate that browsers will warn of; "" when they won't."""
 
@@ -33,6 +35,13 @@ class Poster:
 
     def text(self, *, has_code: bool) -> str:
         """All of it, as lines."""
+        if self.is_behind_proxy:
+            return (
+                "\nThe server listens to this machine alone, as the setting listen says: others "
+                "come only through a proxy on it.\nBehind the name that people type, this lets one "
+                f"person in, for a day:\n\n    {self.join}\n\n"
+                "Invite more people in the tab Team.\n\n"
+            )
         if not self.addresses:
             return (
                 "\nThis machine is in no network now, so nobody else can come. Connect it; the "
