@@ -197,13 +197,13 @@ class Gallery:
             entry = self._index.get(id)
             if entry.trashed_at is None:
                 entry = replace(entry, trashed_at=self._clock())
+                self._trash.delete_old()  # first: what it says of a full disk holds for this one
                 self._index.trash(entry)
                 try:
                     self._trash.put(entry)
                 except OSError:
                     self._index.restore(id, entry.path)
                     raise
-                self._trash.delete_old()
         return self._picture(entry)
 
     def restore(self, id: str) -> Picture:
