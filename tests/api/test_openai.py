@@ -196,7 +196,7 @@ def test_an_edit_streams_under_its_own_name(openai: OpenAI) -> None:
 def test_a_client_that_goes_away_ends_its_job(slow_client: Client) -> None:
     openai = OpenAI(base_url=f"{slow_client.site.origin}/v1", api_key="any", max_retries=0)
     with openai, pytest.raises(Exception, match="timed out"):
-        openai.images.generate(prompt="x", size="64x64", extra_body={"steps": 150}, timeout=1.0)
+        openai.images.generate(prompt="x", size="64x64", extra_body={"steps": 150}, timeout=3.0)
     (job,) = slow_client.json("/api/v1/jobs")
     assert finished(slow_client.studio, job["id"]).state is JobState.CANCELLED
 

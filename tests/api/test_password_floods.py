@@ -44,6 +44,6 @@ def test_a_server_that_ends_lets_nobody_wait(
         begun = time.monotonic()
     for thread in waiting:
         thread.join()
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5  # alone they would wait for six seconds
     assert answers == [429] * 60
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]

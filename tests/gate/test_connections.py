@@ -28,7 +28,7 @@ from webui.gate.streams import StreamLimits
 STREAMS_PER_CLIENT = StreamLimits().per_person
 
 IMPATIENT = Limits(
-    head_s=0.3, body_window_s=0.3, body_window_bytes=1000, reader_s=0.3, discard_s=0.3
+    head_s=1.0, body_window_s=1.0, body_window_bytes=1000, reader_s=1.0, discard_s=1.0
 )
 FEW = Limits(head_s=600, room=Room(per_address=20))
 
@@ -102,12 +102,13 @@ def test_a_body_that_comes_steadily_is_taken_however_long_it_takes(site: Site) -
     with site.connect() as connection:
         connection.sendall(request(site, "POST /api/v1/thing HTTP/1.1", "Content-Length: 40000"))
         started = time.monotonic()
-        for _ in range(40):
+        connection.settimeout(0.06)
+        for _ in range(39):
             connection.sendall(b"x" * 1000)
-            connection.settimeout(0.025)
-            with pytest.raises(TimeoutError) if _ < 39 else contextlib.nullcontext():
+            with pytest.raises(TimeoutError):
                 connection.recv(1, socket.MSG_PEEK)
         connection.settimeout(10)
+        connection.sendall(b"x" * 1000)
         assert read_answer(connection).body == b'{"bytes":40000}'
     assert time.monotonic() - started > 2 * IMPATIENT.body_window_s
 
@@ -220,7 +221,7 @@ def test_streams_end_when_the_server_stops() -> None:
         started = time.monotonic()
     with stream:
         assert stream.recv(100) == b"0\r\n\r\n"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.slow
