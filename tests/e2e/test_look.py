@@ -50,6 +50,24 @@ def test_generate_stays_in_reach_on_a_phone(window: OpenWindow) -> None:
     expect(page.page.locator("#txt2img_generate")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize(
+    ("tab", "source"),
+    [("inpaint", "img2maskimg"), pytest.param("img2img", "img2img_image", marks=pytest.mark.slow)],
+)
+def test_the_source_comes_before_the_result_on_a_phone(
+    window: OpenWindow, tab: str, source: str
+) -> None:
+    page = window(size=PHONE, touch=True)
+    page.tab(tab)
+    boxes = [
+        page.page.locator(f"#{id}").bounding_box()
+        for id in (source, f"{tab}_gallery", f"{tab}_steps")
+    ]
+    tops = [box["y"] for box in boxes if box]
+    assert len(tops) == 3
+    assert tops == sorted(tops)
+
+
 def test_main_controls_and_picture_are_seen_without_scrolling(window: OpenWindow) -> None:
     page = window(size=SMALL_DESK)
     notice = page.page.locator("#starter_notice p")
