@@ -164,6 +164,29 @@ def test_arrows_step_through_pictures_and_the_large_view(page: StudioPage) -> No
     expect(tiles.nth(2)).to_have_attribute("aria-current", "true")
 
 
+NOTICE_IN_REACH = """() => new Promise((resolve) => {
+    document.querySelector("dialog.lightbox [aria-label='Copy the recipe']").click();
+    const look = () => {
+        const notice = document.querySelector("gesso-notices .passing .notice");
+        if (!notice) return requestAnimationFrame(look);
+        const { x, y, width, height } = notice.getBoundingClientRect();
+        resolve(notice.contains(document.elementFromPoint(x + width / 2, y + height / 2)));
+    };
+    look();
+})"""
+"""Whether a notice that is caused in the large view lies on top, where it can be pressed."""
+
+
+def test_a_notice_stands_above_an_open_dialog(page: StudioPage) -> None:
+    page.set("txt2img_steps", 1)
+    page.make("txt2img", "an owl to tell about")
+    page.results("txt2img").locator(".stage .picture").click()
+    expect(page.page.locator("dialog.lightbox .recipe .words")).to_contain_text("1 steps")
+    assert page.page.evaluate(NOTICE_IN_REACH)
+    page.page.keyboard.press("Escape")
+    expect(page.page.locator("dialog.lightbox gesso-notices")).to_have_count(0)
+
+
 def test_history_finds_pages_and_restores(window: OpenWindow, empty_site: Site) -> None:
     page = window(at=empty_site)
     page.set("txt2img_steps", 1)

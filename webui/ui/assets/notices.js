@@ -22,12 +22,27 @@ customElements.define(
       this.lasting = el("div", { class: "notice lasting", role: "alert", hidden: true });
       this.passing = el("div", { class: "passing", role: "status" });
       this.append(this.lasting, this.passing);
+      this.home = this.parentElement;
+      const watched = { attributeFilter: ["open"], subtree: true };
+      new MutationObserver(() => this.#rise()).observe(document.body, watched);
+    }
+
+    /** A dialog that is taken out of the page while it is open does not take the notices with it. */
+    disconnectedCallback() {
+      super.disconnectedCallback();
+      queueMicrotask(() => this.isConnected || this.home.append(this));
     }
 
     update() {
       const text = lastingWords();
       setText(this.lasting, text);
       this.lasting.hidden = !text;
+    }
+
+    /** Stand in the dialog that lies on top: what is outside of it is dim and can't be pressed. */
+    #rise() {
+      const place = dialogOnTop() ?? this.home;
+      if (this.parentElement !== place) place.append(this);
     }
 
     show(text, { action, tone = "plain" }) {
@@ -54,6 +69,11 @@ customElements.define(
     }
   },
 );
+
+function dialogOnTop() {
+  const open = [...document.querySelectorAll("dialog:modal")];
+  return open.find((dialog) => dialog.contains(document.activeElement)) ?? open.at(-1);
+}
 
 function lastingWords() {
   if (!store.online) {
