@@ -68,6 +68,16 @@ def test_the_source_comes_before_the_result_on_a_phone(
     assert tops == sorted(tops)
 
 
+@pytest.mark.slow
+def test_escape_closes_the_menu_of_tabs(window: OpenWindow) -> None:
+    page = window(size=PHONE, touch=True)
+    menu = page.page.locator("#tabs > .tab-wrapper .overflow-dropdown")
+    page.page.get_by_role("button", name="More tabs").click()
+    expect(menu).to_be_visible()
+    page.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+
+
 def test_main_controls_and_picture_are_seen_without_scrolling(window: OpenWindow) -> None:
     page = window(size=SMALL_DESK)
     notice = page.page.locator("#starter_notice p")

@@ -66,8 +66,15 @@ def test_what_is_open_takes_escape_and_no_job_is_cancelled(page: StudioPage, sit
     page.page.locator("#txt2img_sampling input").click()
     page.page.keyboard.press("Escape")
     page.page.get_by_role("button", name="Networks").click()
-    page.page.locator("gesso-cards input:visible").first.press("Escape")
-    expect(page.page.locator("gesso-cards input:visible")).to_have_count(0)
+    networks = page.page.locator("gesso-cards[mode=txt2img]")
+    opener.click()
+    page.prompt("txt2img").focus()
+    page.page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    expect(networks).to_be_visible()
+    page.page.keyboard.press("Escape")
+    expect(networks).to_be_hidden()
+    expect(page.prompt("txt2img")).to_be_focused()
     assert [job["state"] for job in site.get("/api/v1/state")["jobs"]] == ["running", "queued"]
 
 

@@ -7,6 +7,7 @@ import { isUsed, withCard, withoutCard } from "./cards_prompt.js";
 import { Tile } from "./cards_tile.js";
 import { chooseCheckpoint, chosenCheckpoint } from "./checkpoint.js";
 import { button, el, inputOf, setAttribute, setText, type } from "./dom.js";
+import { openLayer } from "./layers.js";
 import { notify } from "./notices.js";
 import { getCards, refreshModels } from "./server.js";
 
@@ -64,11 +65,14 @@ customElements.define(
     /** Open or close it. */
     toggle() {
       if (!this.list) this.#build();
+      const hadFocus = this.contains(document.activeElement);
       this.hidden = !this.hidden;
       const opener = document.getElementById(`${this.mode}_extra_networks`);
       setAttribute(opener, "aria-expanded", String(!this.hidden));
       clearInterval(this.timer);
-      if (this.hidden) return opener.focus();
+      this.closed?.();
+      if (this.hidden) return hadFocus && opener.focus();
+      this.closed = openLayer(this, (event) => this.#onEscape(event));
       this.timer = setInterval(() => this.#look(), LOOK_MS);
       this.restart();
       // With a finger, the focus would bring the keyboard up over the cards.
@@ -95,8 +99,6 @@ customElements.define(
       this.append(this.editor.dialog);
       this.setAttribute("role", "region");
       this.setAttribute("aria-label", "Networks");
-      // Before the keys of the page, where Esc cancels a job.
-      window.addEventListener("keydown", (event) => this.#onKey(event), true);
     }
 
     #tools() {
@@ -236,12 +238,8 @@ customElements.define(
       else this.#mark();
     }
 
-    #onKey(event) {
-      if (event.key !== "Escape" || this.hidden || !this.contains(event.target)) return;
-      if (event.target.closest("dialog[open]")) return;
-      event.stopPropagation();
-      event.preventDefault();
-      if (this.search.value && event.target === this.search) {
+    #onEscape({ target }) {
+      if (this.search.value && target === this.search) {
         this.search.value = "";
         this.restart();
       } else this.toggle();

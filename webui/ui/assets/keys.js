@@ -3,6 +3,7 @@
 import { editPrompt } from "./attention.js";
 import { isShown } from "./dom.js";
 import { cancelCurrent } from "./generate.js";
+import { isEscTaken } from "./layers.js";
 
 const MODES = ["txt2img", "img2img", "inpaint", "extras"];
 
@@ -29,7 +30,7 @@ function onKey(event) {
     event.stopPropagation();
     generate(mode, event.target);
   }
-  isEscFree = !event.repeat && !event.isComposing && !isOpenList(event.target) && !isOpenMenu();
+  isEscFree = !event.repeat && !event.isComposing && !isEscTaken(event);
 }
 
 /** Whatever closes itself with Esc keeps the key from coming here. */
@@ -46,9 +47,3 @@ async function generate(mode, target) {
   }
   document.getElementById(`${mode}_generate`).click();
 }
-
-/** Esc in an open drop-down list closes the list. */
-const isOpenList = (target) => target.getAttribute?.("aria-expanded") === "true";
-
-/** The tabs that find no room, behind three dots. */
-const isOpenMenu = () => isShown(document.querySelector("#tabs > .tab-wrapper .overflow-dropdown"));

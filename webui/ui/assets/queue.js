@@ -1,6 +1,7 @@
 /** The queue strip: the next jobs with their places, and a panel in which they are put in order. */
 
-import { button, el, isShown, setText } from "./dom.js";
+import { button, el, setText } from "./dom.js";
+import { openLayer } from "./layers.js";
 import { notify } from "./notices.js";
 import { QueuePanel } from "./queue_panel.js";
 import { cancelJob } from "./server.js";
@@ -86,24 +87,17 @@ export class QueueStrip {
     this.more.setAttribute("aria-expanded", "true");
     this.listening = new AbortController();
     const { signal } = this.listening;
-    // At the window, before the keys of the page: Esc must not cancel a job, too.
-    window.addEventListener("keydown", (event) => this.#onKey(event), { capture: true, signal });
+    this.closed = openLayer(this.panel.element, () => this.#close());
     document.addEventListener("pointerdown", (event) => this.#onPress(event), { capture: true, signal });
   }
 
   #close() {
     const hadFocus = this.panel.element.contains(document.activeElement);
+    this.closed?.();
     this.listening?.abort();
     this.panel.show(false);
     this.more.setAttribute("aria-expanded", "false");
     if (hadFocus) this.more.focus();
-  }
-
-  #onKey(event) {
-    if (event.key !== "Escape" || !isShown(this.panel.element)) return;
-    if (document.querySelector("dialog[open]")) return;
-    event.stopPropagation();
-    this.#close();
   }
 
   /** On a phone the panel stands in the page and covers nothing: a finger that scrolls leaves it. */
