@@ -111,6 +111,17 @@ def test_the_owner_has_the_team_tab_and_others_have_not(windows: dict[str, Studi
     ann.faults.clear()  # a browser calls a refusal an error
 
 
+def test_the_team_tab_shows_what_happens_while_it_is_read(
+    windows: dict[str, StudioPage], team: TeamSite
+) -> None:
+    owner = windows[OWNER]
+    owner.tab("team")
+    tab = owner.page.locator("gesso-team")
+    expect(tab.get_by_role("table", name="People")).to_contain_text(ANN)
+    sent(team.owner, "POST", "/api/v1/invitations", role="artist", note="Eve, from the studio below")
+    expect(tab).to_contain_text("Eve, from the studio below", timeout=DONE_MS)
+
+
 def test_extensions_are_the_owners_and_others_see_what_is_on(
     windows: dict[str, StudioPage], team: TeamSite
 ) -> None:
@@ -210,6 +221,23 @@ def test_a_revoked_browser_is_shown_the_door_at_once(
 
 
 @pytest.mark.slow
+def test_who_signs_out_leaves_no_words_in_the_browser(
+    windows: dict[str, StudioPage], team: TeamSite
+) -> None:
+    ann = windows[ANN]
+    ann.tab("txt2img")
+    ann.prompt("txt2img").fill("a secret of Ann's that nobody reads")
+    ann.page.wait_for_function("JSON.stringify({...sessionStorage}).includes('a secret of Ann')")
+    ann.page.locator("#sign_out").click()
+    expect(ann.page).to_have_url(re.compile("/sign-in"), timeout=DONE_MS)
+    kept = "JSON.stringify([{...sessionStorage}, {...localStorage}])"
+    assert ann.page.evaluate(kept) == "[{},{}]"
+    ann.faults.clear()  # a browser calls a refusal an error
+    sign_up(ann.page, ANN)
+    expect(studio_of(ann.page, team).prompt("txt2img")).to_have_value("")
+
+
+@pytest.mark.slow
 def test_who_may_only_look_sees_what_is_shared(
     windows: dict[str, StudioPage], team: TeamSite, browser: Browser
 ) -> None:
@@ -226,6 +254,8 @@ def test_who_may_only_look_sees_what_is_shared(
     expect(history).to_contain_text("Nothing is shared with you yet.", timeout=DONE_MS)
     expect(page.page.locator("#txt2img_generate")).to_be_hidden()
     expect(page.page.locator("#history_album_new")).to_be_hidden()
+    for useless in ("setting_sd_model_checkpoint", "refresh_sd_model_checkpoint", "starter_notice"):
+        expect(page.page.locator(f"#{useless}")).to_be_hidden()
 
     sent(team.owner, "POST", "/api/v1/jobs", prompt="shown to all", sampling={"steps": 2})
     found = until(lambda: sent(team.owner, "GET", "/api/v1/pictures?search=shown")["pictures"])

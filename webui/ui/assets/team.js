@@ -9,6 +9,7 @@ import { TeamLimits } from "./team_limits.js";
 import { TeamPeople } from "./team_people.js";
 import { TeamUsage } from "./team_usage.js";
 
+const AGAIN_MS = 5000;
 const PARTS = [TeamInvitations, TeamPeople, TeamLimits, TeamUsage, TeamHooks, TeamDiary];
 
 customElements.define(
@@ -26,6 +27,12 @@ customElements.define(
       this.parts = PARTS.map((Part) => new Part(() => this.load()));
       this.append(...this.parts.map((part) => part.element));
       new IntersectionObserver((seen) => seen.some((s) => s.isIntersecting) && this.load()).observe(this);
+      setInterval(() => this.#isRead() && this.load(), AGAIN_MS);
+    }
+
+    /** Whether somebody looks at it and has nothing in hand that new rows would take away. */
+    #isRead() {
+      return this.checkVisibility() && !document.hidden && !this.querySelector("table :focus");
     }
 
     /** Bring all parts up to date. */
