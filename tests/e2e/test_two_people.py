@@ -118,8 +118,8 @@ def test_the_team_tab_shows_what_happens_while_it_is_read(
     owner.tab("team")
     tab = owner.page.locator("gesso-team")
     expect(tab.get_by_role("table", name="People")).to_contain_text(ANN)
-    sent(team.owner, "POST", "/api/v1/invitations", role="artist", note="Eve, from the studio below")
-    expect(tab).to_contain_text("Eve, from the studio below", timeout=DONE_MS)
+    sent(team.owner, "POST", "/api/v1/invitations", role="artist", note="Eve from below")
+    expect(tab).to_contain_text("Eve from below", timeout=DONE_MS)
 
 
 def test_extensions_are_the_owners_and_others_see_what_is_on(
