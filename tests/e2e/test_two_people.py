@@ -221,6 +221,23 @@ def test_a_revoked_browser_is_shown_the_door_at_once(
 
 
 @pytest.mark.slow
+def test_who_signs_out_leaves_no_words_in_the_browser(
+    windows: dict[str, StudioPage], team: TeamSite
+) -> None:
+    ann = windows[ANN]
+    ann.tab("txt2img")
+    ann.prompt("txt2img").fill("a secret of Ann's that nobody reads")
+    ann.page.wait_for_function("JSON.stringify({...sessionStorage}).includes('a secret of Ann')")
+    ann.page.locator("#sign_out").click()
+    expect(ann.page).to_have_url(re.compile("/sign-in"), timeout=DONE_MS)
+    kept = "JSON.stringify([{...sessionStorage}, {...localStorage}])"
+    assert ann.page.evaluate(kept) == "[{},{}]"
+    sign_up(ann.page, ANN)
+    expect(studio_of(ann.page, team).prompt("txt2img")).to_have_value("")
+    ann.faults.clear()  # a browser calls a refusal an error
+
+
+@pytest.mark.slow
 def test_who_may_only_look_sees_what_is_shared(
     windows: dict[str, StudioPage], team: TeamSite, browser: Browser
 ) -> None:

@@ -4,6 +4,7 @@ import { AccountDialog } from "./account_dialog.js";
 import { button, el } from "./dom.js";
 import { me } from "./me.js";
 import { notify } from "./notices.js";
+import { forget } from "./reload.js";
 import { signOut } from "./server_team.js";
 
 customElements.define(
@@ -29,6 +30,7 @@ customElements.define(
 async function leave() {
   try {
     await signOut();
+    forget();
     location.assign("/sign-in");
   } catch (error) {
     notify(error.message, { tone: "bad" });

@@ -17,6 +17,7 @@ const PATIENCE_MS = 4000; // for the server to tell what stands in the controls
 const NOTED_AFTER_MS = 700;
 
 let isAsked = false;
+let isForgotten = false; // whoever used the page signed out
 let waiting = null; // until what was changed is noted
 
 export function watchReload() {
@@ -65,7 +66,14 @@ export async function noted(drafts) {
   const open = document.querySelector("#tabs > .tab-wrapper button[aria-selected=true]");
   const found = JSON.parse(drafts || "{}");
   const of = (await me().catch(() => null))?.id;
+  if (isForgotten) return;
   sessionStorage.setItem(KEPT, JSON.stringify({ tab: open?.id, drafts: found, of }));
+}
+
+/** Leave nothing for whoever uses this tab of the browser next. */
+export function forget() {
+  isForgotten = true;
+  sessionStorage.clear();
 }
 
 /** Load the page again, now that what stands in its controls is known. */
