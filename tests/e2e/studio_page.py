@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Error, Locator, Page, Request, expect
+from playwright.sync_api import TimeoutError as TooLate
 
+from tests.conftest import until
 from tests.e2e.site import Site
 
 DONE_MS = 30_000
@@ -154,9 +156,21 @@ def open_tab(page: Page, id: str) -> None:
     if button.is_visible():
         button.click()
         return
-    page.locator("#tabs > .tab-wrapper .overflow-menu > button").click()
+    more = page.locator("#tabs > .tab-wrapper .overflow-menu > button")
     name = re.compile(f"^{id.replace('_', ' ')}$", re.IGNORECASE)
-    page.locator("#tabs > .tab-wrapper .overflow-dropdown button", has_text=name).click()
+    entry = page.locator("#tabs > .tab-wrapper .overflow-dropdown button", has_text=name)
+
+    def is_chosen() -> bool:
+        """The dots close the list where it is still open from the last time."""
+        if not entry.is_visible():
+            more.click()
+        try:
+            entry.click(timeout=2000)
+        except TooLate:
+            return False
+        return True
+
+    until(is_chosen)
 
 
 def _quoted(text: str) -> str:
