@@ -229,6 +229,47 @@ def test_each_trainers_names_find_their_layer(
     assert alike(after[key] - before[key], product(parts))
 
 
+XLABS = {
+    "double_blocks.0.processor.qkv_lora1": tuple(
+        f"transformer_blocks.0.attn.to_{one}" for one in "qkv"
+    ),
+    "double_blocks.1.processor.qkv_lora2": tuple(
+        f"transformer_blocks.1.attn.add_{one}_proj" for one in "qkv"
+    ),
+    "double_blocks.0.processor.proj_lora1": ("transformer_blocks.0.attn.to_out.0",),
+    "diffusion_model.double_blocks.0.processor.proj_lora2": (
+        "transformer_blocks.0.attn.to_add_out",
+    ),
+    "single_blocks.0.processor.qkv_lora": tuple(
+        f"single_transformer_blocks.0.attn.to_{one}" for one in "qkv"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", XLABS)
+def test_the_processors_of_xlabs_are_layers(
+    name: str,
+    models: Mapping[str, Components],
+    patchers: Mapping[str, Patcher],
+    tmp_path: Path,
+) -> None:
+    """Those of single blocks change q, k and v, which are the upper rows of a layer there."""
+    from safetensors.torch import save_file
+
+    from tests.networks import layouts
+
+    modules = XLABS[name]
+    parts = layouts.lora((len(modules) * WIDTH, WIDTH))
+    up = parts["lora_up.weight"]
+    down = parts["lora_down.weight"]
+    file = tmp_path / "a.safetensors"
+    save_file({f"{name}.down.weight": down, f"{name}.up.weight": up}, file)
+    found = changes(models["flux"], modules, lambda: patchers["flux"].apply([use(file)]))
+    wanted = (up @ down).double().split(WIDTH)
+    assert all(alike(mine, its) for mine, its in zip(found, wanted, strict=True))
+    assert patchers["flux"].notes == ()
+
+
 def test_taken_off_again_nothing_is_left(
     models: Mapping[str, Components], patchers: Mapping[str, Patcher], tmp_path: Path
 ) -> None:

@@ -109,6 +109,11 @@ SD15: Final = {
         NO_SD15,
     ),
     "sd15 lcm by its title": case(lambda: whole("sd15"), "sd15", "lcm", said="Dream LCM v1"),
+    "sd15 that turns things around": case(
+        lambda: inputs(whole("sd15"), 8) | {"cc_projection.weight": (768, 772)},
+        "sd15",
+        "edit views",
+    ),
     "sd15 hyper": case(lambda: whole("sd15"), "sd15", "hyper", said="Hyper-SD15 8 steps"),
 }
 SD2: Final = {

@@ -235,6 +235,7 @@ def test_a_vae_of_another_family_is_refused(
         ("sd2", {FIRST_LAYER: torch.zeros(32, 7, 3, 3)}, "upscaler"),
         ("sd2", {"noise_augmentor.data_mean": torch.zeros(1)}, "unCLIP"),
         ("sdxl", {"edm_mean": torch.zeros(4)}, "EDM"),
+        ("sd15", {"cc_projection.weight": torch.zeros(2, 2)}, "Zero123"),
         ("sdxl", {FIRST_LAYER: torch.zeros(32, 13, 3, 3)}, "another number of channels"),
     ],
 )

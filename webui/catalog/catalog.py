@@ -28,8 +28,17 @@ log = logging.getLogger(__name__)
 
 STARTER: Final = "starter"
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "models" / STARTER
-LIBRARY_STEMS: Final = frozenset({"diffusion_pytorch_model", "pytorch_lora_weights", "model"})
+LIBRARY_STEMS: Final = frozenset(
+    stem + variant
+    for variant in ("", ".fp16", ".bf16")
+    for stem in (
+        *("diffusion_pytorch_model", "pytorch_lora_weights", "pytorch_model", "model"),
+        *("adapter_model", "learned_embeds"),
+    )
+)
 """What libraries call every file they write; its folder has the telling name."""
+SNAPSHOTS: Final = "snapshots"
+CACHED: Final = "models--"
 HASH: Final = re.compile(r"[0-9a-f]{8,64}")
 DEFAULT_PATIENCE_S: Final = 5.0
 TITLE_HASH: Final = re.compile(r"^(?P<name>.+)\[[0-9a-fA-F]{8,64}\]$")
@@ -127,6 +136,8 @@ class Catalog:
         """The model of this kind with this id, name, alias or hash (at least 8 digits; with or
         without header, whole or shortened). Upper and lower case count only if two would be
         meant. Raises NotFound."""
+        if found := self._named(ref, kind):  # a name may begin or end with a space
+            return found
         ref = ref.strip()
         titled = TITLE_HASH.match(ref)
         if titled and (found := self._named(titled["name"].rstrip(), kind)):
@@ -280,7 +291,7 @@ def _model(seen: Seen, known: tuple[str, str] | None) -> ModelInfo:
     stem = stem if shards is None else shards.stem
     return ModelInfo(
         id=_id(place),
-        name=parents[-1] if stem in LIBRARY_STEMS and parents else stem,
+        name=_name(stem, parents),
         kind=ModelKind(finding.kind),
         family=finding.family,
         path=path,
@@ -293,6 +304,16 @@ def _model(seen: Seen, known: tuple[str, str] | None) -> ModelInfo:
         variant=finding.variant,
         missing=finding.missing,
     )
+
+
+def _name(stem: str, parents: Sequence[str]) -> str:
+    """What a model is called. Libraries name the folder, not the file; in the cache of Hugging Face
+    that is "models--maker--name/snapshots/<version>"."""
+    if stem in LIBRARY_STEMS and parents:
+        stem, parents = parents[-1], parents[:-1]
+    if len(parents) > 1 and parents[-1] == SNAPSHOTS and parents[-2].startswith(CACHED):
+        return parents[-2].rpartition("--")[2] or stem
+    return stem
 
 
 def _id(place: Place) -> str:

@@ -27,7 +27,11 @@ UPSCALER_MARKS: Final = (
     "conv_first.weight",
     "upsampler.0.weight",
     "params_ema",
+    *("block_1.c1_r.sk.weight", "m_head.0.weight", "feats.1.lk.conv.weight"),  # SPAN, SCUNet, PLKSR
+    *("feats.0.safm.aggr.weight", "gblocks.1.fc1.weight"),  # SAFMN, MoSR
+    *("residual_layer.0.residual_layer.0.layer.0.fn.0.weight", "unet1.conv1_down.weight"),
 )
+"""Names of spandrel's detection, the last two of OmniSR and RealCUGAN."""
 EMBEDDING_NAMES: Final = frozenset({"emb_params", "clip_l", "clip_g", "string_to_param"})
 MAX_VECTORS: Final = 1000
 CONTEXT_KEYS: Final = ("attn2_to_k", "attn2.to_k", "attn2_to_v", "attn2.to_v")
@@ -42,6 +46,8 @@ TRANSFORMER_MARKS: Final = (
     ("single_blocks_0_", "flux"),
     ("single_blocks.0.", "flux"),
     ("single_transformer_blocks.0.", "flux"),
+    ("single_transformer_blocks_0_", "flux"),
+    ("double_blocks.0.processor.", "flux"),
     ("joint_blocks", "sd3"),
     ("transformer_blocks.0.img_mod", "qwen"),
     ("transformer_blocks_0_img_m", "qwen"),

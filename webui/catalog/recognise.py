@@ -6,24 +6,29 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from webui.catalog.index import Finding
 from webui.catalog.kinds import look_at
-from webui.catalog.strangers import has_diffusion_model, stranger
+from webui.catalog.strangers import has_diffusion_model, other_part, stranger
 from webui.core.errors import ModelUnreadable
 from webui.core.model import Detected, ModelFamily, ModelKind
 from webui.families.dit_family import TransformerFamily
 from webui.families.gguf_file import read_gguf_front
 from webui.families.seen_header import seen_header
-from webui.families.told import said_beside
+from webui.families.told import UNFINISHED, said_beside, unfinished_beside
 from webui.modelfiles.container import PICKLES, Container, container_of
-from webui.modelfiles.front import read_front
+from webui.modelfiles.front import NO_TENSORS, read_front
 from webui.modelfiles.header import Front
 from webui.modelfiles.shards import Shards, shards_of
 
 SAFETENSORS: Final = ".safetensors"
 MAX_ALIAS: Final = 200
+OTHER_PROGRAMS: Final = MappingProxyType(
+    {"Onnx": "ONNX", "ORT": "ONNX", "OV": "OpenVINO", "Flax": "Flax"}
+)
+"""By what the classes in model_index.json begin with, of diffusers and optimum."""
 
 
 def recognise(path: Path, folders: Iterable[str], families: Sequence[ModelFamily]) -> Finding:
@@ -48,6 +53,12 @@ def recognise(path: Path, folders: Iterable[str], families: Sequence[ModelFamily
 def _recognise_file(path: Path, folders: Sequence[str], families: Sequence[ModelFamily]) -> Finding:
     """Whatever its name says: its first bytes decide how it is read. A pickle of something that
     nobody here has a use for concerns nobody: training leaves many of them behind."""
+    if unfinished_beside(path):
+        raise ModelUnreadable(
+            path.name,
+            f"its download is not finished: {path.name}{UNFINISHED} lies beside it. Let aria2 end "
+            "it, or remove both.",
+        )
     if (shards := shards_of(path)) is not None:
         return _recognise_shards(path, shards, folders, families)
     front = _front((path,))
@@ -117,7 +128,7 @@ def _front(files: Sequence[Path]) -> Front:
 
 def _front_of(file: Path) -> Front:
     if container_of(file) is not Container.GGUF:
-        return read_front(file)
+        return read_front(file, may_be_empty=True)
     read = read_gguf_front(file)
     return Front(tensors=read.tensors, metadata=read.metadata)
 
@@ -131,7 +142,7 @@ def _recognise_folder(path: Path, families: Sequence[ModelFamily]) -> Finding:
     for family in families:
         if (told := family.detect_folder(index, path)) is not None:
             return _checkpoint(family, told)
-    raise ModelUnreadable(path.name, "it is of a family that this version does not know.")
+    raise ModelUnreadable(path.name, _unknown_folder(index, families))
 
 
 def _recognise_front(
@@ -140,10 +151,14 @@ def _recognise_front(
     for family in families:
         if (told := family.detect(front.tensors, front.metadata)) is not None:
             return _checkpoint(family, told)
-    if noun := stranger(front.tensors) or stranger(front.words):
-        raise ModelUnreadable(name, _not_yet(noun))
+    if why := stranger(front.tensors) or stranger(front.words):
+        raise ModelUnreadable(name, why)
+    if not front.tensors:
+        raise ModelUnreadable(name, NO_TENSORS)
     found = look_at(front.tensors, folders)
     if found is None:
+        if why := other_part(front.tensors):
+            raise ModelUnreadable(name, why)
         raise _Unknown(name, _unknown(front, families))
     return Finding(
         kind=found.kind,
@@ -172,10 +187,6 @@ def _said(metadata: Mapping[str, str], key: str) -> str:
     return "" if text == "None" else text.strip()  # what trainers write for "nothing"
 
 
-def _not_yet(noun: str) -> str:
-    return f"it is {noun}. This version can't use it yet; nothing is wrong with the file."
-
-
 def _unknown(front: Front, families: Iterable[ModelFamily]) -> str:
     labels = ", ".join(family.label for family in families)
     if has_diffusion_model(front.tensors):
@@ -186,3 +197,17 @@ def _unknown(front: Front, families: Iterable[ModelFamily]) -> str:
         f"it is none of the kinds this version knows (checkpoints of {labels}; text encoders, "
         "VAEs, LoRAs, embeddings, upscalers, preview decoders). Look for another one, or remove it."
     )
+
+
+def _unknown_folder(index: Mapping[str, object], families: Iterable[ModelFamily]) -> str:
+    classes = [str(part[1]) for part in index.values() if isinstance(part, list) and part[1:]]
+    pipeline = str(index.get("_class_name") or "")[:MAX_ALIAS]
+    for start, program in OTHER_PROGRAMS.items():
+        if any(name.startswith(start) for name in (pipeline, *classes)):
+            return (
+                f"it is made for {program}. Look for the same model in safetensors files, or in "
+                "diffusers' folders for PyTorch."
+            )
+    labels = ", ".join(family.label for family in families)
+    named = f" (its maker calls it “{pipeline}”)" if pipeline else ""
+    return f"it is of a family that this version does not know{named}. Known are {labels}."

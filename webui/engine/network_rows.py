@@ -37,6 +37,7 @@ def spread(network: Network, layers: Layers) -> Network:
 def _cut(layer: Layer, shares: Sequence[Share]) -> Mapping[Place, Layer] | None:
     if layer.format is not None and layer.format.id not in INDEPENDENT:
         return None
+    shares = [share for share in shares if _has_rows(layer, share.piece)]
     whole = max((share.piece.stop or 0 for share in shares), default=0)
     if dora.PART in layer.parts and layer.parts[dora.PART].shape[0] != whole:
         return None  # lengths of columns, of which the rest is in other layers
@@ -46,6 +47,13 @@ def _cut(layer: Layer, shares: Sequence[Share]) -> Mapping[Place, Layer] | None:
         )
         for share in shares
     }
+
+
+def _has_rows(layer: Layer, piece: Piece) -> bool:
+    """Whether a network reaches so far: XLabs' changes q, k and v of Flux's single blocks, and not
+    the rows below them."""
+    up = layer.parts.get(lora.UP) if layer.format is lora.FORMAT else None
+    return up is None or up.ndim == 0 or (piece.start or 0) < len(up)
 
 
 def _rows(layer: Layer, piece: Piece, whole: int) -> Layer:

@@ -17,7 +17,12 @@ from webui.families.open_clip_layout import open_clip_names
 from webui.families.weights import Piece, TensorFiles, build
 
 if TYPE_CHECKING:
-    from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+    from transformers import (
+        CLIPTextConfig,
+        CLIPTextModel,
+        CLIPTextModelWithProjection,
+        CLIPTokenizer,
+    )
 
 Config = dict[str, Any]
 
@@ -29,6 +34,7 @@ OPEN_CLIP_PAD: Final = "!"
 ROOT: Final = "embeddings.token_embedding.weight"
 OPEN_CLIP_ROOT: Final = "token_embedding.weight"
 PROJECTION: Final = "text_projection.weight"
+PLACES: Final = "embeddings.position_embedding.weight"
 LEVELS: Final = ("text_model.", "")
 """Some versions of transformers keep the layers one level deeper than others."""
 FILE_STARTS: Final = (
@@ -100,7 +106,7 @@ def load_clip(
     kind = CLIPTextModelWithProjection if has_projection else CLIPTextModel
     model: CLIPTextModel | CLIPTextModelWithProjection = build(
         partial(kind, settings),
-        partial(_found(files, starts).of, width=settings.hidden_size),
+        partial(_names, files=files, starts=starts, settings=settings),
         files,
         placement,
     )
@@ -145,3 +151,18 @@ def _found(files: TensorFiles, starts: Iterable[str]) -> ClipNames:
             "it has no text encoder that this version knows. Choose a complete version of it.",
         )
     return found
+
+
+def _names(
+    keys: Collection[str], files: TensorFiles, starts: Iterable[str], settings: CLIPTextConfig
+) -> Mapping[str, str | Piece]:
+    """What each key is in the file. Long-CLIP has places for 248 tokens (Zhang et al. 2024; as
+    transformers names them: huggingface.co/zer0int/LongCLIP-GmP-ViT-L-14); the first 77 are read,
+    as of any CLIP."""
+    names = dict(_found(files, starts).of(keys, width=settings.hidden_size))
+    places = settings.max_position_embeddings
+    for key, name in names.items():
+        if key.endswith(PLACES) and isinstance(name, str) and name in files:
+            rows, *_ = (*files.shape(name), 0)
+            names[key] = Piece(name, 0, places) if rows > places else name
+    return names

@@ -82,7 +82,7 @@ def sd3_config(shape: Callable[[str], tuple[int, ...]], keys: Collection[str]) -
     numbers = {int(found[1]) for key in keys if (found := re.match(r"joint_blocks\.(\d+)\.", key))}
     double = [n for n in numbers if f"joint_blocks.{n}.x_block.attn2.qkv.weight" in keys]
     has_norms = "joint_blocks.0.x_block.attn.ln_q.weight" in keys
-    side = math.isqrt(shape("pos_embed")[1])
+    side = math.isqrt(shape("pos_embed")[-2])  # GGUF files leave out a first side of 1
     return {
         "sample_size": 128,
         "patch_size": patch,

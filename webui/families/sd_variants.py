@@ -35,6 +35,16 @@ MARKS: Final = ((VELOCITY, "v_pred"), (ZERO_SNR, "ztsnr"))
 """Tensors that are in a file only for their names."""
 EDM_MARKS: Final = ("edm_mean", "edm_std", "edm_vpred.sigma_max", "edm_vpred.sigma_min")
 UNCLIP_START: Final = "noise_augmentor."
+VIEWS_MARK: Final = "cc_projection.weight"
+"""Of Zero123 (ldm/models/diffusion/ddpm.py of github.com/cvlab-columbia/zero123)."""
+PIPELINES: Final = MappingProxyType(
+    {
+        "StableUnCLIP": "unclip",
+        "StableDiffusionLatentUpscale": "latent-upscaler",
+        "StableDiffusionLDM3D": "depths-too",
+    }
+)
+"""Words of folders, by what the names of diffusers' pipelines begin with."""
 
 RESOLUTION: Final = "modelspec.resolution"
 SQUARE: Final = re.compile(r"(\d{3,4})\s*x\s*\1", re.IGNORECASE)
@@ -82,6 +92,12 @@ REFUSED: Final[Mapping[str, str]] = MappingProxyType(
         "Choose a plain model and make its pictures larger with hires fix.",
         "unclip": "it paints after pictures instead of words (unCLIP), which this version can't "
         "run. Choose a plain or an inpainting version.",
+        "views": "it turns what is in a picture around (Zero123), which this version can't do. "
+        "Choose a plain or an inpainting version.",
+        "latent-upscaler": "it is a model that only makes latents larger, which this version can't "
+        "run. Choose a plain model and make its pictures larger with hires fix.",
+        "depths-too": "it makes depths beside the picture (LDM3D), which this version can't do. "
+        "Choose a plain or an inpainting version.",
         "edm": "it was trained with other noise levels (EDM), which this version can't run yet. "
         "Choose another version of it.",
         OTHER_INPUTS: "its UNet takes another number of channels than 4, 8 or 9: it is a model for "
@@ -100,6 +116,8 @@ def words_of(shapes: Shapes, unet: UNetFile, metadata: Mapping[str, str]) -> tup
         words.append("edm")
     if any(key.startswith(UNCLIP_START) for key in shapes):
         words.append("unclip")
+    if VIEWS_MARK in shapes:
+        words.append("views")
     words.append(_distilled(shapes, unet, metadata))
     if (square := SQUARE.fullmatch(metadata.get(RESOLUTION, "").strip())) is not None:
         words.append(square[1] + PIXELS)
@@ -115,8 +133,8 @@ def folder_words(
         words.append(VELOCITY)
     if schedule.get("rescale_betas_zero_snr"):
         words.append(ZERO_SNR)
-    if str(index.get("_class_name")).startswith("StableUnCLIP"):
-        words.append("unclip")
+    pipeline = str(index.get("_class_name"))
+    words += [word for start, word in PIPELINES.items() if pipeline.startswith(start)]
     if config.get("time_cond_proj_dim"):
         words.append(TOLD_LCM)
     return tuple(filter(None, words))

@@ -19,6 +19,9 @@ LINE: Final = re.compile(
 )
 """In the settings beside a file, as in its own metadata."""
 MOST_BYTES: Final = 1_000_000
+UNFINISHED: Final = ".aria2"
+"""Added to the name of a file that aria2 still loads: the file itself has its full size meanwhile
+(aria2.github.io/manual, "Control File")."""
 
 
 def said_of(path: Path) -> Mapping[str, str]:
@@ -41,11 +44,20 @@ def said_beside(path: Path) -> Mapping[str, str]:
 
 def stamp_beside(path: Path) -> str:
     """Changes when what is said beside a model file does; empty where nothing is."""
+    mark = UNFINISHED if unfinished_beside(path) else ""
     try:
         stat = _beside(path).stat()
     except OSError:
-        return ""
-    return f";{stat.st_size}:{stat.st_mtime_ns}"
+        return mark
+    return f"{mark};{stat.st_size}:{stat.st_mtime_ns}"
+
+
+def unfinished_beside(path: Path) -> bool:
+    """Whether a program for downloads says beside a file that it is not all there."""
+    try:
+        return path.with_name(path.name + UNFINISHED).exists()
+    except OSError:  # the name is too long for an ending
+        return False
 
 
 def _beside(path: Path) -> Path:

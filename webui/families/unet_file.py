@@ -87,7 +87,7 @@ def unet_config(like: Config, shapes: Shapes, unet: UNetFile) -> Config:
         "time_cond_proj_dim": guided[1] if guided else None,
         "down_block_types": _kinds(down, "Down"),
         "up_block_types": _kinds(up, "Up"),
-        "mid_block_type": "UNetMidBlock2DCrossAttn" if middle else "UNetMidBlock2D",
+        "mid_block_type": _middle_kind(ask, middle),
         "transformer_layers_per_block": [_short(each) or middle or 1 for each in down],
         "reverse_transformer_layers_per_block": [_short(each) or 1 for each in up],
     }
@@ -155,6 +155,14 @@ def _short(depths: list[int]) -> int | list[int] | None:
 def _first_attention(down: list[list[int]]) -> str:
     first = next((i for i, depths in enumerate(down) if depths), 0)
     return f"down_blocks.{first}.attentions.0"
+
+
+def _middle_kind(ask: Ask, attending: int) -> str | None:
+    """KOALA-700M (huggingface.co/etri-vilab/koala-700m) has no middle at all."""
+    layers = (ask(f"mid_block.resnets.{layer}.conv1.weight") for layer in range(2))
+    if not attending and all(layer is None for layer in layers):
+        return None
+    return "UNetMidBlock2DCrossAttn" if attending else "UNetMidBlock2D"
 
 
 def _kinds(blocks: list[list[int]], way: str) -> list[str]:

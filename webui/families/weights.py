@@ -163,9 +163,10 @@ class TensorFiles:
 def folder_files(name: str, folder: Path) -> list[Path]:
     """The weight files of one part of a diffusers folder. Raises ModelUnreadable.
 
-    Those of full precision if they are there, else those of the "fp16" variant.
+    Those of full precision if they are there, else those of the variant "fp16" or "bf16" (as of
+    huggingface.co/Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers).
     """
-    for variant in ("", ".fp16"):
+    for variant in ("", ".fp16", ".bf16"):
         for stem in ("diffusion_pytorch_model", "model"):
             single = folder / f"{stem}{variant}.safetensors"
             index = folder / f"{stem}.safetensors.index{variant}.json"
@@ -403,9 +404,10 @@ def _piece(name: str | Piece) -> Piece:
 
 
 def _check_shape(files: TensorFiles, piece: Piece, shape: tuple[int, ...]) -> None:
-    """A piece has the shape the model wants; 1x1 convolutions serve as linear layers."""
+    """A piece has the shape the model wants; 1x1 convolutions serve as linear layers. ggml counts
+    no outermost sides of 1 (ggml_n_dims), so GGUF files of stable-diffusion.cpp lack them."""
     found = piece.shape_in(files.shape(piece.key))
-    if found not in (shape, (*shape, 1, 1)):
+    if found not in (shape, (*shape, 1, 1)) and shape != (1, *found):
         raise ModelUnreadable(
             files.name,
             f"{piece.key} has the shape {found} instead of {shape}: it is of another kind than "

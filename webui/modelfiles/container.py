@@ -52,6 +52,11 @@ OTHERS: Final = (
     (b"%PDF", "it is a PDF document. Remove it."),
     (b"MZ", "it is a program of Windows. Remove it; if you did not put it there, be careful."),
     (b"\x7fELF", "it is a program. Remove it; if you did not put it there, be careful."),
+    (
+        b"SQLite format 3\0",
+        "it is a database, as Draw Things for the Mac keeps its models. Look for a safetensors "
+        "version.",
+    ),
     (b"\x89HDF", "it is an HDF5 file, of Keras or the like. Look for a safetensors version."),
     (b"\x93NUMPY", "it is a file of NumPy. Look for a safetensors version."),
     (b"\x08\x00\x00\x00", "it is an ONNX file or nothing known. Look for a safetensors version."),

@@ -15,16 +15,17 @@ from webui.modelfiles.torch_file import read_torch
 NO_TENSORS: Final = "it holds no tensors that could be used. Remove it."
 
 
-def read_front(path: Path) -> Front:
+def read_front(path: Path, *, may_be_empty: bool = False) -> Front:
     """The tensors of a safetensors file or of a pickle, whatever it is called. Raises
-    ModelUnreadable, for GGUF as well: see families/gguf_file."""
+    ModelUnreadable, for GGUF as well: see families/gguf_file; for a pickle without tensors too,
+    unless it `may_be_empty`."""
     container = container_of(path)
     if container is Container.SAFETENSORS:
         return header.read_front(path)
     if container not in PICKLES:
         raise ModelUnreadable(path.name, f"files of the form {container} are not read here.")
     found = read_torch(path, container)
-    if not found.tensors:
+    if not found.tensors and not may_be_empty:
         raise ModelUnreadable(path.name, NO_TENSORS)
     tensors = {
         name: TensorHeader(dtype=tensor.dtype, shape=tensor.shape)

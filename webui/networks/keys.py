@@ -4,10 +4,14 @@ A name is <place><module><part>. kohya's trainer and LyCORIS write "lora_unet_mi
 ".lora_up.weight" with underscores for dots; diffusers and peft write "unet.mid_block...to_q" +
 ".lora_B.weight"; older diffusers "...attn1.processor.to_q" + "_lora.up.weight". Module names are
 those of diffusers, or of the original (LDM) layout. Here all become one.
+
+XLabs' trainer for Flux (github.com/XLabs-AI/x-flux) names its own processors instead of the layers:
+"double_blocks.0.processor.qkv_lora1.down.weight", where 1 is the picture's side and 2 the text's.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -101,7 +105,18 @@ _ATTENTION_OF_TEXT: Final = (
 )
 """Early diffusers gave the text encoder's layers the UNet's names."""
 
-MARKS: Final = tuple(ending for ending in _ENDINGS if ending not in _SHARED)
+_XLABS: Final = re.compile(
+    r"(?P<block>.*(?:double|single)_blocks\.\d+)\.processor\."
+    r"(?P<layer>qkv|proj)_lora(?P<side>[12]?)\.(?P<half>down|up)\.weight"
+)
+_XLABS_SIDES: Final = MappingProxyType({"1": "img_attn", "2": "txt_attn"})
+_XLABS_SINGLE: Final = MappingProxyType({"qkv": "linear1", "proj": "linear2"})
+_XLABS_ENDINGS: Final = tuple(f"_lora{n}.{half}.weight" for n in "12" for half in ("up", "down"))
+
+MARKS: Final = (
+    *(ending for ending in _ENDINGS if ending not in _SHARED),
+    *_XLABS_ENDINGS,
+)
 """Endings that only tensors of networks have."""
 
 
@@ -120,6 +135,8 @@ def is_network(keys: Iterable[str]) -> bool:
 def split_key(key: str) -> tuple[Place, str] | None:
     """The layer that a tensor belongs to, and which of its parts it is; None if no network has
     such names."""
+    if (found := _XLABS.fullmatch(key)) is not None:
+        return place_of(_xlabs_layer(found)), f"lora_{found['half']}.weight"
     for ending, part in _LONGEST_FIRST:
         if key.endswith(ending):
             return place_of(key[: -len(ending)]), part
@@ -148,3 +165,10 @@ def flat_name(part: str, module: str) -> str:
     for old, new in _ATTENTION_OF_TEXT:
         flat = flat.removesuffix(old) + new if flat.endswith(old) else flat
     return flat.removeprefix("text_model_")
+
+
+def _xlabs_layer(found: re.Match[str]) -> str:
+    """The original name of a layer that XLabs' trainer calls by its processor."""
+    if side := _XLABS_SIDES.get(found["side"]):
+        return f"{found['block']}.{side}.{found['layer']}"
+    return f"{found['block']}.{_XLABS_SINGLE[found['layer']]}"
