@@ -355,6 +355,24 @@ def test_looking_ahead_says_why_it_cant_be(team: Team) -> None:
         assert verdict["reason"]
 
 
+def test_looking_ahead_says_why_no_request_may_have_a_value(team: Team) -> None:
+    for asked, field, reason in (
+        ({"width": 513}, "width", "Width 513 is not a multiple of 8. Try 512 or 520."),
+        ({"width": 16}, "width", "Width 16 is too small. The smallest is 64."),
+        ({"width": "\ud800"}, "width", "Width “?” can't be used"),
+        ({"sampling": {"steps": 0}}, "sampling.steps", "Steps 0 is too small. The smallest is 1."),
+    ):
+        verdict = team.ann.post("/api/v1/preflight", asked, status=200)
+        assert (verdict["verdict"], verdict["field"]) == ("cannot", field)
+        assert verdict["reason"].startswith(reason)
+        assert verdict["seconds"] is None
+
+
+def test_looking_ahead_refuses_what_is_no_request(team: Team) -> None:
+    for asked in ({"widht": 512}, [512], "a cat"):
+        assert team.ann.ask("POST", "/api/v1/preflight", asked).status == 422
+
+
 def test_looking_ahead_says_when_a_limit_is_reached(team: Team) -> None:
     set_limits(team, "ann", picture_pixels=64 * 64)
     verdict = team.ann.post("/api/v1/preflight", {"width": 512, "height": 512}, status=200)

@@ -96,7 +96,6 @@ def test_that_all_of_ones_own_are_paused_is_said_until_they_go_on(page: StudioPa
 
 @pytest.mark.slow
 def test_the_line_says_why_a_size_is_none_and_nothing_of_scripts(page: StudioPage) -> None:
-    page.allowed = ("422",)  # a browser calls a refusal an error
     line = page.page.locator("#txt2img_ahead")
     page.set("txt2img_width", 257)
     expect(line).to_have_text(re.compile("Width 257 is not a multiple of 8"))

@@ -71,19 +71,24 @@ def status_of(error: Exception) -> HTTPStatus:
     return next(found, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def explained(error: RequestValidationError) -> InvalidRequest:
+    """The first field at fault, in the words that the studio itself would use; of no field in
+    particular when the body is no JSON object."""
+    fault = error.errors()[0]
+    where, *place = fault["loc"] or ("",)
+    if fault["type"] == "json_invalid" or (where == "body" and not place):
+        return InvalidRequest("", NO_JSON)
+    return explain(cast("ErrorDetails", {**fault, "loc": tuple(place)}))
+
+
 def _on_gesso_error(_: Request, error: Exception) -> JSONResponse:
     field = error.field if isinstance(error, InvalidRequest) else None
     return _answer(status_of(error), str(error), field)
 
 
 def _on_validation_error(_: Request, error: Exception) -> JSONResponse:
-    """The first field at fault, in the words that the studio itself would use."""
-    fault = cast("RequestValidationError", error).errors()[0]
-    where, *place = fault["loc"] or ("",)
-    if fault["type"] == "json_invalid" or (where == "body" and not place):
-        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, NO_JSON)
-    refusal = explain(cast("ErrorDetails", {**fault, "loc": tuple(place)}))
-    return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.message, refusal.field)
+    refused = explained(cast("RequestValidationError", error))
+    return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, refused.message, refused.field)
 
 
 def _on_http_error(_: Request, error: Exception) -> JSONResponse:
@@ -102,7 +107,10 @@ def _on_bug(_: Request, error: Exception) -> JSONResponse:
 
 
 def _answer(status: HTTPStatus, message: str, field: str | None = None) -> JSONResponse:
-    # Half a surrogate pair, as JSON can hold it, may be quoted here and can't be sent.
-    words, name = (text.encode("utf-8", "replace").decode() for text in (message, field or ""))
-    refusal = Refusal(error=Fault(field=name or None, message=words))
-    return JSONResponse(encode(refusal), int(status))
+    fault = Fault(field=sendable(field or "") or None, message=sendable(message))
+    return JSONResponse(encode(Refusal(error=fault)), int(status))
+
+
+def sendable(text: str) -> str:
+    """A text that may quote half a surrogate pair, as JSON can hold it: that can't be sent."""
+    return text.encode("utf-8", "replace").decode()

@@ -62,9 +62,8 @@ async function ask(mode, question, now) {
   askedAt = performance.now();
   try {
     show(mode, await preflight(question));
-  } catch (error) {
-    // a value that no request may have; else offline, or not for this person: Generate says why
-    show(mode, error.status === 422 ? { verdict: "cannot", reason: error.message } : null);
+  } catch {
+    show(mode, null); // offline, or not for this person: Generate says why
   } finally {
     isAsking = false;
   }
