@@ -44,6 +44,19 @@ def test_a_number_typed_while_a_tab_opens_are_kept(page: StudioPage) -> None:
     expect(page.number("extras_upscaling_resize")).to_have_value("3")
 
 
+def test_a_number_that_is_emptied_comes_back(page: StudioPage, site: Site) -> None:
+    steps = page.number("txt2img_steps")
+    page.set("txt2img_steps", 2)
+    steps.fill("")
+    steps.press("Tab")
+    expect(steps).to_have_value("2")
+    steps.fill("7")
+    steps.fill("")
+    page.make("txt2img", "an owl of as many steps as before")
+    made = site.newest("txt2img", "an owl of as many steps as before")
+    assert made["recipe"]["steps"] == 2
+
+
 @pytest.mark.slow
 def test_a_number_typed_while_the_page_opens_is_kept(window: OpenWindow, own_site: Site) -> None:
     """The page brings sizes of another model along, which came after the server's start."""
