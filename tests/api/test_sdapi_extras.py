@@ -63,7 +63,7 @@ def test_several_pictures_come_back_in_their_order(program: Program) -> None:
     answer = program.post("extra-batch-images", {"imageList": listed, "upscaler_1": "Lanczos"})
     assert set(answer) == {"html_info", "images"}
     assert [opened(image).size for image in answer["images"]] == [(32, 32), (64, 32), (96, 32)]
-    assert program.post("extra-batch-images", {})["images"] == []
+    assert program.post("extra-batch-images", {"imageList": []})["images"] == []
 
 
 def test_extras_are_not_kept(program: Program) -> None:

@@ -125,6 +125,20 @@ def test_others_choose_for_themselves_only(crew: Mapping[str, Program]) -> None:
     assert (ann.asked().checkpoint, bob.asked().checkpoint) == (MODEL, None)
 
 
+@pytest.mark.parametrize("name", ["", None, "None"])
+def test_no_checkpoint_in_a_request_is_the_chosen_one(
+    crew: Mapping[str, Program], name: str | None
+) -> None:
+    """Dify's tool sends a blank one. A person's own choice stays, also where it is to last."""
+    bob = crew["bob"]
+    bob.post("options", {"sd_model_checkpoint": MODEL})
+    bob.make(steps=1, override_settings={"sd_model_checkpoint": name})
+    assert bob.asked().checkpoint == MODEL
+    blank = {"sd_model_checkpoint": name, "s_noise": None}
+    bob.make(steps=1, override_settings=blank, override_settings_restore_afterwards=False)
+    assert bob.get("options")["sd_model_checkpoint"].startswith(MODEL)
+
+
 def test_only_the_owner_changes_the_server(crew: Mapping[str, Program]) -> None:
     status, detail = crew["ann"].refused("options", {"jpeg_quality": 50, "s_noise": 1.02})
     assert (status, "jpeg_quality" in detail) == (403, True)

@@ -65,4 +65,5 @@ def ignored_header(ignored: Sequence[str]) -> dict[str, str]:
     if not ignored:
         return {}
     words = ", ".join(ignored).encode("ascii", "backslashreplace").decode("ascii")
-    return {IGNORED: "".join(sign for sign in words if sign.isprintable())[:MOST_IGNORED]}
+    value = "".join(sign for sign in words if sign.isprintable())[:MOST_IGNORED]
+    return {IGNORED: value.strip()}  # a header can't begin or end with a blank

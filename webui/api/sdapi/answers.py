@@ -31,6 +31,8 @@ NO_SEED: Final = -1
 MOST_PIXELS: Final = 128_000_000
 """Of all pictures in one answer, which is put together in memory."""
 INPAINT: Final = "inpaint"
+LARGEST_EXACT: Final = 2**53
+"""From here on floats are whole without being exact."""
 CORE: Final = frozenset(
     {
         *("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model hash", "Model"),
@@ -135,11 +137,22 @@ def generation_answer(
     return json.dumps(
         {
             "images": [write_base64(file.data) for file in files],
-            "parameters": dict(echo),
-            "info": json.dumps(info, ensure_ascii=False),
+            "parameters": _plain(echo),
+            "info": json.dumps(_plain(info), ensure_ascii=False),
         },
         ensure_ascii=False,
     ).encode()
+
+
+def _plain(values: Json) -> dict[str, Any]:
+    """The values, whole numbers without ".0": A1111 writes some so, and programs in typed languages
+    read them into integers; where they expect fractions they take both."""
+    return {
+        name: int(value)
+        if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_EXACT
+        else value
+        for name, value in values.items()
+    }
 
 
 def _info(studio: Studio, fields: GenerationFields, made: Made) -> dict[str, Any]:
@@ -172,7 +185,7 @@ def _info(studio: Studio, fields: GenerationFields, made: Made) -> dict[str, Any
         "sd_vae_hash": vae.short_hash if vae else None,
         "seed_resize_from_w": first.noise.resize_from_width or -1,
         "seed_resize_from_h": first.noise.resize_from_height or -1,
-        "denoising_strength": _strength(first),
+        "denoising_strength": _strength(first, fields),
         "extra_generation_params": _extra(studio, first),
         "index_of_first_image": len(made.grids),
         "infotexts": texts,
@@ -194,10 +207,11 @@ def _subseed(recipe: Recipe) -> int:
     return NO_SEED if seed is None else seed
 
 
-def _strength(recipe: Recipe) -> float | None:
+def _strength(recipe: Recipe, fields: GenerationFields) -> float:
+    """What was asked for where it meant nothing: A1111 tells a number always."""
     if recipe.source is not None:
         return recipe.source.denoising_strength
-    return recipe.hires.denoising_strength if recipe.hires else None
+    return recipe.hires.denoising_strength if recipe.hires else fields.denoising_strength
 
 
 def _extra(studio: Studio, recipe: Recipe) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from webui.api.sdapi import names
 from webui.api.sdapi.answers import file_of
 from webui.api.sdapi.errors import Refused
+from webui.api.sdapi.leniency import Text, Whole
 from webui.api.sdapi.pictures import as_png, read_base64, write_base64
 from webui.core.codec import check
 from webui.core.errors import UnreadablePicture
@@ -38,24 +39,24 @@ class Listed:
     """One picture of a batch."""
 
     data: str
-    name: str = ""
+    name: Text = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtrasFields:
     """The body of extra-single-image and extra-batch-images."""
 
-    resize_mode: int = 0
+    resize_mode: Whole = 0
     show_extras_results: bool = True
     gfpgan_visibility: float = 0.0
     codeformer_visibility: float = 0.0
     codeformer_weight: float = 0.0
     upscaling_resize: Annotated[float, Ge(0.01), Le(8)] = 2.0
-    upscaling_resize_w: Annotated[int, Ge(1), Le(LARGEST_RESULT)] = 512
-    upscaling_resize_h: Annotated[int, Ge(1), Le(LARGEST_RESULT)] = 512
+    upscaling_resize_w: Annotated[Whole, Ge(1), Le(LARGEST_RESULT)] = 512
+    upscaling_resize_h: Annotated[Whole, Ge(1), Le(LARGEST_RESULT)] = 512
     upscaling_crop: bool = True
-    upscaler_1: str = names.NONE
-    upscaler_2: str = names.NONE
+    upscaler_1: Text = names.NONE
+    upscaler_2: Text = names.NONE
     extras_upscaler_2_visibility: float = 0.0
     upscale_first: bool = False
     image: str = ""
@@ -74,6 +75,11 @@ class ExtrasFields:
 def read_extras(body: Mapping[str, Any], *, is_batch: bool) -> tuple[ExtrasFields, list[bytes]]:
     """The fields and the pictures. Raises ValidationError, Refused."""
     given = {name: value for name, value in body.items() if value is not None}
+    if is_batch and "imageList" not in given:
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "No imageList came. Send one: a list of {data, name}, data a picture in base64.",
+        )
     fields: ExtrasFields = _adapter().validate_python(given)
     texts = [listed.data for listed in fields.imageList] if is_batch else [fields.image]
     if len(texts) > MOST_AT_ONCE:

@@ -15,6 +15,7 @@ from annotated_types import MaxLen
 from pydantic import TypeAdapter, ValidationError
 
 from webui.api.sdapi.errors import NO_JSON, Refused
+from webui.api.sdapi.leniency import Text, Whole
 from webui.api.sdapi.told import told_by_text
 
 Json = Mapping[str, Any]
@@ -26,31 +27,31 @@ NOT_ECHOED: Final = ("init_images", "mask", "latent_mask", "firstpass_image")
 HALF_SIGN: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 OBJECTS: Final = ("override_settings", "alwayson_scripts", "comments")
 """Programs in PHP send an empty object as an empty list."""
-TaskId = Annotated[str, MaxLen(200)]
+TaskId = Annotated[Text, MaxLen(200)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationFields:
     """What txt2img and img2img have in common. None stands for what the server decides."""
 
-    prompt: str = ""
-    negative_prompt: str = ""
-    styles: tuple[str, ...] = ()
-    seed: int = -1
-    subseed: int = -1
+    prompt: Text = ""
+    negative_prompt: Text = ""
+    styles: tuple[Text, ...] = ()
+    seed: Whole = -1
+    subseed: Whole = -1
     subseed_strength: float = 0.0
-    seed_resize_from_h: int = -1
-    seed_resize_from_w: int = -1
-    sampler_name: str | None = None
-    scheduler: str | None = None
-    batch_size: int = 1
-    n_iter: int = 1
-    steps: int = 50
+    seed_resize_from_h: Whole = -1
+    seed_resize_from_w: Whole = -1
+    sampler_name: Text | None = None
+    scheduler: Text | None = None
+    batch_size: Whole = 1
+    n_iter: Whole = 1
+    steps: Whole = 50
     cfg_scale: float = 7.0
     distilled_cfg_scale: float | None = None
     """Forge's."""
-    width: int = 512
-    height: int = 512
+    width: Whole = 512
+    height: Whole = 512
     restore_faces: bool | None = None
     tiling: bool | None = None
     do_not_save_samples: bool = False
@@ -62,23 +63,23 @@ class GenerationFields:
     s_tmax: float | None = None
     s_tmin: float | None = None
     s_noise: float | None = None
-    clip_skip: int | None = None
+    clip_skip: Whole | None = None
     """SD.Next's; A1111 has a setting for it."""
     override_settings: Json = field(default_factory=dict)
     override_settings_restore_afterwards: bool = True
-    refiner_checkpoint: str | None = None
+    refiner_checkpoint: Text | None = None
     refiner_switch_at: float | None = None
     disable_extra_networks: bool = False
-    firstpass_image: str | None = None
+    firstpass_image: Text | None = None
     comments: Json = field(default_factory=dict)
-    sampler_index: str = "Euler"
-    script_name: str | None = None
+    sampler_index: Text = "Euler"
+    script_name: Text | None = None
     script_args: tuple[Any, ...] = ()
     alwayson_scripts: Json = field(default_factory=dict)
     send_images: bool = True
     save_images: bool = False
     force_task_id: TaskId | None = None
-    infotext: str | None = None
+    infotext: Text | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,18 +87,18 @@ class TextFields(GenerationFields):
     """The body of txt2img."""
 
     enable_hr: bool = False
-    firstphase_width: int = 0
-    firstphase_height: int = 0
+    firstphase_width: Whole = 0
+    firstphase_height: Whole = 0
     hr_scale: float = 2.0
-    hr_upscaler: str | None = None
-    hr_second_pass_steps: int = 0
-    hr_resize_x: int = 0
-    hr_resize_y: int = 0
-    hr_checkpoint_name: str | None = None
-    hr_sampler_name: str | None = None
-    hr_scheduler: str | None = None
-    hr_prompt: str = ""
-    hr_negative_prompt: str = ""
+    hr_upscaler: Text | None = None
+    hr_second_pass_steps: Whole = 0
+    hr_resize_x: Whole = 0
+    hr_resize_y: Whole = 0
+    hr_checkpoint_name: Text | None = None
+    hr_sampler_name: Text | None = None
+    hr_scheduler: Text | None = None
+    hr_prompt: Text = ""
+    hr_negative_prompt: Text = ""
     hr_cfg: float | None = None
     """Forge's."""
 
@@ -107,19 +108,19 @@ class ImageFields(GenerationFields):
     """The body of img2img. The defaults of the mask are not those of any page."""
 
     init_images: tuple[str, ...] = ()
-    resize_mode: int = 0
+    resize_mode: Whole = 0
     image_cfg_scale: float | None = None
-    mask: str | None = None
-    mask_blur: int | None = None
-    mask_blur_x: int = 4
-    mask_blur_y: int = 4
+    mask: Text | None = None
+    mask_blur: Whole | None = None
+    mask_blur_x: Whole = 4
+    mask_blur_y: Whole = 4
     mask_round: bool = True
-    inpainting_fill: int = 0
+    inpainting_fill: Whole = 0
     inpaint_full_res: bool = True
-    inpaint_full_res_padding: int = 0
-    inpainting_mask_invert: int = 0
+    inpaint_full_res_padding: Whole = 0
+    inpainting_mask_invert: Whole = 0
     initial_noise_multiplier: float | None = None
-    latent_mask: str | None = None
+    latent_mask: Text | None = None
     include_init_images: bool = False
 
 

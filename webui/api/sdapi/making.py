@@ -28,7 +28,7 @@ from webui.api.sdapi.arguments import IMAGE, TEXT
 from webui.api.sdapi.desk import Desk
 from webui.api.sdapi.errors import Refused
 from webui.api.sdapi.fields import Asked, GenerationFields, ImageFields, TextFields, read_request
-from webui.api.sdapi.options import read_options
+from webui.api.sdapi.options import read_options, said_options
 from webui.api.sdapi.pictures import enlarged
 from webui.api.sdapi.scripts import Planned, find_plan
 from webui.api.sdapi.submitting import submit_all
@@ -129,7 +129,7 @@ class Maker:
             self.desk.name_task(self.person, fields.force_task_id, job)
         if not fields.override_settings_restore_afterwards:
             own = self.desk.options(self.person)
-            lasting = read_options(self.studio, fields.override_settings, own).own
+            lasting = read_options(self.studio, said_options(fields.override_settings), own).own
             self.desk.remember(self.person, lasting)
 
     def _order(self, fields: GenerationFields) -> Order:

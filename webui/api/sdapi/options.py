@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from webui.api.sdapi import names
 from webui.api.sdapi.errors import Refused
+from webui.api.sdapi.leniency import Whole
 from webui.core.errors import InvalidRequest, NotFound, NotPermitted
 from webui.core.model import ModelKind
 from webui.core.request import Emphasis, GenerationRequest, NoiseSource
@@ -40,6 +41,11 @@ def _same(value: Any) -> Any:
 def _not_zero(value: Any) -> Any:
     """A1111 writes 0 for the model's own."""
     return value or None
+
+
+def _at_least_one(value: int) -> int:
+    """A1111 skips nothing at 0 as at 1."""
+    return max(1, value)
 
 
 def _emphasis(value: str) -> Emphasis:
@@ -73,7 +79,7 @@ class ServerOption:
 
 _FINE: Final = "sampling.parameters."
 PICTURE_OPTIONS: Final = (
-    Option(key=CLIP_SKIP, path="sampling.clip_skip", default=1),
+    Option(key=CLIP_SKIP, path="sampling.clip_skip", default=1, read=_at_least_one),
     Option(
         key="randn_source",
         path="noise.source",
@@ -204,6 +210,16 @@ def check_permitted(change: Change, *, is_owner: bool) -> None:
         )
 
 
+def said_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of one request without those that say nothing: null, and a checkpoint without a
+    name, which A1111 passes over."""
+    return {
+        key: value
+        for key, value in options.items()
+        if value is not None and (key != CHECKPOINT or names.is_said(str(value)))
+    }
+
+
 def apply_options(
     studio: Studio, request: GenerationRequest, options: Mapping[str, Any]
 ) -> GenerationRequest:
@@ -278,7 +294,8 @@ def _checkpoint(studio: Studio, name: str) -> str:
 
 def _typed(option: Option, value: Any) -> Any:
     try:
-        return TypeAdapter(type(option.default)).validate_python(value)
+        kind = type(option.default)
+        return TypeAdapter(Whole if kind is int else kind).validate_python(value)
     except ValidationError as error:
         raise _wrong(option.key, value) from error
 

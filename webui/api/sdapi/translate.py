@@ -11,7 +11,7 @@ from typing import Any, Final
 from webui.api.sdapi import names
 from webui.api.sdapi.errors import Refused
 from webui.api.sdapi.fields import GenerationFields, ImageFields, TextFields
-from webui.api.sdapi.options import apply_options, unknown_options
+from webui.api.sdapi.options import apply_options, said_options, unknown_options
 from webui.api.sdapi.pictures import read_base64
 from webui.core.codec import check
 from webui.core.request import (
@@ -42,6 +42,8 @@ RESIZE_MODES: Final = tuple(ResizeMode)
 FILLS: Final = tuple(MaskContent)
 """Both in A1111's order."""
 SWITCH_AT: Final = 0.8
+LEAST_IMAGE_GUIDANCE: Final = 1.0
+MOST_IMAGE_GUIDANCE: Final = 10.0
 
 Keep = Callable[[bytes], InputId]
 
@@ -88,7 +90,7 @@ class Translator:
         )
 
     def _order(self, fields: GenerationFields, requests: list[GenerationRequest]) -> Order:
-        options = {**self.options, **fields.override_settings}
+        options = {**self.options, **said_options(fields.override_settings)}
         applied = [apply_options(self.studio, request, options) for request in requests]
         checked = [check(request) for request in applied]
         ignored = [f"override_settings.{key}" for key in unknown_options(fields.override_settings)]
@@ -194,14 +196,21 @@ class Translator:
 
 
 def _source(fields: ImageFields, picture: InputId) -> Source:
-    noise, guidance = fields.initial_noise_multiplier, fields.image_cfg_scale
+    noise = fields.initial_noise_multiplier
     return Source(
         image=picture,
         denoising_strength=fields.denoising_strength,
         resize_mode=_choice("resize_mode", RESIZE_MODES, fields.resize_mode),
         noise_multiplier=1.0 if noise is None else noise,
-        image_guidance=guidance if guidance is not None else Source.image_guidance,
+        image_guidance=_image_guidance(fields.image_cfg_scale),
     )
+
+
+def _image_guidance(scale: float | None) -> float:
+    """Programs send it to models for which it means nothing, too, and whatever it is."""
+    if scale is None:
+        return Source.image_guidance
+    return min(MOST_IMAGE_GUIDANCE, max(LEAST_IMAGE_GUIDANCE, scale))
 
 
 def _noise(fields: GenerationFields) -> Noise:
@@ -293,6 +302,10 @@ def _without_meaning(fields: GenerationFields) -> list[tuple[str, bool]]:
         found += [
             ("mask_round", not fields.mask_round),
             ("latent_mask", fields.latent_mask is not None),
+            (
+                "image_cfg_scale: counts from 1 to 10",
+                fields.image_cfg_scale not in (None, _image_guidance(fields.image_cfg_scale)),
+            ),
             (
                 "mask_blur_x or mask_blur_y: the larger counts for both",
                 fields.mask_blur is None and fields.mask_blur_x != fields.mask_blur_y,
