@@ -245,7 +245,8 @@ def test_a_page_elsewhere_can_not_call_tools(empty_client: Client) -> None:
     ]
     body = json.dumps(message).encode()
     site = empty_client.site
-    assert site.ask("POST", "/mcp", headers, body).status == 200
+    for address in ("/mcp", "/mcp/"):
+        assert site.ask("POST", address, headers, body).status == 200
     assert (
         site.ask("POST", "/mcp", [*headers, ("Origin", "http://evil.example")], body).status == 403
     )

@@ -220,6 +220,10 @@ def test_the_models_are_listed(openai: OpenAI) -> None:
     assert raised.value.code == "model_not_found"
 
 
+def test_the_list_of_models_may_end_in_a_slash(client: Client) -> None:
+    assert client.json("/v1/models/") == client.json("/v1/models")
+
+
 def test_our_models_go_by_id_and_by_name(openai: OpenAI, client: Client) -> None:
     (model,) = client.json("/api/v1/models")
     for name in (model["id"], model["name"]):
@@ -249,8 +253,9 @@ def test_a_fault_names_the_parameter(
 
 
 def test_an_unknown_model_is_said_to_be_unknown(empty_client: Client) -> None:
+    """No 404: Nextcloud asks for one to learn whether pictures can be made at this address."""
     openai = OpenAI(base_url=f"{empty_client.site.origin}/v1", api_key="any")
-    with openai, pytest.raises(NotFoundError) as raised:
+    with openai, pytest.raises(BadRequestError) as raised:
         openai.images.generate(model="no-such-model", prompt="x")
     assert (raised.value.code, raised.value.param) == ("model_not_found", "model")
 

@@ -121,6 +121,13 @@ def invalid(param: str | None, message: str, code: str = "invalid_value") -> Ref
     return Refused(HTTPStatus.BAD_REQUEST, fault)
 
 
+def no_model(error: InvalidRequest, status: HTTPStatus) -> Refused:
+    """A model that is not here, to be raised. Where pictures are made that is no 404: programs take
+    one for a server that has no such address."""
+    fault = OpenAIFault(message=str(error), type=INVALID, param="model", code="model_not_found")
+    return Refused(status, fault)
+
+
 def failed(reason: str) -> Refused:
     """A job that ended without its pictures, to be raised."""
     message = f"The pictures could not be made. {reason}"
@@ -146,8 +153,7 @@ def told(error: GessoError) -> tuple[HTTPStatus, OpenAIFault]:
     if isinstance(error, Refused):
         return error.status, error.fault
     if isinstance(error, InvalidRequest) and error.field == "checkpoint":
-        fault = OpenAIFault(message=str(error), type=INVALID, param="model", code="model_not_found")
-        return HTTPStatus.NOT_FOUND, fault
+        return told(no_model(error, HTTPStatus.BAD_REQUEST))
     status = status_of(error)
     if isinstance(error, InvalidRequest | UnreadablePicture) and status < 429:
         field = error.field if isinstance(error, InvalidRequest) else "image"

@@ -33,4 +33,5 @@ def _answer(request: Request) -> ASGIApp:
     return made
 
 
-ROUTER.add_route("/mcp", answer_agent, methods=["POST"], include_in_schema=False)
+for _address in ("/mcp", "/mcp/"):
+    ROUTER.add_route(_address, answer_agent, methods=["POST"], include_in_schema=False)
