@@ -31,6 +31,8 @@ BLOCKS: Final[Mapping[str, tuple[int, int, tuple[int, ...], int]]] = {
     "Q4_K": (256, 144, (0, 2), 12),
     "Q5_K": (256, 176, (0, 2), 13),
     "Q6_K": (256, 210, (208,), 14),
+    "IQ4_NL": (32, 18, (0,), 20),
+    "IQ4_XS": (256, 136, (0,), 23),
 }
 """Weights and bytes of a block, where its 16-bit numbers stand, ggml's number of the type."""
 PLAIN: Final = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 30}

@@ -166,3 +166,33 @@ def test_pointers_of_git_in_a_folder_are_called_so(sd15: TinyModel, tmp_path: Pa
     weights.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 99\n")
     with pytest.raises(ModelUnreadable, match="Git LFS"):
         sd15.load(written)
+
+
+@pytest.mark.parametrize("names", ["original", "diffusers"])
+def test_a_decoder_may_be_less_wide_than_its_encoder(
+    placement: Placement, tmp_path: Path, names: str
+) -> None:
+    """As Flux.2's small one."""
+    from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
+    from safetensors.torch import save_file
+
+    from tests.families.dit_models import seeded
+    from webui.families.flux2 import PLAN
+    from webui.families.vae_file import load_vae
+    from webui.families.vae_kinds import original_vae_names
+
+    levels = {
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+    }
+    lean = {"block_out_channels": [32, 64], "decoder_block_out_channels": [32, 32]}
+    vae = seeded(lambda: AutoencoderKLFlux2.from_config({**PLAN.vae, **levels, **lean}))
+    tensors = {key: each for key, each in vae.state_dict().items() if "num_batches" not in key}
+    told = (
+        original_vae_names((), tensors, "")
+        if names == "original"
+        else {key: key for key in tensors}
+    )
+    save_file({told[key]: each for key, each in tensors.items()}, tmp_path / "vae.safetensors")
+    found = load_vae(tmp_path / "vae.safetensors", PLAN.vae, placement)
+    assert same_weights(found, tensors)

@@ -148,7 +148,7 @@ def _hostile_tensors() -> Hostile:
         "alignment",
     )
     yield "an unknown type", lambda: _one(("a", small._replace(type=99), 0)), "type number 99"
-    yield "IQ4_XS", lambda: _one(("a", small._replace(type=23), 0)), "type IQ4_XS.*Q2_K to Q8_0"
+    yield "IQ2_S", lambda: _one(("a", small._replace(type=22), 0)), "type IQ2_S.*Q2_K to Q8_0"
     yield "rows of no whole blocks", lambda: _one(("a", small._replace(type=8), 0)), "can't be of"
     yield "many sides", lambda: _one(("a", small._replace(shape=(1,) * 9), 0)), "impossible name or"
     yield (

@@ -15,7 +15,7 @@ from webui.core.model import ModelFamily
 
 log = logging.getLogger(__name__)
 
-RULES: Final = 8
+RULES: Final = 9
 """Raise this when files are recognised differently: what was kept is looked at again then."""
 
 

@@ -23,9 +23,14 @@ if TYPE_CHECKING:
 
 WIDTH: Final = re.compile(r"encoder\.(?:down\.(\d+)\.block|down_blocks\.(\d+)\.resnets)\.(\d+)\.")
 """A layer of the encoder in either layout: its block, and which layer of it."""
+DECODING: Final = re.compile(
+    r"decoder\.(?:up\.(\d+)\.block|up_blocks\.(\d+)\.resnets)\.0\.conv2\.weight"
+)
+"""The first layer of each block of the decoder; its second name counts from the latents."""
 PREFIXES: Final = (ldm_layout.VAE, "vae.", "")
 HALVES: Final = ("", "encoder.", "decoder.")
 """Where files keep the layers around the latents."""
+LEAN: Final = "decoder_block_out_channels"
 FIRST_DECODING: Final = "decoder.conv_in.weight"
 ORIGINAL_MARK: Final = "decoder.mid.block_1.norm1.weight"
 OLD_NAMES: Final = (
@@ -62,6 +67,7 @@ def vae_in(files: TensorFiles, like: Mapping[str, Any], placement: Placement) ->
         "block_out_channels": blocks,
         "layers_per_block": layers,
         **{f"{way}_block_types": [kind] * len(blocks) for way, kind in kinds.items()},
+        **_lean_decoder(files, blocks),
     }
     made: AutoencoderKL = build(
         partial(make_vae, config), partial(_names, files), files, placement.for_vae
@@ -93,6 +99,18 @@ def _blocks(files: TensorFiles) -> tuple[list[int], int]:
             files.name, "it is no VAE that this version knows. Look for another version."
         )
     return [widths[block] for block in sorted(widths)], depth
+
+
+def _lean_decoder(files: TensorFiles, blocks: list[int]) -> Mapping[str, Any]:
+    """What a decoder says that is less wide than its encoder: that of
+    huggingface.co/black-forest-labs/FLUX.2-small-decoder, by diffusers' AutoencoderKLFlux2."""
+    found = [(match, files.shape(key)[0]) for key in files if (match := DECODING.search(key))]
+    widths = {
+        int(match[1]) if match[1] else len(blocks) - 1 - int(match[2]): width
+        for match, width in found
+    }
+    lean = [widths[block] for block in sorted(widths)]
+    return {} if lean == blocks or len(lean) != len(blocks) else {LEAN: lean}
 
 
 def _convolutions(files: TensorFiles, like: Mapping[str, Any]) -> Mapping[str, Any]:

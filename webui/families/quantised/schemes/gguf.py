@@ -2,7 +2,8 @@
 
 A type's block is a run of bytes; its layout is that of ggml's structures (ggml-common.h, MIT). The
 K types hold 256 weights in groups of 16 or 32, whose scales are themselves a few bits times one
-scale of the block. Scales are computed in float32; each weight is rounded once, on a GPU
+scale of the block. The IQ4 types hold places in a table of 16 values that lie closer together
+around zero. Scales are computed in float32; each weight is rounded once, on a GPU
 twice where a smallest value is added.
 """
 
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 
 BLOCKS: Final = "blocks"
 """The only part: uint8, (blocks, bytes of a block)."""
+
+
+TABLE: Final = (
+    *(-127, -104, -83, -65, -49, -35, -22, -10),
+    *(1, 13, 25, 38, 53, 69, 89, 113),
+)
+"""ggml's kvalues_iq4nl."""
+HALVES: Final = tuple(
+    sum((value & 255) << (8 * place) for place, value in enumerate(half)) - (half[-1] < 0) * 2**64
+    for half in (TABLE[:8], TABLE[8:])
+)
+"""The table in two whole numbers of 64 bits with a sign."""
 
 
 class BlockType(NamedTuple):
@@ -96,6 +109,31 @@ def _q6_k(blocks: Tensor, dtype: torch.dtype) -> Tensor:
     return values.to(dtype).mul_(scale[..., None])
 
 
+def _iq4_nl(blocks: Tensor, dtype: torch.dtype) -> Tensor:
+    return _looked_up(_halves(blocks[:, 2:]), dtype).mul_(_half(blocks, 0))
+
+
+def _iq4_xs(blocks: Tensor, dtype: torch.dtype) -> Tensor:
+    import torch
+
+    low = _split(blocks[:, 4:8, None], 4).reshape(-1, 8) & 15
+    top = _split(blocks[:, 2:4, None], 2).reshape(-1, 8) & 3
+    scale = ((low | (top << 4)).to(torch.int8) - 32) * _half(blocks, 0)
+    packed = blocks[:, 8:].reshape(-1, 16)
+    values = _looked_up(_halves(packed), dtype).reshape(-1, 8, 32)
+    return values.mul_(scale[..., None])
+
+
+def _looked_up(places: Tensor, dtype: torch.dtype) -> Tensor:
+    """What stands in the table at these places. It is made on the device, as in `_split`."""
+    import torch
+
+    by = torch.arange(0, 64, 8, device=places.device)
+    halves = [torch.full_like(by, half) >> by for half in HALVES]
+    table = torch.cat(halves).to(torch.int8).to(dtype)
+    return table.index_select(0, places.flatten().int()).reshape(places.shape)
+
+
 def _scaled_k(blocks: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
     """(blocks, 8, 32) by the 8 scales and 8 least values of 6 bits each, packed in 12 bytes."""
     packed = blocks[:, 4:16]
@@ -154,6 +192,8 @@ TYPES: Final[Mapping[str, BlockType]] = MappingProxyType(
         "Q4_K": BlockType(256, 144, _q4_k),
         "Q5_K": BlockType(256, 176, _q5_k),
         "Q6_K": BlockType(256, 210, _q6_k),
+        "IQ4_NL": BlockType(32, 18, _iq4_nl),
+        "IQ4_XS": BlockType(256, 136, _iq4_xs),
     }
 )
 """By ggml's names."""
