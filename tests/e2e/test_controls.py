@@ -163,6 +163,51 @@ def test_styles_are_saved_chosen_and_put_into_the_prompts(
 
 
 @pytest.mark.slow
+def test_styles_are_overwritten_and_deleted_after_a_question(
+    window: OpenWindow, own_site: Site
+) -> None:
+    own_site.post({"name": "chalk", "prompt": "in chalk"}, "/api/v1/styles")
+    page = window(at=own_site)
+    page.open_group("txt2img_styles_group")
+    choose = page.page.locator("#txt2img_styles input")
+    save = page.page.locator("#txt2img_style_create")
+    delete = page.page.locator("#txt2img_style_delete")
+
+    delete.click()
+    expect(page.page.locator("gesso-fault[mode=txt2img]")).to_contain_text("No style is chosen")
+    choose.click()
+    page.page.get_by_role("option", name="chalk").click()
+    page.page.locator("#txt2img_style_apply").click()
+    expect(page.page.locator("#txt2img_style_name :is(input, textarea)")).to_have_value("chalk")
+    page.prompt("txt2img").fill("in white chalk")
+    save.click()
+    expect(save).to_have_text("Overwrite “chalk”?")
+    assert prompt_of(own_site, "chalk") == "in chalk"
+    save.click()
+    expect(page.notice("Saved as style “chalk”.")).to_be_visible()
+    expect(save).to_have_text("Save")
+    assert prompt_of(own_site, "chalk") == "in white chalk"
+
+    choose.click()
+    page.page.get_by_role("option", name="chalk").click()
+    delete.click()
+    expect(delete).to_have_text("Really delete “chalk”?")
+    assert prompt_of(own_site, "chalk") == "in white chalk"
+    delete.click()
+    expect(page.notice("Deleted “chalk”.")).to_be_visible()
+    assert prompt_of(own_site, "chalk") is None
+    expect(title(page, "txt2img_styles_group")).to_have_text("Styles")
+    choose.click()
+    expect(page.page.get_by_role("option", name="chalk")).to_have_count(0)
+
+
+def prompt_of(site: Site, style: str) -> str | None:
+    """What a style says, None when there is no such style."""
+    found = {one["name"]: one["prompt"] for one in site.get("/api/v1/styles")}
+    return found.get(style)
+
+
+@pytest.mark.slow
 def test_sides_are_added_without_a_mask(page: StudioPage, site: Site, noise: Path) -> None:
     page.tab("inpaint")
     page.load_into_editor(noise)

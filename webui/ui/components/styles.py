@@ -1,4 +1,7 @@
-"""Saved pieces of prompts: choose some, put them into the prompts, save the prompts as one."""
+"""Saved pieces of prompts: choose, put them into the prompts, delete, save the prompts as one.
+
+Before something is lost the button itself asks, and a second press is the answer.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.components import Component
 
-from webui.core.errors import GessoError
+from webui.core.errors import GessoError, InvalidRequest
 from webui.core.person import Role
 from webui.prompting.styles import Style, StyleBook, Styled
 from webui.ui.caller import must_be
@@ -20,6 +23,11 @@ from webui.ui.page import Choices, Page
 
 MOST_NAMED: Final = 3
 """So many chosen styles are named in the title."""
+DELETE: Final = "Delete"
+SAVE: Final = "Save"
+NOTHING_TO_SAY: Final = "{}"
+LONGEST_NAME: Final = 16
+"""Of a style in a question; longer ones are cut."""
 
 
 def styles_group(page: Page, form: Form, row: PromptRow) -> None:
@@ -37,6 +45,7 @@ def styles_group(page: Page, form: Form, row: PromptRow) -> None:
         form.bind("styles", chosen, read=lambda names: names or [], show=list, blank=[])
         with gr.Row(elem_classes="gesso-chips"):
             apply = gr.Button("Put into the prompts", size="sm", elem_id=f"{mode}_style_apply")
+            delete = gr.Button(DELETE, size="sm", elem_id=f"{mode}_style_delete")
         with gr.Row(elem_classes="gesso-seed"):
             name = gr.Textbox(
                 "",
@@ -46,16 +55,23 @@ def styles_group(page: Page, form: Form, row: PromptRow) -> None:
                 elem_id=f"{mode}_style_name",
                 elem_classes="gesso-field",
             )
-            save = gr.Button("Save", size="sm", elem_id=f"{mode}_style_create", min_width=44)
+            save = gr.Button(SAVE, size="sm", elem_id=f"{mode}_style_create", min_width=44)
     page.lists[chosen] = lambda: _names(book)
-    _wire_apply(book, form, row, chosen, apply)
+    _wire_apply(book, form, row, chosen, name, apply)
+    _wire_delete(book, form, row, chosen, delete)
     _wire_save(book, form, row, chosen, name, save)
 
 
 def _wire_apply(
-    book: StyleBook, form: Form, row: PromptRow, chosen: gr.Dropdown, button: gr.Button
+    book: StyleBook,
+    form: Form,
+    row: PromptRow,
+    chosen: gr.Dropdown,
+    name: gr.Textbox,
+    button: gr.Button,
 ) -> None:
-    """The chosen styles go into the two boxes, to be changed there."""
+    """The chosen styles go into the two boxes, to be changed there; a single one's name is put
+    where it can be saved again."""
 
     def apply(values: Values) -> dict[Component, Any]:
         try:
@@ -63,11 +79,50 @@ def _wire_apply(
         except GessoError as error:
             return _refused(row, error, chosen)
         told = json.dumps({"told": "The styles are in the prompts now."})
+        names = values[chosen] or []
+        label = names[0] if len(names) == 1 else values[name]
         prompts = {row.prompt: styled.prompt, row.negative: styled.negative_prompt}
-        return {**prompts, chosen: [], row.answer: told}
+        return {**prompts, chosen: [], name: label, row.answer: told}
 
-    words = [row.prompt, row.negative, chosen]
+    words = [row.prompt, row.negative, chosen, name]
     _on_click(form, button, apply, {*words}, [*words, row.answer], row)
+
+
+def _wire_delete(
+    book: StyleBook, form: Form, row: PromptRow, chosen: gr.Dropdown, button: gr.Button
+) -> None:
+    """The chosen styles go, after a question."""
+
+    def delete(values: Values) -> dict[Component, Any]:
+        names = list(values[chosen] or [])
+        try:
+            must_be(Role.OWNER)
+            question = _question_of(names)
+            if values[button] != question:
+                return {button: question, row.answer: NOTHING_TO_SAY}
+            for name in names:
+                book.delete(name)
+        except GessoError as error:
+            return {button: DELETE, **_refused(row, error, chosen)}
+        told = json.dumps({"told": f"Deleted {_called(names)}."})
+        left = gr.update(choices=_names(book), value=[])
+        return {chosen: left, button: DELETE, row.answer: told}
+
+    _on_click(form, button, delete, {chosen, button}, [chosen, button, row.answer], row)
+    _forget(chosen.change, button, DELETE)
+
+
+def _question_of(names: Sequence[str]) -> str:
+    if not names:
+        raise InvalidRequest("styles", "No style is chosen. Choose in the list what is to go.")
+    return f"Really delete {_called(names)}?"
+
+
+def _called(names: Sequence[str]) -> str:
+    if len(names) > 1:
+        return f"{len(names)} styles"
+    cut = names[0] if len(names[0]) <= LONGEST_NAME else names[0][: LONGEST_NAME - 1] + "…"
+    return f"“{cut}”"
 
 
 def _wire_save(
@@ -78,22 +133,35 @@ def _wire_save(
     name: gr.Textbox,
     button: gr.Button,
 ) -> None:
-    """The prompts as they are, chosen styles included, become a style."""
+    """The prompts as they are, chosen styles included, become a style; in place of one of the same
+    name after a question."""
 
     def save(values: Values) -> dict[Component, Any]:
         label = (values[name] or "").strip()
+        question = f"Overwrite {_called([label])}?"
         try:
             must_be(Role.OWNER)  # they are there for everybody
             styled = _applied(book, row, chosen, values)
+            if values[button] != question and label in dict(_names(book)):
+                return {button: question, row.answer: NOTHING_TO_SAY}
             words = Style(name=label, prompt=styled.prompt, negative_prompt=styled.negative_prompt)
             book.save(words)
         except GessoError as error:
-            return _refused(row, error, name)
+            return {button: SAVE, **_refused(row, error, name)}
         told = json.dumps({"told": f"Saved as style “{label}”."})
-        return {chosen: gr.update(choices=_names(book)), name: "", row.answer: told}
+        saved = {chosen: gr.update(choices=_names(book)), name: "", row.answer: told}
+        return {**saved, button: SAVE}
 
-    inputs = {row.prompt, row.negative, chosen, name}
-    _on_click(form, button, save, inputs, [chosen, name, row.answer], row)
+    inputs = {row.prompt, row.negative, chosen, name, button}
+    _on_click(form, button, save, inputs, [chosen, name, button, row.answer], row)
+    _forget(name.change, button, SAVE)
+
+
+def _forget(change: Any, button: gr.Button, label: str) -> None:
+    """What the question was about changed: it is not asked any more."""
+    change(
+        None, None, [button], js=f"() => {json.dumps(label)}", queue=False, api_visibility="private"
+    )
 
 
 def _applied(book: StyleBook, row: PromptRow, chosen: gr.Dropdown, values: Values) -> Styled:
