@@ -224,6 +224,12 @@ def test_the_list_of_models_may_end_in_a_slash(client: Client) -> None:
     assert client.json("/v1/models/") == client.json("/v1/models")
 
 
+def test_blank_fields_of_a_form_say_nothing(client: Client) -> None:
+    blanks = dict.fromkeys(("model", "size", "quality", "response_format", "output_format"), "")
+    answer = client.post("/v1/images/generations", {**blanks, "prompt": "x", "n": "1"}, 200)
+    assert pixels(answer["data"][0]["b64_json"]).format == "PNG"
+
+
 def test_our_models_go_by_id_and_by_name(openai: OpenAI, client: Client) -> None:
     (model,) = client.json("/api/v1/models")
     for name in (model["id"], model["name"]):
