@@ -76,3 +76,16 @@ def test_a_long_plan_is_paused_and_cancelled(window: OpenWindow, own_site: Site)
     page.page.reload()
     plan(page).get_by_role("button", name="Cancel plan").click()
     expect(plan(page)).to_contain_text("cancelled")
+
+
+@pytest.mark.slow
+def test_what_a_plot_is_to_vary_outlives_a_reload(page: StudioPage) -> None:
+    choose(page, "txt2img_script_list", "X/Y/Z plot")
+    choose(page, f"{PLOT}_y_type", "Steps")
+    write(page, f"{PLOT}_y_values", "3, 4, 55")
+    page.page.wait_for_function("sessionStorage.getItem('gesso.drafts')?.includes('3, 4, 55')")
+    page.page.reload(wait_until="commit")
+    expect(page.page.locator(f"#{PLOT}_y_values textarea")).to_be_visible(timeout=DONE_MS)
+    expect(page.page.locator(f"#{PLOT}_y_values textarea")).to_have_value("3, 4, 55")
+    expect(page.page.locator(f"#{PLOT}_y_type input")).to_have_value("Steps")
+    expect(page.page.locator("#txt2img_script_list input")).to_have_value("X/Y/Z plot")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,17 @@ def asked(part: PlanControls, script: str, **options: Any) -> PlanRequest | None
 
 def test_without_a_script_there_is_no_plan(idle_studio: Studio) -> None:
     assert asked(controls(idle_studio, Mode.TXT2IMG), "") is None
+
+
+def test_a_draft_of_a_script_fills_its_controls_again(idle_studio: Studio) -> None:
+    part = controls(idle_studio, Mode.TXT2IMG)
+    untouched = {each: getattr(each, "value", None) for each in part.inputs}
+    steps = {control(part, "options.y.axis"): "steps", control(part, "options.y.values"): "5, 6"}
+    draft = part.draft({**untouched, control(part, "kind"): "xyz", **steps})
+    shown = part.values(json.loads(json.dumps(draft)))
+    assert shown.items() >= {control(part, "kind"): "xyz", **steps}.items()
+    assert part.values(part.draft(untouched)) == {}
+    assert part.values({"kind": "gone", "fields": {"margin": 4}}) == {}
 
 
 def test_a_plot_is_asked_for_as_it_is_written(idle_studio: Studio) -> None:

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import gradio as gr
@@ -23,7 +24,7 @@ from webui.core.request import Extras, GenerationRequest, InputId, Mode, Source
 from webui.studio import Studio
 from webui.ui.caller import must_be, who_asks
 from webui.ui.form import Form, Values
-from webui.ui.page import Page
+from webui.ui.page import Page, Scripts
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,11 @@ SENT: Final = (
 
 PLACES: Final = ("source.image", "extras.image")
 
+SCRIPT: Final = "script"
+"""Where a draft keeps the script of its tab."""
+
 Forms = Mapping[str, Form]
+NO_SCRIPTS: Final[Mapping[str, Scripts]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +84,12 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
     wish = gr.Textbox(visible="hidden", elem_id="gesso_wish", label="Wish")
     answer = gr.Textbox(visible="hidden", elem_id="gesso_wish_answer", label="Answer")
     button = gr.Button("Apply", visible="hidden", elem_id="gesso_wish_apply")
-    controls = {part for form in page.forms.values() for part in form.shown}
+    controls: set[Block] = {part for form in page.forms.values() for part in form.shown}
+    scripts = {part for each in page.scripts.values() for part in each.inputs}
 
     def apply(text: str) -> dict[Block, Any]:
         try:
-            granted = grant(page.studio, page.forms, from_json(Wish, text))
+            granted = grant(page.studio, page.forms, from_json(Wish, text), page.scripts)
         except GessoError as error:
             return {answer: json.dumps({"fault": str(error)})}
         except Exception:
@@ -99,15 +105,18 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
             must_be(Role.ARTIST)
         except NotPermitted:
             return "{}"
-        return json.dumps({mode: form.draft(values) for mode, form in page.forms.items()})
+        drafts = {mode: form.draft(values) for mode, form in page.forms.items()}
+        for mode, each in page.scripts.items():
+            drafts[mode][SCRIPT] = each.draft(values)
+        return json.dumps(drafts)
 
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
-    button.click(apply, [wish], [tabs, answer, *controls], show_progress="hidden", **quiet).then(
-        None, [answer], None, js="(answer) => gesso.restored(answer)", **quiet
-    )
+    button.click(
+        apply, [wish], [tabs, answer, *controls, *scripts], show_progress="hidden", **quiet
+    ).then(None, [answer], None, js="(answer) => gesso.restored(answer)", **quiet)
     drafts = gr.Textbox(visible="hidden", elem_id="gesso_drafts", label="Drafts")
     leave = gr.Button("Keep", visible="hidden", elem_id="gesso_drafts_keep")
-    inputs = {part for form in page.forms.values() for part in form.inputs}
+    inputs = {part for form in page.forms.values() for part in form.inputs} | scripts
     leave.click(keep, inputs, [drafts], show_progress="hidden", **quiet).then(
         None, [drafts], None, js="(drafts) => gesso.reload(drafts)", **quiet
     )
@@ -118,13 +127,13 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
     )
 
 
-def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
+def grant(
+    studio: Studio, forms: Forms, wish: Wish, scripts: Mapping[str, Scripts] = NO_SCRIPTS
+) -> Granted:
     """Work a wish out. Raises GessoError that says why it can't be granted."""
     person = must_be(Role.ARTIST).id
     if wish.drafts is not None:
-        known = {mode: fields for mode, fields in wish.drafts.items() if mode in forms}
-        shown = [forms[mode].values(fields) for mode, fields in known.items()]
-        return Granted(mode=None, values={part: v for each in shown for part, v in each.items()})
+        return Granted(mode=None, values=_drafted(forms, scripts, wish.drafts))
     if wish.retry is not None:
         tried = studio.own_job(JobId(wish.retry), person)
         job = studio.submit(tried.request, person)
@@ -144,6 +153,19 @@ def grant(studio: Studio, forms: Forms, wish: Wish) -> Granted:
     form = forms[mode]
     named = list(dict.fromkeys([*wish.missing, *missing]))
     return Granted(mode=mode, values=form.values(request), missing=named)
+
+
+def _drafted(
+    forms: Forms, scripts: Mapping[str, Scripts], drafts: Mapping[str, Mapping[str, Any]]
+) -> dict[Block, Any]:
+    """What stood in the controls; of tabs that are not there any more, nothing."""
+    shown: dict[Block, Any] = {}
+    for mode, fields in drafts.items():
+        if mode in forms:
+            shown |= forms[mode].values(fields)
+        if mode in scripts:
+            shown |= scripts[mode].values(fields.get(SCRIPT) or {})
+    return shown
 
 
 def _place(studio: Studio, form: Form, input: InputId, person: PersonId) -> Granted:

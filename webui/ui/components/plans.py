@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from webui.core.errors import InvalidRequest
@@ -78,6 +79,22 @@ class PlanControls:
             if field.startswith("options.") and path in part.fields:
                 return part.fields[path]
         return None
+
+    def draft(self, values: Values) -> dict[str, Any]:
+        """The chosen script and what stands in its controls, files left out; empty without one."""
+        part = self._parts.get(values[self._script])
+        if part is None:
+            return {}
+        kept = {path: part.fields[path] for path in part.fields if path not in FILES}
+        return {"kind": part.kind, "fields": {path: values[kept[path]] for path in kept}}
+
+    def values(self, draft: Mapping[str, Any]) -> dict[Block, Any]:
+        """The values that make the controls look as they did; none of what is not known here."""
+        part = self._parts.get(draft.get("kind", NONE))
+        if part is None:
+            return {}
+        fields = {path: value for path, value in draft["fields"].items() if path in part.fields}
+        return {self._script: part.kind, **{part.fields[path]: fields[path] for path in fields}}
 
     def asked(self, values: Values) -> PlanRequest | None:
         """The plan that the controls ask for; None when no script is chosen.

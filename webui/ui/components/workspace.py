@@ -55,7 +55,7 @@ def workspace(page: Page, mode: Mode, *own: OwnGroup) -> Iterator[Form]:
             yield form
             size = common_controls(page, form, row, own)
             extension_controls(page, form)
-            plans = plan_controls(page, form)
+            plans = page.scripts[mode] = plan_controls(page, form)
         with gr.Column(
             scale=3, min_width=320, elem_id=f"{mode}_results", elem_classes="gesso-results-column"
         ):
