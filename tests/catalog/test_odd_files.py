@@ -219,6 +219,16 @@ def test_a_file_may_be_called_anything(catalog: Catalog, folder: Path, name: str
         assert catalog.find(ref, ModelKind.EMBEDDING) == found
 
 
+@pytest.mark.parametrize(("name", "typed"), [("cafe\u0301", "Caf\u00e9"), (" ink ", "ink")])
+def test_a_file_is_found_by_its_name_as_it_is_typed(
+    catalog: Catalog, folder: Path, name: str, typed: str
+) -> None:
+    """macOS writes é as two signs; spaces at the ends are seen by nobody."""
+    safetensors(folder / f"{name}.safetensors", EMBEDDING)
+    catalog.refresh()
+    assert catalog.find(typed, ModelKind.EMBEDDING).name == name
+
+
 @pytest.mark.parametrize("stem", ["model", "pytorch_model", "model.fp16", "adapter_model"])
 def test_the_cache_of_hugging_face_gives_models_their_names(
     catalog: Catalog, folder: Path, stem: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -257,7 +258,7 @@ class Catalog:
         models = self._models.get(kind, {})
         if ref in models:
             return models[ref]
-        for fold in (str, str.casefold):
+        for fold in (str, str.casefold, _loosely):
             for names in (_paths, _names, _aliases):
                 for model in models.values():
                     if fold(ref) in map(fold, names(model)):
@@ -336,6 +337,11 @@ def _missing(roots: Iterable[Root]) -> Iterator[Problem]:
                 "is on, or change it in the settings.",
                 id=MARK + root.name,
             )
+
+
+def _loosely(name: str) -> str:
+    """A name as it is typed: macOS writes é as two signs, and nobody sees a space at the end."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def _paths(model: ModelInfo) -> tuple[str, ...]:
