@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -292,6 +292,7 @@ json_values = st.recursive(
 )
 
 
+@example({"invokeai_metadata": '{"positive_prompt": "", "loras": [null]}'}, False)
 @given(
     st.dictionaries(
         st.sampled_from(

@@ -44,8 +44,8 @@ def _new(given: Json) -> Infotext:
         )
     settings.put("RNG", "GPU" if given.get("rand_device") == "cuda" else "CPU")
     networks = [
-        (stem(_name_of(entry)), dict_of(entry).get("weight"))
-        for entry in list_of(given.get("loras"))
+        (stem(_name_of(entry)), entry.get("weight"))
+        for entry in map(dict_of, list_of(given.get("loras")))
     ]
     return settings.infotext(
         with_networks(given.get("positive_prompt"), networks), given.get("negative_prompt")
