@@ -46,6 +46,7 @@ def test_a_wrong_key_is_an_authentication_error(house: House) -> None:
     with openai_of(house, "gesso_wrong") as openai, pytest.raises(AuthenticationError) as raised:
         openai.models.list()
     assert raised.value.code == "invalid_api_key"
+    assert "API key" in raised.value.message
 
 
 def test_a_key_for_looking_makes_nothing(house: House) -> None:
@@ -82,7 +83,8 @@ def test_an_agent_comes_in_with_its_key(house: House) -> None:
 def test_an_agent_without_a_key_stays_outside(house: House) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).encode()
     kind = ("Content-Type", "application/json")
-    assert house.site.ask("POST", "/mcp", [kind], body).status == 401
+    answer = house.site.ask("POST", "/mcp", [kind], body)
+    assert (answer.status, b"API key" in answer.body) == (401, True)
 
 
 def test_nobody_hears_events_without_a_key(house: House) -> None:

@@ -33,7 +33,8 @@ _BAD_PATH: Final = Refusal(
 )
 _SIGN_IN: Final = Refusal(
     status=HTTPStatus.UNAUTHORIZED,
-    message="Nobody is signed in here, or not any more. Open this studio's page and sign in.",
+    message="Nobody is signed in here, or not any more. Open this studio's page and sign in; "
+    "programs send an API key.",
 )
 _NOT_BY_PROXY: Final = Refusal(
     status=HTTPStatus.FORBIDDEN,
