@@ -197,7 +197,9 @@ def lend(path: Path, component: Component) -> str:
 
 def _sketch(picture: PicturePlace) -> Canvas:
     """A canvas for strokes of colour. While there is a picture on it, it is the source."""
-    with gr.Accordion("Sketch", open=False, elem_id="img2img_sketch_accordion"):
+    with gr.Accordion(
+        "Sketch", open=False, elem_id="img2img_sketch_accordion", elem_classes="gesso-group"
+    ):
         gr.Markdown("Draw with colours. While there is a picture here, it is the source.")
         with gr.Row(elem_classes="gesso-chips"):
             take = gr.Button("Take the source picture", size="sm", elem_id="img2img_sketch_take")
