@@ -25,8 +25,15 @@ from webui.studio import Studio
 T = TypeVar("T")
 
 # How long an example takes says more of the machine than of the program.
-hypothesis.settings.register_profile("suite", deadline=None)
-hypothesis.settings.load_profile("suite")
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without the slow tests, the examples are the same each time: no run fails by what nobody
+    changed. With them, and for tests that were chosen, they are drawn anew."""
+    is_short = "not slow" in config.getoption("markexpr")
+    hypothesis.settings.load_profile("same" if is_short else "search")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,14 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.gallery.album import open_gallery
 from webui.gallery.gallery import Gallery
-
-# A busy machine is not a bug: each example may take as long as it takes.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 
 @pytest.fixture
