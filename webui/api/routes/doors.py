@@ -21,6 +21,7 @@ PAGES: Final = Path(__file__).resolve().parent.parent / "pages"
 
 
 @ROUTER.get("/sign-in")
+@ROUTER.head("/sign-in")
 @needs(Access.OPEN, is_page=True)
 def show_sign_in(request: Request) -> Response:
     """Where people sign in; `next` in the query is where they go on to, on this server only."""
@@ -28,6 +29,7 @@ def show_sign_in(request: Request) -> Response:
 
 
 @ROUTER.get("/join/{token}")
+@ROUTER.head("/join/{token}")
 @needs(Access.OPEN, is_page=True)
 def show_join(request: Request, token: str) -> Response:
     """Where an invitation is taken up. The same for every token: only the API tells them apart."""
@@ -35,6 +37,7 @@ def show_join(request: Request, token: str) -> Response:
 
 
 @ROUTER.get("/first-run")
+@ROUTER.head("/first-run")
 @needs(Access.OPEN, is_page=True)
 def show_first_run(request: Request) -> Response:
     """Where the first owner makes their account. Elsewhere, and later, people sign in."""
