@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenWindow
 from tests.e2e.site import Site
-from tests.e2e.studio_page import StudioPage
+from tests.e2e.studio_page import DONE_MS, StudioPage
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +48,16 @@ def test_generate_stays_in_reach_on_a_phone(window: OpenWindow) -> None:
     page = window(size=PHONE, touch=True)
     page.page.locator("#txt2img_batch_size").scroll_into_view_if_needed()
     expect(page.page.locator("#txt2img_generate")).to_be_in_viewport()
+
+
+def test_a_phone_shows_the_picture_that_was_asked_for(window: OpenWindow) -> None:
+    page = window(size=PHONE, touch=True)
+    page.set("txt2img_steps", 2)
+    page.page.locator("#txt2img_batch_size").scroll_into_view_if_needed()
+    stage = page.results("txt2img").locator(".stage")
+    expect(stage).not_to_be_in_viewport()
+    page.page.locator("#txt2img_generate").click()
+    expect(stage).to_be_in_viewport(ratio=0.5, timeout=DONE_MS)
 
 
 @pytest.mark.parametrize(

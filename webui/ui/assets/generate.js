@@ -9,6 +9,7 @@ import { store } from "./store.js";
 import { fraction, timeLeft } from "./words.js";
 
 const MOST_TRIES = 25; // some 1.5 s, for a busy browser to open a group
+const PHONE = matchMedia("(max-width: 760px)");
 const GUARD_MS = 500; // a double click on Generate must not cancel what it started
 
 /** The open job of a tab that Cancel ends: the running one, or the next in line. */
@@ -144,6 +145,16 @@ export function answer(mode, text) {
   if (said.plan) plans.begin(said.plan);
   if (said.job) {
     store.claim(said.job);
-    document.querySelector(`gesso-results[mode="${mode}"]`)?.follow();
+    const results = document.querySelector(`gesso-results[mode="${mode}"]`);
+    results?.follow();
+    if (PHONE.matches) beSeen(results?.querySelector(".stage"));
   }
+}
+
+/** Move the page so that an element is in the window's middle, if little of it is seen. */
+function beSeen(element) {
+  if (!element) return;
+  const { top, bottom } = element.getBoundingClientRect();
+  const isSeen = top < innerHeight / 2 && bottom > innerHeight / 2;
+  if (!isSeen) element.scrollIntoView({ block: "center", behavior: "smooth" });
 }
