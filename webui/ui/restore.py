@@ -41,8 +41,9 @@ SENT: Final = (
 
 PLACES: Final = ("source.image", "extras.image")
 
-SCRIPT: Final = "script"
-"""Where a draft keeps the script of its tab."""
+PLAN: Final = "plan"
+"""Where a draft keeps the tab's list of scripts, beside the fields of a request: no field has this
+name."""
 
 Forms = Mapping[str, Form]
 NO_SCRIPTS: Final[Mapping[str, Scripts]] = MappingProxyType({})
@@ -107,7 +108,7 @@ def restore_channel(page: Page, tabs: gr.Tabs) -> None:
             return "{}"
         drafts = {mode: form.draft(values) for mode, form in page.forms.items()}
         for mode, each in page.scripts.items():
-            drafts[mode][SCRIPT] = each.draft(values)
+            drafts[mode][PLAN] = each.draft(values)
         return json.dumps(drafts)
 
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
@@ -164,7 +165,7 @@ def _drafted(
         if mode in forms:
             shown |= forms[mode].values(fields)
         if mode in scripts:
-            shown |= scripts[mode].values(fields.get(SCRIPT) or {})
+            shown |= scripts[mode].values(fields.get(PLAN) or {})
     return shown
 
 
