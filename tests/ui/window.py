@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,11 +78,12 @@ class Window:
 @contextmanager
 def opened(studio: Studio) -> Iterator[House]:
     """The house of a studio, open."""
+    # Gradio draws one page at a time in a process, and another house may draw one.
+    until(lambda: not any(thread.name == "gesso-page" for thread in threading.enumerate()))
     app = served_app(studio)
     keeper: PageKeeper = app.state.page
     around = Surroundings(doorkeeper=NamedDoorkeeper())
     gate = protect(app, around, additions=keeper.additions)
     with TestClient(gate, base_url="http://localhost:7860", raise_server_exceptions=False) as site:
         yield House(studio, site, keeper)
-        # Gradio draws one page at a time in a process, and the next test may draw one.
         until(lambda: not keeper.is_building)
