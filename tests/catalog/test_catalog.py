@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from tests.model_files import safetensors
 from webui.catalog.catalog import Catalog
 from webui.core.errors import ModelUnreadable, NotFound
-from webui.families import load_families
 from webui.modelfiles.header import read_header
 
 SD15_KEYS = {
@@ -37,13 +35,6 @@ def write(path: Path, keys: dict[str, list[int]], payload: bytes = b"") -> Path:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "models").mkdir()
     return tmp_path / "models"
-
-
-@pytest.fixture
-def catalog(folder: Path, tmp_path: Path) -> Iterator[Catalog]:
-    made = Catalog(folder, tmp_path / "models.sqlite", load_families())
-    yield made
-    made.close()
 
 
 def test_the_starter_model_is_there_and_chosen_when_there_is_nothing_else(catalog: Catalog) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import pickle
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -102,18 +102,6 @@ FILES: Final[dict[str, tuple[ModelKind, str, Shapes]]] = {
 
 
 write = safetensors
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def catalog(folder: Path, tmp_path: Path) -> Iterator[Catalog]:
-    made = Catalog(folder, tmp_path / "models.sqlite", load_families())
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("name", FILES)

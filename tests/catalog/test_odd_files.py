@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,22 +15,9 @@ from tests.catalog.test_parts import clip
 from tests.model_files import Shapes, Tensor, raw_safetensors, safetensors, tensors, torch_zip
 from webui.catalog.catalog import Catalog
 from webui.core.model import ModelKind
-from webui.families import load_families
 
 EMBEDDING: Final = {"emb_params": [2, 768]}
 SNAPSHOT: Final = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def catalog(folder: Path, tmp_path: Path) -> Iterator[Catalog]:
-    made = Catalog(folder, tmp_path / "models.sqlite", load_families())
-    yield made
-    made.close()
 
 
 def why(catalog: Catalog) -> str:

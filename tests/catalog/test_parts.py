@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from math import prod
 from pathlib import Path
 from typing import Final
@@ -178,18 +177,6 @@ STRANGERS: Final[dict[str, tuple[str, Shapes]]] = {
 
 def write(path: Path, shapes: Shapes) -> None:
     safetensors(path, shapes)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "models"
-
-
-@pytest.fixture
-def catalog(folder: Path, tmp_path: Path) -> Iterator[Catalog]:
-    made = Catalog(folder, tmp_path / "models.sqlite", load_families())
-    yield made
-    made.close()
 
 
 def test_text_encoders_are_told_apart_by_layers_width_and_vocabulary(
